@@ -1,8 +1,8 @@
-"""What the shapes of a URDF fill: capsules that hold them, quick to compare, and their hulls.
+"""The space that URDF shapes fill: bounding capsules, quick to compare, and hulls.
 
 A capsule is all points within a radius of a segment. A mesh is cut across its longest axis into
-slabs, and each slab gets the smallest capsule along one of three axes. Cut are its triangles, not
-its hull, so that a bent link stays bent.
+slabs, and each slab gets the smallest capsule along one of three axes. Its triangles are cut, not
+its hull, so a bent link stays bent.
 """
 
 from itertools import pairwise, product
@@ -17,7 +17,7 @@ from robot_vision.arm.urdf import Shape
 from robot_vision.core.geometry import transform_points
 
 Points = Float64[np.ndarray, "n 3"]
-# More cost time in every step, fewer hold more than the mesh.
+# More of them cost time in every step; fewer enclose more than the mesh.
 _SLABS = 4
 
 
@@ -35,7 +35,7 @@ class Capsule(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What a shape fills lies in its `capsules`, and within `radius_m` of the hull of `corners_m`.
+    """A shape lies within its `capsules`, and within `radius_m` of the hull of `corners_m`.
 
     All in the link's frame.
     """
@@ -57,7 +57,7 @@ class Body(NamedTuple):
 
 
 def body_of(shape: Shape, *, read_mesh: MeshReader) -> Body:
-    """The body of a shape, a mesh's of its convex hull.
+    """The body of a shape; for a mesh, of its convex hull.
 
     Raises `ValueError` for a shape without size, and what `read_mesh` raises.
     """
@@ -108,7 +108,7 @@ def _axes(triangles_m: Triangles) -> Float64[np.ndarray, "3 3"]:
 
 
 def _slab(triangles_m: Triangles, low_m: float, high_m: float) -> Points:
-    """Corners of what lies between two planes across the last coordinate: ends of cut edges."""
+    """Corners of the part between two planes across the last coordinate: ends of cut edges."""
     start_m = triangles_m.reshape(-1, 3)
     way_m = np.roll(triangles_m, -1, axis=1).reshape(-1, 3) - start_m
     from_m, to_m = start_m[:, 2], start_m[:, 2] + way_m[:, 2]
@@ -134,7 +134,7 @@ def _along(points_m: Points, axis: int) -> Capsule:
     middle_m = np.array(cv2.minEnclosingCircle(across_m.astype(np.float32))[0], np.float64)
     off_m = np.linalg.norm(across_m - middle_m, axis=1)
     radius_m = float(off_m.max())
-    # How far along the axis a ball that touches a point may be from it.
+    # How far along the axis from a point the centre of a ball that touches it may be.
     spare_m = np.sqrt(np.maximum(radius_m**2 - off_m**2, 0))
     first_m = float((points_m[:, axis] + spare_m).min())
     last_m = float((points_m[:, axis] - spare_m).max())

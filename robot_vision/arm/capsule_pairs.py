@@ -1,4 +1,4 @@
-"""How far apart many pairs of capsules are, in a few operations on arrays."""
+"""Distances of many pairs of capsules in a few array operations."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -14,7 +14,7 @@ _POINT_M2 = 1e-12
 
 
 class CapsulePairs:
-    """Every capsule of one body against every one of another, for pairs of bodies.
+    """Compares every capsule of one body with every one of another, for pairs of bodies.
 
     A body is its row of poses and its capsules; `pairs` are of indices of `bodies`.
     """
@@ -38,7 +38,7 @@ class CapsulePairs:
     def apart_m(
         self, base_from_link: Float64[np.ndarray, "links 4 4"]
     ) -> Float64[np.ndarray, " pairs"]:
-        """The least distance of each pair of bodies, below 0 where capsules overlap."""
+        """The smallest distance of each pair of bodies, below 0 where capsules overlap."""
         poses = base_from_link[self._pose]
         turn, place_m = poses[:, :3, :3], poses[:, :3, 3]
         start_m = (turn @ self._start_m[:, :, None])[:, :, 0] + place_m
@@ -53,7 +53,7 @@ class CapsulePairs:
 def _segments_apart(
     start: Points, way: Points, other_start: Points, other_way: Points
 ) -> Float64[np.ndarray, " n"]:
-    """Least distance of two segments (Ericson 2005, Real-Time Collision Detection, 5.1.9)."""
+    """Smallest distance of two segments (Ericson 2005, Real-Time Collision Detection, 5.1.9)."""
     between = start - other_start
     a, e = _dot(way, way), _dot(other_way, other_way)
     b, c, f = _dot(way, other_way), _dot(way, between), _dot(other_way, between)

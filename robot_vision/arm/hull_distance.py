@@ -1,7 +1,7 @@
-"""How far apart two convex hulls are, by the algorithm of Gilbert, Johnson and Keerthi (1988).
+"""The distance of two convex hulls, by the algorithm of Gilbert, Johnson and Keerthi (1988).
 
-Differences of their points form a convex body too; its point nearest to the origin is the way from
-one hull to the other. The nearest point of up to four corners is Wolfe's (1976).
+Differences of their points form a convex body too; its point nearest to the origin is the vector
+from one hull to the other. The nearest point of up to four corners is Wolfe's (1976).
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ Way = Float64[np.ndarray, "3"]
 
 _MOST_ROUNDS = 32
 _EXACT_M = 1e-5
-# Weights of corners below this are nothing.
+# Weights of corners below this count as zero.
 _NO_WEIGHT = 1e-9
 
 
@@ -24,11 +24,12 @@ def hulls_apart(
     enough_m: float,
     guess_m: Way,
 ) -> tuple[float, Way]:
-    """The distance (m) of two hulls, and the way from the second to the first, in the frame of the
-    first. Where they overlap it is 0, and the way is the guess.
+    """The distance (m) of two hulls, and the vector from the second to the first.
 
-    Stops at `enough_m`: what is said then is no more than the distance. `guess_m` is a way that is
-    not 0; that of a moment ago makes it quick.
+    The vector is in the first's frame. If they overlap, the distance is 0, the vector the guess.
+
+    Stops at `enough_m`: the result is then a lower bound. `guess_m` is a vector other than 0;
+    the previous result makes it fast.
     """
     way_m = guess_m
     turn, place_m = first_from_second[:3, :3], first_from_second[:3, 3]
@@ -41,7 +42,7 @@ def hulls_apart(
         nearest = first_m[(first_m @ way_m).argmin()]
         facing = second_m[(second_m @ (turn.T @ way_m)).argmax()]
         corner = nearest - turn @ facing - place_m
-        # Nothing lies before the plane through this corner across the way.
+        # Nothing lies in front of the plane through this corner across the vector.
         apart_m = max(apart_m, float(corner @ way_m) / length_m)
         if apart_m >= enough_m or (len(corners) and length_m - apart_m <= _EXACT_M):
             break
@@ -59,7 +60,7 @@ def _nearest(
         falling = wanted < _NO_WEIGHT
         if not falling.any():
             return corners, wanted
-        # As far as no weight falls below 0; that corner is dropped.
+        # Move until a weight reaches 0; that corner is dropped.
         drop = np.maximum(weights - wanted, _NO_WEIGHT)
         share = float((weights / drop)[falling].min())
         weights = weights + min(share, 1.0) * (wanted - weights)
@@ -71,7 +72,7 @@ def _without_bounds(corners: Points) -> Float64[np.ndarray, " n"]:
     """Weights, of sum 1, of the point nearest to the origin on the plane through the corners."""
     sides = corners[1:] - corners[0]
     squared = sides @ sides.T
-    # So that corners on a line do for a plane.
+    # So that corners on a line also define a plane.
     squared.flat[:: len(squared) + 1] += 1e-12 * squared.trace() + 1e-30
     along = np.linalg.solve(squared, -sides @ corners[0])
     return np.concatenate([[1 - along.sum()], along])

@@ -2,7 +2,7 @@
 
 The damping grows towards a singularity (Nakamura and Hanafusa 1986, "Inverse kinematic solutions
 with singularity robustness for robot manipulator control") by the smallest singular value, as
-Chiaverini, Siciliano and Egeland 1994 have it. Joints to spare follow the null space.
+in Chiaverini, Siciliano and Egeland 1994. Redundant joints follow the null space.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ _WEIGHT = np.array([1.0, 1.0, 1.0, TURN_ARM_M, TURN_ARM_M, TURN_ARM_M])
 
 
 class Inverse(NamedTuple):
-    """The damped inverse of a Jacobian, the projector onto its null space, how regular it is."""
+    """The damped inverse of a Jacobian, the projector onto its null space, and its regularity."""
 
     joints_from_twist: Float64[np.ndarray, "j 6"]
     null_space: Float64[np.ndarray, "j j"]
@@ -41,7 +41,7 @@ def invert(posture: Posture, *, damping: float, damped_below: float) -> Inverse:
 def pose_error(
     base_from_tool: Float64[np.ndarray, "4 4"], base_from_target: Float64[np.ndarray, "4 4"]
 ) -> Twist:
-    """The way (m) and the turn (rad, base axes) from a tool to its target."""
+    """The translation (m) and rotation (rad, base axes) from a tool to its target."""
     error = np.empty(6)
     error[:3] = base_from_target[:3, 3] - base_from_tool[:3, 3]
     turn = base_from_target[:3, :3] @ base_from_tool[:3, :3].T

@@ -1,4 +1,4 @@
-"""Limits of joints that hold on a grid of time: whoever keeps to `reach` can always still brake.
+"""Joint limits on a time grid: a motion that keeps to `reach` can always still brake.
 
 A joint moves by `velocity · step_s` in each step, and its velocity changes by no more than
 `acceleration · step_s` between two. So braking from v takes the steps v, v − a·t, v − 2a·t, …
@@ -26,24 +26,24 @@ class MotionLimits:
     step_s: float
 
     def reach(self, position: Joints, velocity: Joints) -> tuple[Joints, Joints]:
-        """The least and the largest velocity of the next step.
+        """The smallest and the largest velocity of the next step.
 
-        Who is outside `lower` and `upper` may only go inwards.
+        A joint outside `lower` and `upper` may only move inwards.
         """
         change = self.acceleration * self.step_s
         up = self._fastest(np.maximum(self.upper - position, 0.0))
         down = self._fastest(np.maximum(position - self.lower, 0.0))
         least = np.maximum(velocity - change, -np.minimum(self.velocity, down))
         most = np.minimum(velocity + change, np.minimum(self.velocity, up))
-        # Rounding may let the two cross at a border, where braking is what is left.
+        # Rounding may let the two cross at a limit, where only braking is possible.
         braked = np.sign(velocity) * np.maximum(np.abs(velocity) - change, 0.0)
         return np.minimum(least, braked), np.maximum(most, braked)
 
     def towards(self, wanted: Joints, position: Joints, velocity: Joints) -> Joints:
-        """The velocity of the next step: `wanted`, cut to the limits.
+        """The velocity of the next step: `wanted`, clipped to the limits.
 
-        All joints are slowed down alike, so that the tool keeps its direction, unless some joint
-        cannot turn round as fast: then each comes as near as it can.
+        All joints are slowed down alike so that the tool keeps its direction, unless a joint
+        cannot reverse that fast: then each comes as close as it can.
         """
         least, most = self.reach(position, velocity)
         share = np.ones_like(wanted)
@@ -56,7 +56,7 @@ class MotionLimits:
     def cuts(
         self, wanted: Joints, position: Joints, velocity: Joints
     ) -> tuple[int, Literal["position", "velocity", "acceleration"]] | None:
-        """The joint that is cut most, and by which of its limits; None where none is."""
+        """The joint that is clipped most, and by which of its limits; None if none is."""
         least, most = self.reach(position, velocity)
         excess = np.maximum(wanted - most, least - wanted) / self.velocity
         joint = int(excess.argmax())
@@ -81,7 +81,7 @@ class MotionLimits:
     def approach(self, way: Joints, *, share: float) -> Joints:
         """The fastest velocities from which the joints stop within `way`, in its direction.
 
-        They brake with a `share` of the acceleration; the slowest joint slows all down.
+        They brake with a `share` of the acceleration; the slowest joint limits all.
         """
         size = np.abs(way)
         fastest = _first_speed(size, share * self.acceleration * self.step_s, self.step_s)
@@ -94,7 +94,7 @@ class MotionLimits:
 
 
 def _first_speed(room: Joints, change: Joints, step_s: float) -> Joints:
-    """The speed of a first step after which braking by `change` a step ends within `room`.
+    """The speed of a first step after which braking by `change` per step ends within `room`.
 
     With n whole steps of braking the way is step_s · ((n + 1) v − change · n (n + 1) / 2).
     """
@@ -104,7 +104,7 @@ def _first_speed(room: Joints, change: Joints, step_s: float) -> Joints:
 
 
 def limits_of(kinematics: Kinematics, config: JointSpaceConfig, *, step_s: float) -> MotionLimits:
-    """Limits of a chain's joints by its URDF and parameters. Raises `ConfigError`."""
+    """Limits of a chain's joints from its URDF and parameters. Raises `ConfigError`."""
     names = kinematics.joint_names
     said = {joint.name: joint.limits for joint in kinematics.chain}
     lacking = [name for name in names if name not in said]

@@ -1,4 +1,4 @@
-"""Forward kinematics: where the joints say that the links of a robot are."""
+"""Forward kinematics: the poses of a robot's links from its joints."""
 
 from collections.abc import Mapping
 
@@ -56,7 +56,7 @@ def framed(
 ) -> Kinematics:
     """The same joints from another base frame to another frame on the last link.
 
-    Raises `ConfigError` where both ends are one link.
+    Raises `ConfigError` if both ends are the same link.
     """
     if not kinematics.chain:
         raise ConfigError("the base and the tool are one link of robot_description")
@@ -85,7 +85,7 @@ def _fixed(parent: str, child: str, parent_from_child: Float64[np.ndarray, "4 4"
 
 
 def read_chain(text: str, *, base_link: str, tool_link: str) -> Kinematics:
-    """The chain between two links of a URDF; raises `ConfigError` that says what is wrong."""
+    """The chain between two links of a URDF; raises `ConfigError` that names the problem."""
     return chain_of(read_urdf(text), base_link=base_link, tool_link=tool_link)
 
 

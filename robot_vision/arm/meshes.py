@@ -1,6 +1,6 @@
-"""The triangles of a mesh that a URDF names, where its file can be found: STL and OBJ.
+"""Reads the triangles of a mesh named by a URDF, if its file can be found: STL and OBJ.
 
-ROS packages are found as ROS does, by `share/PACKAGE` below each of AMENT_PREFIX_PATH. The
+ROS packages are found as in ROS, at `share/PACKAGE` below each entry of AMENT_PREFIX_PATH. The
 description comes from the network: no more of a file is read than `_MOST_BYTES`.
 """
 
@@ -29,7 +29,7 @@ def read_mesh(uri: str) -> Triangles:
     """The corners of each triangle of the mesh at `uri` (package://, file:// or a path), in the
     file's unit.
 
-    Raises `ValueError` that says why there are none.
+    Raises `ValueError` with the reason if there are none.
     """
     path = _find(uri)
     readers = {".stl": _stl, ".obj": _obj}
@@ -79,7 +79,7 @@ def _stl(data: bytes) -> Triangles:
 
 
 def _obj(data: bytes) -> Triangles:
-    """A face of more corners is a fan of triangles; textures and normals are not read."""
+    """A face with more corners becomes a fan of triangles; textures and normals are not read."""
     corners: list[list[float]] = []
     triangles: list[tuple[int, int, int]] = []
     for line in _words(data):
@@ -93,7 +93,7 @@ def _obj(data: bytes) -> Triangles:
 
 
 def _corner(word: str, count: int) -> int:
-    """Which corner a word of a face names: from 1 on, or from the end, below 0."""
+    """The corner that a word of a face names: counted from 1, or from the end if below 0."""
     number = int(word.partition("/")[0])
     row = number - 1 if number > 0 else count + number
     if not 0 <= row < count:
@@ -102,7 +102,7 @@ def _corner(word: str, count: int) -> int:
 
 
 def _words(data: bytes) -> list[list[str]]:
-    """The words of each line that has any."""
+    """The words of each non-empty line."""
     return [words for line in data.decode("utf-8").splitlines() if (words := line.split())]
 
 

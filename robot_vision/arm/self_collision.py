@@ -1,7 +1,7 @@
-"""How near links of an arm come to each other, by the shapes of its URDF.
+"""Distances between the links of an arm, by the shapes of its URDF.
 
-Capsules hold the shapes whole; hulls are compared where those come near. The distance is never
-said to be larger than it is.
+Capsules enclose the shapes; hulls are compared where capsules come near. The reported distance is
+never larger than the true one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,9 +34,9 @@ class _Part:
 class SelfCollision:
     """The links of `robot` that the chain moves, and those at its base.
 
-    `uncovered` names links that are not looked at, with the reason. `touching` are pairs that are
-    within `margin_m` at `posture` already: they are not looked at either, whoever built the arm
-    meant them so.
+    `uncovered` names links that are not checked, with the reason. `touching` are pairs that are
+    within `margin_m` at `posture` already: they are not checked either, as the arm's design
+    intends this.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class SelfCollision:
         self._compare([pair for pair in self._pairs if pair not in near])
 
     def nearest(self, posture: Posture) -> tuple[float, tuple[str, str]]:
-        """The least distance (m, below 0 where links overlap), and between which links.
+        """The smallest distance (m, below 0 where links overlap), and its two links.
 
-        Above `margin_m` it may be less than it is. Infinite where there is no pair to look at.
+        Above `margin_m` it may be underestimated. Infinite if there is no pair to check.
         """
         if not self._pairs:
             return np.inf, ("", "")
@@ -85,7 +85,7 @@ class SelfCollision:
         return first, second
 
     def _distances(self, posture: Posture) -> Float64[np.ndarray, " pairs"]:
-        """Of each pair, by capsules, and by hulls where capsules come near."""
+        """Distance of each pair, by capsules, and by hulls where capsules come near."""
         if self._capsules is None:
             return np.empty(0)
         # The base is the last row, which −1 finds.
@@ -105,14 +105,14 @@ class SelfCollision:
             enough_m=self._margin_m + radii_m,
             guess_m=self._ways_m[index],
         )
-        # Hulls that overlap do not say how deep: capsules do.
+        # Overlapping hulls do not give a depth; capsules do.
         return apart_m - radii_m if apart_m > 0 else -np.inf
 
 
 def link_bodies(
     links: Iterable[Link], *, read: MeshReader = read_mesh
 ) -> tuple[dict[str, list[Body]], dict[str, str]]:
-    """Bodies of each link that collides, and why there are none of those that are only drawn."""
+    """Bodies of each link with a collision shape, and why links that are only drawn have none."""
     found, uncovered = {}, {}
     for link in links:
         try:
@@ -143,9 +143,9 @@ def _parts(
 def _carrier(
     robot: Robot, arm: SerialArm, link: str
 ) -> tuple[int, Float64[np.ndarray, "4 4"]] | None:
-    """The row of the chain's link that carries a link, and where; None for another robot's.
+    """The row of the chain's link that carries a link, and the pose; None for another robot's.
 
-    Joints off the chain, as a gripper's fingers, are taken at position 0.
+    Joints off the chain, such as a gripper's fingers, are assumed at position 0.
     """
     carrier_from_link = np.eye(4)
     for _ in range(len(robot.joints) + 1):
@@ -162,7 +162,7 @@ def _carrier(
 
 
 def _are_neighbours(robot: Robot, arm: SerialArm, first: int, second: int) -> bool:
-    """Whether one joint at most moves one against the other."""
+    """Whether at most one joint moves one relative to the other."""
     low, high = sorted((first, second))
     between = (robot.joints[arm.link_names[row]] for row in range(low + 1, high + 1))
     return sum(joint.kind != "fixed" for joint in between) <= 1

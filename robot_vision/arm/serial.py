@@ -1,4 +1,4 @@
-"""A chain of joints as arrays: pose, Jacobian and every joint's frame, quick enough for 100 Hz."""
+"""A chain of joints as arrays: pose, Jacobian and every joint's frame, fast enough for 100 Hz."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,13 +9,14 @@ from jaxtyping import Float64
 from robot_vision.arm.kinematics import Kinematics
 
 Joints = Float64[np.ndarray, " j"]
-# Turns count in a Jacobian as the way of a point at this distance, so that all of it is metres.
+# Rotations count in a Jacobian as the motion of a point at this distance, so all of it is in
+# metres.
 TURN_ARM_M = 0.25
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Posture:
-    """Where a chain is: the tool's pose, its Jacobian, and each link's pose along the chain.
+    """The state of a chain: the tool's pose, its Jacobian, and each link's pose along the chain.
 
     Jacobian rows are linear m and angular rad per joint unit in base axes.
     """
@@ -26,7 +27,7 @@ class Posture:
 
     @property
     def weighted(self) -> Float64[np.ndarray, "6 j"]:
-        """The Jacobian with turns as metres at `TURN_ARM_M`."""
+        """The Jacobian with rotations as metres at `TURN_ARM_M`."""
         return self.jacobian * _ROW_WEIGHT
 
     @property
@@ -39,7 +40,7 @@ _ROW_WEIGHT = np.array([[1.0], [1.0], [1.0], [TURN_ARM_M], [TURN_ARM_M], [TURN_A
 
 
 class _Moving(NamedTuple):
-    """Rows of all joints of the chain; a fixed one turns and slides by nothing."""
+    """Rows of all joints of the chain; a fixed one neither turns nor slides."""
 
     constant: Float64[np.ndarray, "links 4 4"]
     by_sine: Float64[np.ndarray, "links 4 4"]
@@ -68,7 +69,7 @@ class SerialArm:
         self._moving = _moving(parents, self._axis, self._slides)
 
     def posture(self, joints: Joints) -> Posture:
-        """Where the chain is at joint positions (rad or m)."""
+        """The posture of the chain at joint positions (rad or m)."""
         values = self._share @ joints + self._offset
         way = self._moving
         steps = (
@@ -95,7 +96,7 @@ class SerialArm:
 def _cross(
     first: Float64[np.ndarray, "n 3"], second: Float64[np.ndarray, "n 3"]
 ) -> Float64[np.ndarray, "n 3"]:
-    """As `np.cross`, at a fifth of its time for few rows."""
+    """Like `np.cross`, in a fifth of its time for few rows."""
     following, last = [1, 2, 0], [2, 0, 1]
     return first[:, following] * second[:, last] - first[:, last] * second[:, following]
 
@@ -105,7 +106,7 @@ def _moving(
     axes: Float64[np.ndarray, "links 3"],
     slides: np.ndarray,
 ) -> _Moving:
-    """Rodrigues' formula with all that is constant multiplied out."""
+    """Rodrigues' formula with all constants multiplied out."""
     count = len(parents)
     sine, one_less_cosine, way = (np.zeros((count, 4, 4)) for _ in range(3))
     for row, (x, y, z) in enumerate(axes):

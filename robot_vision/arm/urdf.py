@@ -24,7 +24,7 @@ _MOST_NUMBER = 1e6
 
 @dataclass(frozen=True, kw_only=True)
 class JointLimits:
-    """Of position (rad or m), velocity (a second) and effort (N or Nm); infinite where unsaid."""
+    """Of position (rad or m), velocity (per second), effort (N or Nm); infinite if not given."""
 
     lower: float = -inf
     upper: float = inf
@@ -34,7 +34,7 @@ class JointLimits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Joint:
-    """`parent_from_joint` at position 0. `source` is whose position it takes (mimic), scaled."""
+    """`parent_from_joint` at position 0. `source`: the joint whose scaled position it mimics."""
 
     name: str
     kind: JointKind
@@ -48,7 +48,7 @@ class Joint:
     offset: float
 
     def parent_from_child(self, position: float) -> Float64[np.ndarray, "4 4"]:
-        """Where the child is when the source stands at `position` (rad or m)."""
+        """The child's pose when the source is at `position` (rad or m)."""
         if self.kind == "fixed":
             return self.parent_from_joint
         value = self.multiplier * position + self.offset
@@ -73,7 +73,7 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Link:
-    """A link with what is drawn of it and what collides."""
+    """A link with its visual and collision shapes."""
 
     name: str
     visual: tuple[Shape, ...] = ()
@@ -82,7 +82,7 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Robot:
-    """`links` by name, `joints` by their child link: a link has one parent at most."""
+    """`links` by name, `joints` by their child link: a link has at most one parent."""
 
     name: str
     links: Mapping[str, Link]
@@ -90,9 +90,9 @@ class Robot:
 
 
 def read_urdf(text: str) -> Robot:
-    """The robot of a URDF; raises `ConfigError` that says what is wrong.
+    """The robot of a URDF; raises `ConfigError` that names the problem.
 
-    Floating and planar joints are not an arm's: they are taken as fixed. Nothing outside the
+    Floating and planar joints are not an arm's: they count as fixed. Nothing outside the
     text is read: meshes are named, not opened.
     """
     try:
@@ -173,7 +173,7 @@ def _kind(text: str) -> JointKind:
 
 
 def _limits(element: Element | None, kind: JointKind) -> JointLimits:
-    """URDF's defaults are 0, which no driver means: what is unsaid does not limit."""
+    """URDF's default is 0, which no driver means: a limit that is not given does not limit."""
     if element is None:
         return JointLimits()
     ends = {} if kind == "continuous" else {"lower": "lower", "upper": "upper"}

@@ -1,4 +1,4 @@
-"""What a manifest promises of its model, and the check that the model keeps it."""
+"""What a manifest promises about its model, and the check that the model complies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ def blank_inputs(manifest: ModelManifest) -> dict[str, np.ndarray]:
 
 
 def no_history(image: ModelInput) -> dict[str, np.ndarray]:
-    """What a model that carries state is fed where there is no frame before."""
+    """The input of a model that carries state where there is no previous frame."""
     return {state.input: np.zeros((1, *state.shape), np.float32) for state in image.carried}
 
 
 def no_prompt(manifest: ModelManifest) -> dict[str, np.ndarray]:
-    """What a model that is asked by words is fed where nothing is asked for."""
+    """The input of a model with a text prompt where the prompt is empty."""
     words = manifest.prompt
     if words is None:
         return {}

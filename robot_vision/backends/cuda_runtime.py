@@ -16,7 +16,7 @@ _TO_DEVICE, _TO_HOST = 1, 2  # of cudaMemcpyKind
 
 
 class CudaRuntime:
-    """A stream of one device and memory there by address; raises `DeviceError` if CUDA fails."""
+    """A stream on one device, and memory on it by address; raises `DeviceError` if CUDA fails."""
 
     def __init__(self) -> None:
         self._library = _open_library()
@@ -35,15 +35,15 @@ class CudaRuntime:
         self._copy(address, array.ctypes.data, array.nbytes, _TO_DEVICE)
 
     def download(self, array: np.ndarray, address: int) -> None:
-        """Copy into a contiguous array; it is there after `wait`."""
+        """Copy into a contiguous array; the data have arrived after `wait`."""
         self._copy(array.ctypes.data, address, array.nbytes, _TO_HOST)
 
     def wait(self) -> None:
-        """Return when all that was asked of the stream is done."""
+        """Return when all work queued on the stream is done."""
         self._call("cudaStreamSynchronize", ctypes.c_void_p(self.stream))
 
     def close(self, addresses: list[int]) -> None:
-        """Give back memory and the stream."""
+        """Free the memory and the stream."""
         for address in addresses:
             self._call("cudaFree", ctypes.c_void_p(address))
         self._call("cudaStreamDestroy", ctypes.c_void_p(self.stream))

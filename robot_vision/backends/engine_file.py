@@ -1,4 +1,4 @@
-"""TensorRT engines as files: the plan, and what Ultralytics writes before it."""
+"""TensorRT engines as files: the plan, and the metadata that Ultralytics writes before it."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _LENGTH_BYTES = 4
 
 @dataclass(frozen=True, kw_only=True)
 class EngineFile:
-    """`plan` is what TensorRT reads; `metadata` has words by name, as ONNX files have."""
+    """`plan` is what TensorRT reads; `metadata` maps names to text, as in ONNX files."""
 
     plan: bytes
     metadata: Mapping[str, str]
@@ -39,5 +39,7 @@ def read_engine(path: Path) -> EngineFile:
     try:
         found = json.loads(content[_LENGTH_BYTES:end])
     except (ValueError, RecursionError) as error:
-        raise BundleError(f"{path} begins with metadata that are no JSON: {error}") from error
+        raise BundleError(
+            f"{path} begins with metadata that are not valid JSON: {error}"
+        ) from error
     return EngineFile(plan=content[end:], metadata={k: str(v) for k, v in found.items()})

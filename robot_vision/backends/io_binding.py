@@ -28,7 +28,7 @@ class BoundRunner:
         self._binding = session.io_binding()
         self._on_device: dict[str, ort.OrtValue] = {}
         self._staging: dict[str, np.ndarray] = {}
-        self._pinned: list[ort.OrtValue] = []  # the owners of the staging arrays' memory
+        self._pinned: list[ort.OrtValue] = []  # owners of the staging arrays' memory
         for name, array in blank.items():
             value = ort.OrtValue.ortvalue_from_numpy(array, device, 0)
             self._binding.bind_ortvalue_input(name, value)

@@ -1,4 +1,4 @@
-"""Choose the back-end for a bundle by the kind of its model's file."""
+"""Chooses the back-end for a bundle by the suffix of its model's file."""
 
 import logging
 from collections.abc import Callable
@@ -28,10 +28,10 @@ def load_backend(
     """Load and warm the model of `bundle`; it has run once on `device` when this returns.
 
     `device` is auto, cpu, cuda, tensorrt or openvino; `threads` 0 takes all cores; `spin` lets
-    ONNX Runtime's threads poll for work within a run. `announce` is given in words what takes
-    long.
+    ONNX Runtime's threads poll for work within a run. `announce` receives messages about steps
+    that take long.
     Raises `DeviceError` if the device is not available and `BundleError` if the model cannot be
-    loaded, is not what its manifest says, or can run code that nobody allowed (`--allow-code`).
+    loaded, is not what its manifest says, or could run code without permission (`--allow-code`).
     """
     refuse_code(bundle.model_path)
     external_files(bundle.model_path)

@@ -1,4 +1,4 @@
-"""Sessions of ONNX Runtime on the CPU, CUDA or TensorRT, proven by a run before they are used."""
+"""Sessions of ONNX Runtime on the CPU, CUDA or TensorRT, proven by a run before use."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-# TensorRT builds an engine for minutes at first use, so it is used only where it is asked for.
+# TensorRT takes minutes to build an engine at first use, so it is used only on request.
 _TRIED = {"auto": ("cuda", "cpu"), "cpu": ("cpu",), "cuda": ("cuda",), "tensorrt": ("tensorrt",)}
 _DTYPES = {
     "tensor(float)": "float32",
@@ -49,14 +49,14 @@ class SessionRequest:
     def engine_dir(self) -> Path:
         """Where TensorRT keeps this model's engines."""
         manifest = self.bundle.manifest
-        # A stranger's name must not lead to another folder: an engine is a program.
+        # An untrusted name must not lead to another folder: an engine is a program.
         name = re.sub(r"[^\w.-]", "_", manifest.name)[:64]
         return self.engine_cache_dir.expanduser() / f"{name}-{manifest.sha256[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenSession:
-    """A session that has run, on which provider, and why not on a better one."""
+    """A session that has run, the provider that ran it, and why no better one did."""
 
     session: ort.InferenceSession
     provider: str
@@ -125,14 +125,15 @@ def _create(request: SessionRequest, provider: str) -> ort.InferenceSession:
 
 
 def session_options(threads: int, *, spin: bool = True) -> ort.SessionOptions:
-    """As the service runs models; `threads` 0 takes all cores."""
+    """Options as the service runs models; `threads` 0 takes all cores."""
     options = ort.SessionOptions()
     # Explicit, so that a container's CPU set counts and threads are not pinned to cores.
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spin)))
-    # Threads poll within a run, where it saves wake-ups; between frames the cores are others'.
+    # Threads poll within a run, which saves wake-ups; between frames the cores are free for
+    # others.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 

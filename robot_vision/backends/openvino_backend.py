@@ -1,6 +1,6 @@
-"""ONNX models run by OpenVINO on the CPU: quicker than ONNX Runtime where they are in INT8.
+"""Runs ONNX models with OpenVINO on the CPU: faster than ONNX Runtime for INT8 models.
 
-It is never chosen by `auto`: where it pays depends on the model (docs/profile.md).
+`auto` never chooses it: whether it pays depends on the model (docs/profile.md).
 """
 
 import os
@@ -48,7 +48,7 @@ class OpenVinoBackend:
 
 
 class OpenVinoNetwork:
-    """A model compiled for inputs of the shapes of `example`; not for two threads at once."""
+    """A model compiled for inputs of the shapes of `example`; not thread-safe."""
 
     def __init__(
         self, model: Any, example: Mapping[str, np.ndarray], *, threads: int, what: Path
@@ -56,7 +56,7 @@ class OpenVinoNetwork:
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
-            # Left alone it takes BF16 where the processor has it: boxes are 3 px elsewhere then.
+            # By default it uses BF16 where the processor has it, which shifts boxes by 3 px.
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": threads or len(os.sched_getaffinity(0)),
             "ENABLE_CPU_PINNING": False,
@@ -71,11 +71,11 @@ class OpenVinoNetwork:
 
     @property
     def output_names(self) -> list[str]:
-        """Every name of an output: ONNX tensors that are the same have several."""
+        """Every name of an output: merged ONNX tensors have several."""
         return list(self._row)
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """All outputs by name, of the caller's own memory."""
+        """All outputs by name, in memory owned by the caller."""
         found = self._request.infer(dict(inputs), share_inputs=True).to_tuple()
         return {name: found[row] for name, row in self._row.items()}
 
@@ -83,7 +83,7 @@ class OpenVinoNetwork:
 def open_openvino(
     file: Path, example: Mapping[str, np.ndarray], *, threads: int
 ) -> OpenVinoNetwork:
-    """An ONNX file for inputs as `example`; raises `DeviceError` or `BundleError`."""
+    """Compiles an ONNX file for inputs like `example`; raises `DeviceError` or `BundleError`."""
     return OpenVinoNetwork(_read(file), example, threads=threads, what=file)
 
 

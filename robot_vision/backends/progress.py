@@ -1,4 +1,4 @@
-"""Long work is never silent: announced at the start, with a heartbeat, and at the end."""
+"""Long work is never silent: its start, a heartbeat and its end are announced."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from time import perf_counter
 def announced(
     work: str, *, announce: Callable[[str], None], interval_s: float = 10.0
 ) -> Iterator[None]:
-    """Say that `work` begins, every `interval_s` how long it has taken, and when it is done."""
+    """Announce the start of `work`, its elapsed time every `interval_s`, and its end."""
     start_s = perf_counter()
     done = threading.Event()
 

@@ -1,9 +1,9 @@
 """TensorRT engines behind the same interface, where TensorRT is installed.
 
-By the Python API of TensorRT 10 (NVIDIA's "TensorRT Developer Guide"): tensors by name, memory by
-address. An engine holds machine code for one kind of GPU and one version of TensorRT; whoever made
-it can run any code, so it is opened only with `--allow-code`. Untested on a GPU: none was at hand;
-the tests have a stand-in for the two libraries.
+Uses the Python API of TensorRT 10 (NVIDIA's "TensorRT Developer Guide"): tensors by name, memory
+by address. An engine holds machine code for one type of GPU and one version of TensorRT; its
+author can run any code, so it is opened only with `--allow-code`. Untested on a GPU: none was
+available; the tests use a stand-in for the two libraries.
 """
 
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ class TensorRTBackend:
         return inputs, outputs
 
     def _bind(self, bundle: Bundle, blank: Mapping[str, np.ndarray], outputs: list[str]) -> None:
-        """Give each tensor memory on both sides; shapes that are open follow the inputs'."""
+        """Give each tensor memory on both sides; open shapes follow those of the inputs."""
         self._host = {name: np.ascontiguousarray(array) for name, array in blank.items()}
         for name, array in blank.items():
             if not self._context.set_input_shape(name, array.shape):
@@ -94,7 +94,7 @@ class TensorRTBackend:
             if min(shape, default=0) < 0:
                 raise BundleError(
                     f"{bundle.model_path}: the shape {list(shape)} of output {name!r} depends on "
-                    f"what is seen, which this back-end cannot read; {_ALTERNATIVE}"
+                    f"the picture, which this back-end does not support; {_ALTERNATIVE}"
                 )
             self._host[name] = np.empty(shape, self._dtype(bundle, name))
         for name, array in self._host.items():
@@ -113,7 +113,7 @@ class TensorRTBackend:
 
 
 def _tensorrt() -> Any:
-    """The package, if it is there and new enough; it is in no requirement of ours."""
+    """The package, if installed and new enough; none of our requirements includes it."""
     need = f"a TensorRT engine needs the package tensorrt {_OLDEST} or newer"
     try:
         import tensorrt

@@ -1,4 +1,4 @@
-"""PyTorch behind the same interface, for models that are not exported to ONNX.
+"""PyTorch behind the same interface, for models not exported to ONNX.
 
 A bundle holds a `torch.export` program (`.pt2`), or weights (`.safetensors`) of the architecture
 that its manifest names.
@@ -64,7 +64,7 @@ class TorchBackend:
         del self._loaded
 
     def _named(self, result: Any) -> dict[str, Tensor]:
-        """Outputs by name: a mapping has them, a graph's card or else the manifest names them."""
+        """Outputs by name: from a mapping's keys, the graph's card, or else the manifest."""
         if isinstance(result, Mapping):
             return dict(result)
         values = (result,) if isinstance(result, Tensor) else tuple(result)
@@ -78,7 +78,7 @@ class TorchBackend:
 
 
 def _choose_device(device: str) -> tuple[str, str]:
-    """torch's device for ours, and why it is not the better one where that was left open."""
+    """torch's device for ours, and why it is not a better one where the choice was open."""
     if device == "cpu":
         return "cpu", ""
     if device in ("tensorrt", "openvino"):
@@ -95,7 +95,7 @@ def _load(bundle: Bundle) -> _Loaded:
     if bundle.model_path.suffix.lower() == ".pt2":
         try:
             return _Loaded(module=torch.export.load(bundle.model_path).module())
-        except Exception as error:  # what it raises is up to the file
+        except Exception as error:  # the file decides what this raises
             raise BundleError(f"{bundle.model_path} cannot be loaded: {error}") from error
     try:
         return _load_weights(bundle)

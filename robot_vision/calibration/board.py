@@ -1,4 +1,4 @@
-"""Boards as OpenCV's aruco module knows them: where their corners are, and which is which."""
+"""Boards as in OpenCV's aruco module: the places and numbers of their corners."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from robot_vision.core.errors import ConfigError, MissingDependencyError
 
 
 class Board:
-    """A board with its corners by number. Raises `ConfigError` where it cannot be made.
+    """A board with its corners by number. Raises `ConfigError` if it cannot be made.
 
     `points_m` are all corners in the board's frame: x along the rows, y down, z into the board,
     from the top left corner of the first square or tag.
@@ -24,19 +24,19 @@ class Board:
 
     @property
     def size_m(self) -> tuple[float, float]:
-        """Width and height of what is printed, without a margin."""
+        """Width and height of the printed pattern, without a margin."""
         config = self.config
         gap_m = config.square_m - config.marker_m if config.kind == "april" else 0.0
         return config.columns * config.square_m - gap_m, config.rows * config.square_m - gap_m
 
     @property
     def has_ends(self) -> bool:
-        """Whether it can be seen which end is up, as a pose of the board needs."""
+        """Whether its orientation is unambiguous, as a pose of the board requires."""
         return self.config.kind != "chessboard"
 
     @property
     def middle_m(self) -> Float64[np.ndarray, "3"]:
-        """The middle of the corners."""
+        """The centre of the corners."""
         return (self.points_m.min(axis=0) + self.points_m.max(axis=0)) / 2
 
 
@@ -67,7 +67,7 @@ def _pattern(config: BoardConfig) -> Any:
 
 
 def _points_m(config: BoardConfig) -> np.ndarray:
-    """By our own arithmetic: OpenCV keeps them in single precision."""
+    """Computed here, because OpenCV keeps them in single precision."""
     if config.kind == "april":
         side = config.marker_m
         tag = np.array([[0, 0, 0], [side, 0, 0], [side, side, 0], [0, side, 0]], np.float64)

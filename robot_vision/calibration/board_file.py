@@ -23,4 +23,4 @@ def read_board(path: Path) -> Board:
     try:
         return Board(with_values(BoardConfig(), content))
     except ConfigError as error:
-        raise ConfigError(f"{path} is no board: {error}") from error
+        raise ConfigError(f"{path} is not a board: {error}") from error

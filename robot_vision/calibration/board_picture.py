@@ -1,4 +1,4 @@
-"""A board as a picture that printers print at its size."""
+"""A board as a picture that printers print at its true size."""
 
 import struct
 import zlib
@@ -18,7 +18,7 @@ _MOST_PX = 20_000
 
 
 def draw_board(board: Board, *, px_per_square: int) -> UInt8[np.ndarray, "h w"]:
-    """The board without a margin. A marker's side is rounded to pixels, a square's is exact."""
+    """The board without a margin. A marker's side is rounded to pixels; a square's is exact."""
     config = board.config
     width_m, height_m = board.size_m
     scale = px_per_square / config.square_m
@@ -42,7 +42,7 @@ def printed_board(board: Board, *, dpi: float, margin_m: float) -> tuple[np.ndar
     if px_per_square < 24 or across_px > _MOST_PX:
         raise ConfigError(
             f"{dpi:g} dots per inch make {px_per_square} px a square and {across_px:.0f} px "
-            f"across; expected 24 px a square at least and {_MOST_PX} px across at most"
+            f"across; expected at least 24 px a square and {_MOST_PX} px across at most"
         )
     margin_px = round(margin_m * px_per_m)
     drawn = draw_board(board, px_per_square=px_per_square)
@@ -54,7 +54,7 @@ def printed_board(board: Board, *, dpi: float, margin_m: float) -> tuple[np.ndar
 
 
 def _add_ruler(sheet: np.ndarray, board: Board, *, margin_px: int, px_per_m: float) -> None:
-    """A line of 100 mm, or of a square where the board is smaller, to be held against a ruler."""
+    """A line of 100 mm, or of one square if the board is smaller, to check against a ruler."""
     config = board.config
     length_m = _RULER_M if board.size_m[0] >= _RULER_M else config.square_m
     top, bottom = sheet.shape[0] - margin_px * 2 // 3, sheet.shape[0] - margin_px // 2
@@ -73,7 +73,7 @@ def _add_ruler(sheet: np.ndarray, board: Board, *, margin_px: int, px_per_m: flo
 
 
 def write_png(path: Path, picture: UInt8[np.ndarray, "h w"], *, px_per_m: float) -> None:
-    """A PNG that says its size in its chunk pHYs, which OpenCV cannot write."""
+    """A PNG with its physical size in a pHYs chunk, which OpenCV cannot write."""
     encoded = cv2.imencode(".png", picture)[1].tobytes()
     body = b"pHYs" + struct.pack(">IIB", round(px_per_m), round(px_per_m), 1)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

@@ -1,4 +1,4 @@
-"""Where a board stands before a camera, by one picture of it."""
+"""The pose of a board in front of a camera, from one picture."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from robot_vision.core.errors import CalibrationError
 from robot_vision.core.geometry import project, rays_of, transform_points
 from robot_vision.core.types import Camera
 
-# Below this ratio of the residuals of the two poses of a flat board, which is right is a guess.
+# Below this ratio of the residuals of a flat board's two poses, choosing between them is a guess.
 _PLAIN_RATIO = 2.0
 
 
@@ -27,12 +27,12 @@ class BoardPose:
 def board_pose(sight: Sight, camera: Camera) -> BoardPose:
     """By IPPE (Collins and Bartoli 2014), then Levenberg-Marquardt on undistorted rays.
 
-    Raises `CalibrationError` where corners lie beyond what the lens shows, or no pose fits.
+    Raises `CalibrationError` if corners lie beyond the lens's field of view, or no pose fits.
     """
     rays = rays_of(sight.pixel_px, camera=camera)
     if np.isnan(rays).any():
         raise CalibrationError(
-            f"{np.isnan(rays).any(axis=1).sum()} corners lie where the lens shows nothing; "
+            f"{np.isnan(rays).any(axis=1).sum()} corners lie outside the lens's field of view; "
             "expected the calibration of this camera"
         )
     count, turns, places, _ = cv2.solvePnPGeneric(

@@ -1,7 +1,8 @@
-"""The hand-eye equation T X = Z B⁻¹ solved in closed form: where refinement starts.
+"""Solves the hand-eye equation T X = Z B⁻¹ in closed form, as the start of the refinement.
 
-T is other_from_carrier, B camera_from_board, a row of 4×4 matrices for each view; X, the answer,
-carrier_from_camera, Z other_from_board. Both methods take rotations first, then places and scale.
+T is other_from_carrier, B camera_from_board, each a stack of 4×4 matrices by view; X, the result,
+is carrier_from_camera, Z other_from_board. Both methods solve rotations first, then positions and
+scale.
 """
 
 import numpy as np
@@ -12,13 +13,13 @@ from robot_vision.calibration.reprojection import Mounting
 
 Poses = Float64[np.ndarray, "v 4 4"]
 
-# The axis of a turn near 180° may point either way.
+# The axis of a rotation near 180° may point either way.
 _MOST_TURN_RAD = np.radians(170.0)
 _SCALES = (0.02, 50.0)
 
 
 def by_pairs(other_from_carrier: Poses, camera_from_board: Poses) -> Mounting:
-    """By the turns between each two views (Park and Martin 1994)."""
+    """By the rotations between pairs of views (Park and Martin 1994)."""
     first, second = np.triu_indices(len(camera_from_board), k=1)
     board_from_camera = np.linalg.inv(camera_from_board)
     carriers = np.linalg.inv(other_from_carrier)[second] @ other_from_carrier[first]
@@ -33,7 +34,7 @@ def by_pairs(other_from_carrier: Poses, camera_from_board: Poses) -> Mounting:
 
 
 def by_views(other_from_carrier: Poses, camera_from_board: Poses) -> Mounting:
-    """Both at once, by Kronecker products of each view's rotations (Shah 2013)."""
+    """Both rotations at once, by Kronecker products of each view's rotations (Shah 2013)."""
     product = np.zeros((9, 9))
     for carrier, board in zip(other_from_carrier, camera_from_board, strict=True):
         product += np.kron(board[:3, :3].T, carrier[:3, :3])
@@ -48,7 +49,7 @@ def by_views(other_from_carrier: Poses, camera_from_board: Poses) -> Mounting:
 def _with_places(
     other_from_carrier: Poses, camera_from_board: Poses, x_turn: np.ndarray, z_turn: np.ndarray
 ) -> Mounting:
-    """Places by linear least squares, with the board's size left open: it may be said wrong."""
+    """Positions by linear least squares; the board's size is free, as it may be given wrongly."""
     camera_in_board_m = np.linalg.inv(camera_from_board)[:, :3, 3]
     views = len(camera_from_board)
     system = np.zeros((views, 3, 7))
@@ -57,7 +58,7 @@ def _with_places(
     system[:, :, 6] = -camera_in_board_m @ z_turn.T
     sides = -other_from_carrier[:, :3, 3].ravel()
     places = np.linalg.lstsq(system.reshape(-1, 7), sides, rcond=None)[0]
-    if not _SCALES[0] < places[6] < _SCALES[1]:  # not settled by so little movement
+    if not _SCALES[0] < places[6] < _SCALES[1]:  # not determined by so little movement
         sides = sides - system[:, :, 6].ravel()
         places[:6] = np.linalg.lstsq(system[:, :, :6].reshape(-1, 6), sides, rcond=None)[0]
         places[6] = 1.0

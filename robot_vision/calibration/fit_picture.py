@@ -1,4 +1,4 @@
-"""A picture of a fit, to be looked at: corners found and where they should be, and residuals."""
+"""Draws a fit for inspection: corners found, their expected places, and residuals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ _BAR_HEIGHT_PX = 200
 _WHITE, _BLACK, _GREY = (255, 255, 255), (30, 30, 30), (150, 150, 150)
 _FOUND, _EXPECTED, _DROPPED = (0, 200, 0), (40, 40, 255), (40, 40, 255)
 _MOST_SHOWN = 4
-# Residuals are drawn so many times as long as they are.
+# Residuals are drawn magnified by this factor.
 _LENGTHENED = 20
 
 
@@ -22,7 +22,7 @@ def fit_picture(
     pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]],
     corners_px: Mapping[str, Float64[np.ndarray, "n 2"]],
 ) -> UInt8[np.ndarray, "sheet_h sheet_w 3"]:
-    """The pictures given (BGR, by view) with corners drawn in, above a bar for each view's RMS."""
+    """The given pictures (BGR, by view) with corners drawn in, above a bar for each view's RMS."""
     by_name = {view.name: view for view in views}
     cells = [_cell(by_name[name], picture, corners_px[name]) for name, picture in pictures.items()]
     if len(cells) % 2:
@@ -39,7 +39,7 @@ def views_to_show(views: Sequence[ViewFit]) -> list[str]:
 
 
 def _cell(view: ViewFit, picture: np.ndarray, corners_px: np.ndarray) -> np.ndarray:
-    """The board's part of a picture: found corners as rings, residuals as lines, lengthened."""
+    """The board's part of a picture: found corners as rings, residuals as magnified lines."""
     zoom, shown, offset_px = _cut_out(picture, corners_px)
     for found, expected in zip(corners_px, view.seen_px, strict=True):
         start = (found - offset_px) * zoom
@@ -84,7 +84,7 @@ def _bars(views: Sequence[ViewFit], *, width_px: int) -> np.ndarray:
             _text(chart, view.name[: int(step / 7)], (int(left), floor + 14), _BLACK, 0.33)
     words = (
         "RMS of each view, px (red: dropped). Above: rings are corners found, red lines lead to "
-        f"where the fit has them, {_LENGTHENED} times as long."
+        f"their places in the fit, {_LENGTHENED} times as long."
     )
     _text(chart, words, (8, 16), _BLACK, 0.4)
     return chart

@@ -1,4 +1,4 @@
-"""Where a camera sits: on the tool (eye in hand), or beside the arm (eye to hand)."""
+"""The mounting of a camera: on the tool (eye in hand), or beside the arm (eye to hand)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _ROUNDS = 10
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ViewFit:
-    """How a view fits: its corners, and the board's place by this view alone against the fit's."""
+    """How a view fits: its corners, and the board's pose from this view against the fit's."""
 
     name: str
     is_kept: bool
@@ -41,9 +41,9 @@ class ViewFit:
 class HandEye:
     """A fit. `carrier` is the frame that the camera sits on: the tool, or the base.
 
-    `covariance` is of its place (m, axes of the carrier) and turn (rad, axes of the camera).
-    `board_scale` is the board's size against that given, by the arm's metres, with its standard
-    error; `free_rms_px` is what is left where the size is fitted too.
+    `covariance` is of its position (m, axes of the carrier) and rotation (rad, axes of the
+    camera). `board_scale` is the board's size, measured by the arm, relative to the given one,
+    with its standard error; `free_rms_px` is the residual if the size is fitted too.
     """
 
     mount: Mount
@@ -61,7 +61,7 @@ class HandEye:
 
     @property
     def place_error_m(self) -> float:
-        """Standard error of the camera's place: the root of the three variances' sum."""
+        """Standard error of the camera's position: the root of the three variances' sum."""
         return float(np.sqrt(np.trace(self.covariance[:3, :3])))
 
     @property
@@ -73,11 +73,11 @@ class HandEye:
 def fit_hand_eye(
     views: Sequence[View], *, camera: Camera, mount: Mount, config: HandEyeConfig
 ) -> HandEye:
-    """The mounting of least reprojection error in the views that agree; judges nothing.
+    """The mounting with the least reprojection error over the views that agree; judges nothing.
 
-    Starts from the closed form that most views agree with, refines softly, drops views that miss
-    by far, and refines the rest by least squares. Raises `CalibrationError` where a view's corners
-    fit no pose of a board.
+    Starts from the closed form that most views agree with, refines with a soft loss, drops views
+    that miss by far, and refines the rest by least squares. Raises `CalibrationError` if a view's
+    corners fit no pose of a board.
     """
     carried = other_from_carrier([view.base_from_tool for view in views], mount)
     everything = Reprojection([view.sight for view in views], carried, camera)
@@ -111,7 +111,7 @@ def fit_hand_eye(
 
 
 def start_error_px(views: Sequence[View], *, camera: Camera, mount: Mount) -> float:
-    """Median over the views of their RMS at the best closed form: what a fit can hope for."""
+    """Median over the views of their RMS at the best closed form: the best a fit can reach."""
     carried = other_from_carrier([view.base_from_tool for view in views], mount)
     everything = Reprojection([view.sight for view in views], carried, camera)
     board_poses = [_board_pose(view, camera) for view in views]
@@ -122,7 +122,7 @@ def start_error_px(views: Sequence[View], *, camera: Camera, mount: Mount) -> fl
 def other_from_carrier(
     base_from_tool: Sequence[Float64[np.ndarray, "4 4"]], mount: Mount
 ) -> Float64[np.ndarray, "v 4 4"]:
-    """Where the camera's carrier stands in the frame that holds the board."""
+    """The pose of the camera's carrier in the frame that holds the board."""
     poses = np.array(base_from_tool)
     return poses if mount == "tool" else np.linalg.inv(poses)
 

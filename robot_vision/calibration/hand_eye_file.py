@@ -1,4 +1,4 @@
-"""A hand-eye calibration in use: YAML files, and a line for static_transform_publisher."""
+"""Outputs of a hand-eye calibration: YAML files, and a static_transform_publisher command."""
 
 from shlex import quote
 from typing import Any
@@ -12,13 +12,13 @@ from robot_vision.core.quaternions import from_matrix
 
 
 def place_and_quaternion(a_from_b: Float64[np.ndarray, "4 4"]) -> tuple[list[float], list[float]]:
-    """Place (m) and quaternion (x y z w) of a pose, rounded beyond what matters."""
+    """Position (m) and quaternion (x y z w) of a pose, rounded to more digits than matter."""
     quaternion = from_matrix(a_from_b[:3, :3])
     return a_from_b[:3, 3].round(7).tolist(), quaternion.round(9).tolist()
 
 
 def hand_eye_text(fit: HandEye, *, parent: str, child: str) -> str:
-    """All of a fit as YAML: parent_from_child, how sure, and each view's residuals."""
+    """A whole fit as YAML: parent_from_child, uncertainty, and each view's residuals."""
     place_m, quaternion = place_and_quaternion(fit.carrier_from_camera)
     content: dict[str, Any] = {
         "parent_frame": parent,
@@ -52,7 +52,7 @@ def hand_eye_text(fit: HandEye, *, parent: str, child: str) -> str:
 def camera_pose_parameters(fit: HandEye) -> str:
     """The policy node's parameters for a camera beside the arm: `policy_params_file:=` takes it.
 
-    Only for a camera on the base, whose pose is base_from_camera.
+    Only for a camera on the base, with the pose base_from_camera.
     """
     place_m, quaternion = place_and_quaternion(fit.carrier_from_camera)
     pose = {"source": "parameters", "position_m": place_m, "quaternion_xyzw": quaternion}

@@ -1,4 +1,4 @@
-"""A lens from pictures of a board: OpenCV's calibration, with views that fit, judged."""
+"""Calibrates a lens from pictures of a board with OpenCV, on the views that fit, and judges it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,10 +63,10 @@ def calibrate_lens(
     model: DistortionModel = "plumb_bob",
     config: IntrinsicsConfig | None = None,
 ) -> Lens:
-    """The lens that the pictures show (Zhang 2000, as in OpenCV), by views that agree.
+    """The lens from the pictures (Zhang 2000, as in OpenCV), by views that agree.
 
-    Raises `CalibrationError` with the value, what was expected and what to do where there are too
-    few different views, too little of the picture is covered, or the fit is no sound lens.
+    Raises `CalibrationError` with the value, what was expected and what to do if there are too
+    few different views, too little of the picture is covered, or the fit is not a plausible lens.
     """
     config = config or IntrinsicsConfig()
     kept = _distinct(sights, config)
@@ -110,7 +110,7 @@ def calibrate_lens(
 
 
 def _distinct(sights: Mapping[str, Sight], config: IntrinsicsConfig) -> list[str]:
-    """Views in which the board does not lie as in an earlier one."""
+    """Views in which the board's pose differs from all earlier ones."""
     kept: list[str] = []
     for name, sight in sights.items():
         for other in kept:
@@ -124,7 +124,7 @@ def _distinct(sights: Mapping[str, Sight], config: IntrinsicsConfig) -> list[str
 
 
 def _cover(sights: list[Sight]) -> float:
-    """Share of the picture's cells in which corners of any view lie."""
+    """Share of the picture's cells that contain corners of any view."""
     cells = np.zeros((_CELLS, _CELLS), bool)
     for sight in sights:
         place = (sight.pixel_px / sight.image_size_px * _CELLS).astype(int).clip(0, _CELLS - 1)
@@ -195,7 +195,7 @@ def _fit_fisheye(
 
 
 def _errors_of(slopes: np.ndarray, misses: np.ndarray) -> np.ndarray:
-    """Standard errors of fx, fy, cx, cy with all else as it is: a lower bound."""
+    """Standard errors of fx, fy, cx, cy with all else fixed: a lower bound."""
     variance = (misses**2).mean()
     return np.sqrt(np.diag(np.linalg.inv(slopes.T @ slopes)) * variance)
 
@@ -220,25 +220,25 @@ def _judge(fit: _Fit, kept: list[str], considered: list[str], config: Intrinsics
     if steep_deg < config.least_tilt_deg:
         raise CalibrationError(
             f"a quarter of the views tilt the board by {steep_deg:.1f}° or more; expected "
-            f"{config.least_tilt_deg:g}°, without which focal length and distance cannot be "
-            "separated: tilt the board to all four sides"
+            f"{config.least_tilt_deg:g}°, as focal length and distance cannot be separated "
+            "otherwise: tilt the board to all four sides"
         )
     focal_share = float((fit.errors_px[:2] / np.diag(fit.matrix)[:2]).max())
     if not focal_share <= config.most_focal_error:
         raise CalibrationError(
             f"the focal length is uncertain by {focal_share:.1%}; expected "
-            f"{config.most_focal_error:.0%} at most: take more views, nearer, and tilted more"
+            f"{config.most_focal_error:.0%} at most: take more views, closer and with more tilt"
         )
 
 
 def _tilts_deg(turns: np.ndarray) -> np.ndarray:
-    """Angle between the board and the plane of the picture."""
+    """Angle between the board and the image plane."""
     cosines = [abs(cv2.Rodrigues(turn)[0][2, 2]) for turn in turns]
     return np.degrees(np.arccos(np.clip(cosines, 0, 1)))
 
 
 def _check_rays(camera: Camera) -> None:
-    """Every pixel must see somewhere: a polynomial that folds within the picture is no lens."""
+    """Every pixel must have a ray: a polynomial that folds within the picture is not a lens."""
     x, y = np.meshgrid(
         np.linspace(0, camera.width_px - 1, 17), np.linspace(0, camera.height_px - 1, 13)
     )
@@ -255,7 +255,7 @@ def _check_rays(camera: Camera) -> None:
 def _lens_views(
     sights: Mapping[str, Sight], considered: list[str], kept: list[str], fit: _Fit
 ) -> tuple[LensView, ...]:
-    """Every view; of those that were left out the figures are NaN."""
+    """Every view; figures of dropped ones are NaN."""
     tilts_deg = _tilts_deg(fit.turns)
     places = {name: number for number, name in enumerate(kept)}
     views = []

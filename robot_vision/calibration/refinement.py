@@ -1,4 +1,4 @@
-"""The mounting that makes the error of all corners least, in pixels, and how sure it is."""
+"""The mounting with the least reprojection error over all corners, and its uncertainty."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from scipy.optimize import least_squares
 from robot_vision.calibration.reprojection import Mounting, Reprojection
 
 _POSES = 12
-# Beyond this an error counts less and less while bad views are still among the good ones.
+# Errors beyond this count less and less while bad views are still included.
 _SOFT_PX = 2.0
 _MOST_STEPS = 60
 
@@ -29,7 +29,7 @@ class Refined:
 def refine(
     problem: Reprojection, start: Mounting, *, with_scale: bool = False, is_soft: bool = False
 ) -> Refined:
-    """Least squares over both poses (and the board's size), softly by Cauchy's loss if asked."""
+    """Least squares over both poses (and the board's size), with Cauchy's loss if requested."""
 
     def errors(step: np.ndarray) -> np.ndarray:
         return problem.residuals_px(start.moved(step)).ravel()
@@ -49,10 +49,10 @@ def refine(
 def covariance_of(
     problem: Reprojection, mounting: Mounting, *, with_scale: bool = False
 ) -> Float64[np.ndarray, "p p"]:
-    """Of the steps of `Mounting.moved`, at the least error: the jackknife over views.
+    """Covariance of the steps of `Mounting.moved` at the minimum, by the jackknife over views.
 
-    Each view is left out in turn, for one Gauss-Newton step: errors of a view go together, as an
-    arm that is off moves all its corners. Infinite where one view alone settles a direction.
+    Each view is left out in turn, for one Gauss-Newton step: errors within a view are correlated,
+    as an arm error moves all its corners. Infinite if a single view determines a direction.
     """
     parameters = _POSES + with_scale
     slopes = _slopes(problem, mounting, parameters)

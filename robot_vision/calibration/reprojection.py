@@ -1,4 +1,4 @@
-"""Where the corners of all views should be seen, by a camera's and a board's place."""
+"""Where the corners of all views should appear, from a camera's and a board's pose."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _BEHIND_PX = 1e4
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mounting:
-    """The answer, and the board's place beside it; `board_scale` is its size against that said.
+    """The result, and the board's pose; `board_scale` is its size relative to the given one.
 
-    The carrier is what holds the camera, the other what holds the board: tool and base for a
+    The carrier holds the camera, the other frame holds the board: tool and base for a
     camera in the hand, base and tool for one beside the arm.
     """
 
@@ -28,9 +28,10 @@ class Mounting:
     board_scale: float = 1.0
 
     def moved(self, step: Float64[np.ndarray, " p"]) -> "Mounting":
-        """By place (m) and turn (rad) of the camera, those of the board, and log of the scale.
+        """Moved by the camera's position (m) and rotation (rad), the board's, and log scale.
 
-        Places change along the axes of carrier and other, turns are about camera's and board's.
+        Positions change along the axes of carrier and other; rotations are about the camera's and
+        board's.
         """
         scale = self.board_scale * float(np.exp(step[12])) if len(step) > 12 else self.board_scale
         return Mounting(
@@ -41,7 +42,7 @@ class Mounting:
 
 
 class Reprojection:
-    """The corners of some views as one array, with what is known of each view."""
+    """The corners of several views as one array, with each view's data."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class Reprojection:
         self._carrier_from_other = np.linalg.inv(other_from_carrier)
 
     def camera_from_board(self, mounting: Mounting) -> Float64[np.ndarray, "v 4 4"]:
-        """Where the board stands before the camera in each view."""
+        """The board's pose in front of the camera in each view."""
         camera_from_carrier = np.linalg.inv(mounting.carrier_from_camera)
         return camera_from_carrier @ self._carrier_from_other @ mounting.other_from_board
 
@@ -71,7 +72,7 @@ class Reprojection:
         return project(in_camera_m, camera=self.camera)
 
     def residuals_px(self, mounting: Mounting) -> Float64[np.ndarray, "n 2"]:
-        """Where corners should be, less where they were found."""
+        """Expected corners minus found ones."""
         return np.nan_to_num(self.seen_px(mounting) - self._pixel_px, nan=_BEHIND_PX)
 
     def view_rms_px(self, mounting: Mounting) -> Float64[np.ndarray, " v"]:

@@ -1,4 +1,4 @@
-"""A board in a picture: which of its corners lie where."""
+"""A board in a picture: its corners and their places."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -43,8 +43,8 @@ class BoardFinder:
     def find(self, picture: UInt8[np.ndarray, "h w *c"]) -> Sight:
         """The corners in a grey or BGR picture.
 
-        Raises `CalibrationError` with what was seen instead where the board is not there, is
-        mirrored, or is another one than was said.
+        Raises `CalibrationError` with what was seen instead if the board is absent, is
+        mirrored, or differs from its description.
         """
         grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
         ids, pixel_px = self._corners(grey)
@@ -60,7 +60,7 @@ class BoardFinder:
         return sight
 
     def _corners(self, grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers and places of what is found."""
+        """Numbers and places of the corners found."""
         config = self.board.config
         if config.kind == "chessboard":
             size = (config.columns - 1, config.rows - 1)
@@ -83,8 +83,8 @@ class BoardFinder:
         # A plain chessboard looks the same in a mirror.
         if config.kind != "chessboard" and mirrored >= self._config.least_corners:
             return (
-                f"the picture is mirrored: {count} corners as it is, {mirrored} in a mirror; turn "
-                "the camera's mirroring off"
+                f"the picture is mirrored: {count} corners as it is, {mirrored} when flipped; "
+                "turn the camera's mirroring off"
             )
         return (
             f"{count} corners of the board of {config.columns}×{config.rows} were found; "
@@ -95,27 +95,27 @@ class BoardFinder:
 
 
 def check_sight(sight: Sight, config: BoardSightConfig) -> None:
-    """Raises `CalibrationError` where corners are mirrored, of another board, or too small."""
+    """Raises `CalibrationError` for corners mirrored, of another board, or too close together."""
     spread_px = _spread_px(sight.pixel_px)
     if spread_px < config.least_spread_px:
         raise CalibrationError(
             f"the corners spread over {spread_px:.0f} px across; expected "
-            f"{config.least_spread_px:g} px at least: bring the board nearer, or look less along "
-            "it"
+            f"{config.least_spread_px:g} px at least: bring the board nearer, or view it less "
+            "obliquely"
         )
     if np.linalg.matrix_rank(sight.points_m[:, :2] - sight.points_m[0, :2], tol=1e-6) < 2:
         raise CalibrationError("all corners lie on a line; expected two rows at least")
     homography, _ = cv2.findHomography(sight.points_m[:, :2], sight.pixel_px)
     if homography is None:
-        raise CalibrationError("the corners lie on no flat board; expected a board in view")
+        raise CalibrationError("the corners do not lie on a flat board; expected a board in view")
     middle = np.append(sight.points_m[:, :2].mean(axis=0), 1.0)
     if np.linalg.det(homography) * (homography[2] @ middle) < 0:
         raise CalibrationError(
-            "the corners run the other way round: the board or the picture is mirrored; expected "
-            "x along the rows and y down, as they are seen from the front"
+            "the corners run in the opposite direction: the board or the picture is mirrored; "
+            "expected x along the rows and y down, as seen from the front"
         )
     misfit_px = _misfit_px(sight, homography)
-    # A lens bends a board that fills the picture, by a share of the picture at most.
+    # A lens bends a board that fills the picture, at most by a share of the picture.
     bend_px = config.most_misfit_px + 0.02 * spread_px
     if misfit_px > bend_px:
         raise CalibrationError(

@@ -1,4 +1,4 @@
-"""Where the refinement starts: the closed form on which most views agree."""
+"""The start of the refinement: the closed form on which most views agree."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from robot_vision.calibration.board_pose import BoardPose
 from robot_vision.calibration.closed_form import by_pairs, by_views
 from robot_vision.calibration.reprojection import Mounting, Reprojection
 
-# Enough that one group of five is without a bad view, where a third are bad, in 999 of 1000 cases.
+# Enough that, if a third of the views are bad, one group of five has none in 999 of 1000 cases.
 _GROUPS, _GROUP_VIEWS = 60, 5
 _LEAST_PLAIN = 5
 
@@ -19,9 +19,9 @@ def best_start(
     other_from_carrier: Float64[np.ndarray, "v 4 4"],
     board_poses: Sequence[BoardPose],
 ) -> Mounting:
-    """Of closed forms by all views and by small groups, the one with the least median error.
+    """Of closed forms from all views and from small groups, the one with the least median error.
 
-    Views whose board may as well stand mirrored are left out as long as others suffice.
+    Views with an ambiguous board pose are left out as long as others suffice.
     """
     camera_from_board = np.array([pose.camera_from_board for pose in board_poses])
     usable = np.flatnonzero([not pose.is_ambiguous for pose in board_poses])

@@ -1,4 +1,4 @@
-"""Whether the arm stood still around a picture, and where."""
+"""Whether the arm was at rest around a picture, and where."""
 
 from bisect import bisect_left, bisect_right
 from collections import deque
@@ -30,7 +30,7 @@ class ArmWatch:
         self._reports.append((stamp_ns, base_from_tool))
 
     def still_pose(self, picture_ns: int) -> Float64[np.ndarray, "4 4"]:
-        """Where the tool stood in the picture of this stamp; raises as `still_pose` does."""
+        """The tool's pose for the picture of this stamp; raises as `still_pose` does."""
         reports = sorted(self._reports, key=lambda report: report[0])
         return still_pose(reports, picture_ns, self._config)
 
@@ -38,10 +38,10 @@ class ArmWatch:
 def still_pose(
     reports: Sequence[Report], picture_ns: int, config: CaptureConfig
 ) -> Float64[np.ndarray, "4 4"]:
-    """Of reports by stamp the one nearest to a picture, around which the tool stood still.
+    """The report nearest to a picture's stamp, if the tool was at rest around it.
 
-    Raises `CalibrationError` where it moved within `still_s` before or after the picture, or
-    too few reports came to know.
+    Raises `CalibrationError` if it moved within `still_s` before or after the picture, or
+    there are too few reports to tell.
     """
     reach_ns = round(config.still_s * NS_PER_S)
     first = bisect_left(reports, picture_ns - reach_ns, key=lambda report: report[0])
@@ -49,8 +49,8 @@ def still_pose(
     around = reports[first:end]
     if not around or around[0][0] > picture_ns or around[-1][0] < picture_ns:
         raise CalibrationError(
-            f"{len(around)} tool poses within {config.still_s:g} s of the picture; expected "
-            "some before and after it: is tool_pose published, by the camera's clock?"
+            f"{len(around)} tool poses within {config.still_s:g} s of the picture; expected some "
+            "before and after it: is tool_pose published, with stamps from the camera's clock?"
         )
     _, pose = min(around, key=lambda report: abs(report[0] - picture_ns))
     poses = np.array([other for _, other in around])
@@ -61,6 +61,6 @@ def still_pose(
         raise CalibrationError(
             f"the tool moved by {moved_m * 1e3:.1f} mm and {turned_deg:.2f}° around the "
             f"picture; expected at most {config.still_m * 1e3:g} mm and {config.still_deg:g}° "
-            f"within {config.still_s:g} s: wait until the arm rests"
+            f"within {config.still_s:g} s: wait until the arm is at rest"
         )
     return pose

@@ -1,4 +1,4 @@
-"""Whether a hand-eye fit may be used; where not, what the views would fit instead."""
+"""Decides whether a hand-eye fit may be used; if not, which mistake the views would fit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,9 +16,10 @@ from robot_vision.core.geometry import transform_from_quaternion
 from robot_vision.core.quaternions import from_matrix
 from robot_vision.core.types import Camera
 
-# How many standard errors the board's size must be off to be called wrong.
+# The board's size counts as wrong if it is off by this many standard errors.
 _SURE = 4.0
-# A closed form that errs by more than this many times what a fit may leave gets no nearer.
+# A closed form with an error of more than this many times the permitted one cannot be refined to
+# fit.
 _HOPELESS = 10.0
 _OTHER: dict[Mount, Mount] = {"tool": "base", "base": "tool"}
 
@@ -26,10 +27,10 @@ _OTHER: dict[Mount, Mount] = {"tool": "base", "base": "tool"}
 def calibrate_hand_eye(
     views: Sequence[View], *, camera: Camera, mount: Mount, config: HandEyeConfig | None = None
 ) -> HandEye:
-    """Where the camera sits on the tool or in the base frame.
+    """The pose of the camera on the tool, or in the base frame.
 
-    Raises `CalibrationError` with the value, what was expected and what to do where views cannot
-    settle it, or where the fit would be wrong: of wrong units, direction, order or board.
+    Raises `CalibrationError` with the value, what was expected and what to do if views cannot
+    determine it, or if the fit would be wrong: wrong units, direction, order or board.
     """
     config = config or HandEyeConfig()
     check_views(views, config)
@@ -39,8 +40,8 @@ def calibrate_hand_eye(
     if fault:
         reasons = list(_explanations(views, camera=camera, mount=mount, config=config))
         advice = "; ".join(reasons) or (
-            "did board or camera move between views, was the arm still when pictures were taken, "
-            "are the camera's intrinsics those of these pictures?"
+            "did board or camera move between views, was the arm at rest when pictures were "
+            "taken, are the camera's intrinsics those of these pictures?"
         )
         raise CalibrationError(f"{fault}: {advice}")
     kept = [view.base_from_tool for view, of in zip(views, fit.views, strict=True) if of.is_kept]
@@ -50,7 +51,7 @@ def calibrate_hand_eye(
 
 
 def _fault(fit: HandEye, config: HandEyeConfig) -> str:
-    """What is wrong with how views fit, in words; empty if nothing is."""
+    """A description of what is wrong with the fit of the views; empty if nothing is."""
     dropped = [view for view in fit.views if not view.is_kept]
     if fit.rms_px > config.most_residual_px:
         return (
@@ -72,7 +73,7 @@ def _fault(fit: HandEye, config: HandEyeConfig) -> str:
 def _explanations(
     views: Sequence[View], *, camera: Camera, mount: Mount, config: HandEyeConfig
 ) -> Iterator[str]:
-    """Mistakes that are often made, and that these views fit if undone."""
+    """Common mistakes that, when undone, make these views fit."""
     other = _OTHER[mount]
     swapped = (
         f"they fit ({{rms:.2f}} px) with poses inverted: either tool poses are tool_from_base "
@@ -85,8 +86,8 @@ def _explanations(
             _other_quaternion,
         ),
         (
-            "they fit ({rms:.2f} px) with each turn inverted: rotations are tool_from_base where "
-            "base_from_tool was expected",
+            "they fit ({rms:.2f} px) with each rotation inverted: rotations are tool_from_base "
+            "where base_from_tool was expected",
             _other_turn,
         ),
         (
@@ -99,7 +100,7 @@ def _explanations(
             _previous_pose,
         ),
     ]
-    # One pose less, where pictures are late by one.
+    # One pose less if pictures are late by one.
     config = config.model_copy(update={"least_views": config.least_views - 1})
     for words, undo in mistakes:
         undone = undo(views)
@@ -116,7 +117,7 @@ def _inverted(views: Sequence[View]) -> list[View]:
 
 
 def _other_quaternion(views: Sequence[View]) -> list[View]:
-    """As if the four numbers had been w x y z."""
+    """As if the four numbers were w x y z."""
     changed = []
     for view in views:
         pose = view.base_from_tool
@@ -152,10 +153,10 @@ def _check_scale(fit: HandEye, config: HandEyeConfig) -> None:
         return
     if off > config.most_scale_error and off > _SURE * fit.board_scale_error:
         raise CalibrationError(
-            f"by the arm's metres the board is {fit.board_scale:.4f} ± "
+            f"measured by the arm, the board is {fit.board_scale:.4f} ± "
             f"{fit.board_scale_error:.4f} of the size given; expected 1 ± "
-            f"{config.most_scale_error:g}: measure a square (printers scale), and check that "
-            "the camera's focal length is of these pictures and tool poses are in metres"
+            f"{config.most_scale_error:g}: measure a square (printers scale), and check that the "
+            "camera's focal length belongs to these pictures and tool poses are in metres"
         )
 
 
@@ -164,8 +165,8 @@ def _check_uncertainty(fit: HandEye, config: HandEyeConfig) -> None:
     if place_m <= config.most_uncertainty_m and turn_deg <= config.most_uncertainty_deg:
         return
     raise CalibrationError(
-        f"the camera's place is uncertain by {place_m * 1e3:.1f} mm and {turn_deg:.2f}° (standard "
-        f"errors); expected {config.most_uncertainty_m * 1e3:g} mm and "
-        f"{config.most_uncertainty_deg:g}° at most: take more views, nearer to the board, from "
-        "places and directions that differ more"
+        f"the camera's position is uncertain by {place_m * 1e3:.1f} mm and {turn_deg:.2f}° "
+        f"(standard errors); expected {config.most_uncertainty_m * 1e3:g} mm and "
+        f"{config.most_uncertainty_deg:g}° at most: take more views, closer to the board, from "
+        "more varied positions and directions"
     )

@@ -1,4 +1,4 @@
-"""Whether views can settle a hand-eye calibration at all, before anything is fitted."""
+"""Checks whether views can determine a hand-eye calibration at all, before fitting."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from robot_vision.core.foreign import quoted
 from robot_vision.core.quaternions import is_pose
 
 _SAME_PICTURE_PX = 0.02
-_ADVICE = "turn the tool by 20° to 40° about two axes that cross, to both sides"
+_ADVICE = "turn the tool by 20° to 40° about two different axes, in both directions"
 
 
 def check_views(views: Sequence[View], config: HandEyeConfig) -> None:
@@ -37,7 +37,7 @@ def check_views(views: Sequence[View], config: HandEyeConfig) -> None:
 
 
 def distinct_poses(poses: Float64[np.ndarray, "v 4 4"], config: HandEyeConfig) -> list[int]:
-    """Numbers of the poses that are not another one again."""
+    """Indices of the distinct poses."""
     kept: list[int] = []
     for number, pose in enumerate(poses):
         if not any(is_same_pose(poses[other], pose, config) for other in kept):
@@ -48,7 +48,7 @@ def distinct_poses(poses: Float64[np.ndarray, "v 4 4"], config: HandEyeConfig) -
 def is_same_pose(
     one: Float64[np.ndarray, "4 4"], other: Float64[np.ndarray, "4 4"], config: HandEyeConfig
 ) -> bool:
-    """Whether two poses are one, but for how an arm comes back to it."""
+    """Whether two poses are the same, within an arm's repeatability."""
     apart_m = float(np.linalg.norm(one[:3, 3] - other[:3, 3]))
     turn = Rotation.from_matrix(one[:3, :3] @ other[:3, :3].T)
     apart_deg = float(np.degrees(turn.magnitude()))
@@ -58,10 +58,12 @@ def is_same_pose(
 def weakest_turn(
     poses: Float64[np.ndarray, "v 4 4"],
 ) -> tuple[float, float, Float64[np.ndarray, "3"]]:
-    """Mean turns (deg) that settle the camera's place along its worst and its best direction.
+    """Mean rotations (deg) that determine the camera's position, worst and best direction.
 
-    The place x of the camera on its carrier follows from (R − 1) x of the turns R between views:
-    along the axis of all turns it has no effect. Also gives that direction, in the tool's axes.
+    The position x of the camera on its carrier follows from (R − 1) x of the rotations R between
+    views: along a common axis of rotation it has no effect. Also gives that direction, in the
+    tool's
+    axes.
     """
     first, second = np.triu_indices(len(poses), k=1)
     turns = poses[second, :3, :3].transpose(0, 2, 1) @ poses[first, :3, :3]
@@ -74,20 +76,20 @@ def weakest_turn(
 
 
 def check_turns(poses: Float64[np.ndarray, "v 4 4"], config: HandEyeConfig) -> None:
-    """Raises `CalibrationError` for turns that are too few, or all about one axis."""
+    """Raises `CalibrationError` for rotations that are too small, or all about one axis."""
     weakest_deg, best_deg, axis = weakest_turn(poses)
     if weakest_deg >= config.least_turn_deg:
         return
     if best_deg >= 2 * max(weakest_deg, 0.5 * config.least_turn_deg):
         direction = ", ".join(f"{part:.2f}" for part in axis * np.sign(axis[abs(axis).argmax()]))
         raise CalibrationError(
-            f"the tool turned about one axis only, ({direction}) of the tool: by {best_deg:.1f}° "
-            f"between views in the mean, and by {weakest_deg:.1f}° across it; expected "
-            f"{config.least_turn_deg:g}° at least across every axis, as the camera's place along "
-            f"the axis stays unknown: {_ADVICE}"
+            f"the tool turned about a single axis, ({direction}) of the tool: by {best_deg:.1f}° "
+            f"between views on average, and by {weakest_deg:.1f}° across it; expected "
+            f"{config.least_turn_deg:g}° at least across every axis, as the camera's position "
+            f"along the axis stays unknown: {_ADVICE}"
         )
     raise CalibrationError(
-        f"the tool turned too little, by {best_deg:.1f}° between views in the mean and by "
+        f"the tool turned too little, by {best_deg:.1f}° between views on average and by "
         f"{weakest_deg:.1f}° across the weakest axis; expected {config.least_turn_deg:g}° at "
         f"least: {_ADVICE}"
     )
@@ -97,8 +99,8 @@ def _check_pose(view: View, config: HandEyeConfig) -> None:
     pose = view.base_from_tool
     if not is_pose(pose):
         raise CalibrationError(
-            f"view {quoted(view.name)}: its tool pose is no rigid transform (turned axes of unit "
-            f"length, right-handed): {np.round(pose, 4).tolist()}"
+            f"view {quoted(view.name)}: its tool pose is not a rigid transform (orthogonal unit "
+            f"axes, right-handed): {np.round(pose, 4).tolist()}"
         )
     far_m = float(np.linalg.norm(pose[:3, 3]))
     if far_m > config.farthest_m:
@@ -109,7 +111,7 @@ def _check_pose(view: View, config: HandEyeConfig) -> None:
 
 
 def _check_pictures(views: Sequence[View], config: HandEyeConfig) -> None:
-    """A camera that stands still in its driver while the arm moves shows one picture twice."""
+    """A camera whose driver is stuck while the arm moves shows the same picture twice."""
     for number, view in enumerate(views):
         for other in views[:number]:
             same_ids = np.array_equal(view.sight.ids, other.sight.ids)
@@ -120,7 +122,6 @@ def _check_pictures(views: Sequence[View], config: HandEyeConfig) -> None:
             if apart_px < _SAME_PICTURE_PX and len(distinct_poses(pair, config)) == 2:
                 raise CalibrationError(
                     f"views {quoted(other.name)} and {quoted(view.name)} show the same picture "
-                    "(corners within "
-                    f"{apart_px:.2g} px), and the tool had moved; expected a picture taken after "
-                    "each move: does the camera's driver still run?"
+                    f"(corners within {apart_px:.2g} px), although the tool had moved; expected a "
+                    "picture taken after each move: is the camera's driver still running?"
                 )

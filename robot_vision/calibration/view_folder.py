@@ -1,6 +1,6 @@
-"""A folder of pictures with `poses.csv`: a header, then a picture and its tool pose a line.
+"""A folder of pictures with `poses.csv`: a header, then a picture and its tool pose per line.
 
-Columns: file, x_m, y_m, z_m, qx, qy, qz, qw; the pose is base_from_tool. Others are left aside.
+Columns: file, x_m, y_m, z_m, qx, qy, qz, qw; the pose is base_from_tool. Others are ignored.
 """
 
 import csv
@@ -26,7 +26,7 @@ _LARGEST_FILE_BYTES = 100 * 2**20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sightings:
-    """Pictures in which the board was found, by file name, and why it was not in the others."""
+    """Pictures in which the board was found, by file name, and why others are left out."""
 
     found: dict[str, Sight]
     missed: dict[str, str]
@@ -35,7 +35,9 @@ class Sightings:
 def picture_names(folder: Path) -> list[str]:
     """Pictures of a folder, by name. Raises `CalibrationError` if there are none."""
     if not folder.is_dir():
-        raise CalibrationError(f"{folder} is no folder; expected one with pictures of the board")
+        raise CalibrationError(
+            f"{folder} is not a folder; expected one with pictures of the board"
+        )
     names = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in PICTURES)
     if not names:
         raise CalibrationError(f"{folder} has no pictures; expected {', '.join(sorted(PICTURES))}")
@@ -61,7 +63,7 @@ def find_board(folder: Path, names: Sequence[str], finder: BoardFinder) -> Sight
 
 
 def read_picture(folder: Path, name: str) -> np.ndarray:
-    """A picture in BGR, as stored: not turned by its EXIF. Raises `ForeignFileError`."""
+    """A picture in BGR, as stored: not rotated by its EXIF. Raises `ForeignFileError`."""
     path = inside(folder, name)
     if not path.is_file():
         raise ForeignFileError(f"{path} is not there; {POSES_FILE} or its folder names it")
@@ -70,7 +72,7 @@ def read_picture(folder: Path, name: str) -> np.ndarray:
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), flags)
     if picture is None:
-        raise ForeignFileError(f"{path} is no picture that OpenCV reads")
+        raise ForeignFileError(f"{path} is not a picture that OpenCV reads")
     return picture
 
 

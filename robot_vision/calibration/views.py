@@ -1,4 +1,4 @@
-"""What a hand-eye calibration is made of: pictures of the board, each with the tool's pose."""
+"""The data of a hand-eye calibration: pictures of the board, each with the tool's pose."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from robot_vision.calibration.sight import Sight
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ToolPose:
-    """Where the arm stood when a picture was taken."""
+    """The arm's pose when a picture was taken."""
 
     name: str
     base_from_tool: Float64[np.ndarray, "4 4"]

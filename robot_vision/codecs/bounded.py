@@ -1,7 +1,7 @@
-"""The one way to pixels of an encoded image: its header is weighed before anything is decoded.
+"""The only way to decode an image: its header is checked before any pixel is decoded.
 
-C code cannot be stopped within a process, so time is bounded by what decides it: the pixels, and
-how often a progressive JPEG goes through them.
+C code cannot be stopped within a process, so time is bounded by its causes: the pixels, and
+the number of scans of a progressive JPEG.
 """
 
 import struct
@@ -17,9 +17,9 @@ from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 
 # OpenCV warps and remaps with 16-bit coordinates.
 LONGEST_SIDE_PX = 32_767
-# A progressive JPEG has about ten scans; the largest image may have so many, a small one more.
+# A progressive JPEG has about ten scans; the largest image may have that many, a small one more.
 SCANS_OF_THE_LARGEST = 12
-# Text, profiles and the further pictures of an animation: unpacked by decoders, used by nobody.
+# Text, profiles and the further pictures of an animation: decoders unpack them, nothing uses them.
 _PNG_LEFT_OUT = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP", b"acTL", b"fcTL", b"fdAT"})
 _CHUNK = struct.Struct(">I4s")
 
@@ -47,7 +47,7 @@ def decode_within(
         image = cv2.imdecode(np.frombuffer(plain, np.uint8), flags)
     except cv2.error as error:
         raise EncodingError(f"{what} of {len(data)} bytes cannot be decoded: {error}") from error
-    size = (header.height_px, header.width_px)  # or turned, as the EXIF of a photograph asks for
+    size = (header.height_px, header.width_px)  # or rotated, as the EXIF of a photograph requests
     if image is None or sorted(image.shape[:2]) != sorted(size):
         raise EncodingError(f"{what} of {len(data)} bytes is damaged: it cannot be decoded")
     return image

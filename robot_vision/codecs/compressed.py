@@ -34,7 +34,7 @@ def decode_compressed(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """RGB of a JPEG or PNG. `format` is that of `sensor_msgs/CompressedImage`.
 
-    A file that ends early is refused: decoders fill the rest with grey. Raises
+    A truncated file is refused, because decoders fill the rest with grey. Raises
     `UnsupportedEncodingError` for other formats and `EncodingError` for data that are damaged or
     larger than `limits`.
     """
@@ -48,7 +48,7 @@ def decode_compressed(
 
 
 def is_depth_format(format: str) -> bool:
-    """Whether a `CompressedImage` of this format holds depth: by the transport or the pixels."""
+    """Whether a `CompressedImage` of this format holds depth, by its transport or its pixels."""
     encoding, _, transport = format.partition(";")
     is_png = "png" in transport and encoding.strip() == "16UC1"
     return "compressedDepth" in transport or is_png
@@ -104,5 +104,5 @@ def _depth_png(data: bytes, limits: InputLimits) -> UInt16[np.ndarray, "h w"]:
 
 def _decode(data: bytes, flags: int, *, kind: str, what: str, limits: InputLimits) -> np.ndarray:
     if data.rfind(_END_MARKS[kind]) < 0:
-        raise EncodingError(f"{what} of {len(data)} bytes is cut off: it has no end mark")
+        raise EncodingError(f"{what} of {len(data)} bytes is truncated: it has no end marker")
     return decode_within(data, flags, limits=limits, what=what)

@@ -1,4 +1,4 @@
-"""Raw depth images become metres along the optical axis, NaN where invalid (REP 117, REP 118)."""
+"""Raw depth images as metres along the optical axis, NaN where invalid (REP 117, REP 118)."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -26,9 +26,9 @@ def decode_depth(
     float_unit_m: float = 1.0,
     limits: InputLimits = DEFAULT_LIMITS,
 ) -> Float32[np.ndarray, "h w"]:
-    """Depth in metres of a raw depth image; 32FC1 that is valid throughout is not copied.
+    """Depth in metres of a raw depth image; 32FC1 without invalid pixels is not copied.
 
-    `raw_unit_m` is the step of 16-bit depth, `float_unit_m` what 1 stands for in others. Raises
+    `raw_unit_m` is the unit of 16-bit depth, `float_unit_m` that of other depth. Raises
     `UnsupportedEncodingError` for an encoding that is not in `DEPTH_ENCODINGS`, `EncodingError`
     if the bytes do not fit it or the image is larger than `limits`.
     """

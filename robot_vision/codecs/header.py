@@ -1,7 +1,7 @@
-"""What an encoded image will cost, read from its header: nothing is decoded.
+"""The cost of decoding an image, read from its header: nothing is decoded.
 
-JPEG, PNG, WebP and BMP: what cameras and data sets hold. OpenCV knows more formats, some of which
-can name other files or cost far more than their pixels; they are refused.
+JPEG, PNG, WebP and BMP: the formats of cameras and datasets. OpenCV knows more, some of which
+can refer to other files or cost far more than their pixels; they are refused.
 """
 
 import struct
@@ -12,7 +12,7 @@ from robot_vision.core.errors import EncodingError
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 KINDS = ("JPEG", "PNG", "WebP", "BMP")
-# The first atoms of MP4 and MOV files, old ones too.
+# The first atoms of MP4 and MOV files, including old ones.
 _ISO_MEDIA = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"})
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
@@ -22,7 +22,7 @@ _WEBP_ANIMATED = 0x02
 
 @dataclass(frozen=True, kw_only=True)
 class ImageHeader:
-    """`scans`: how often a decoder goes through all pixels (progressive JPEG: once a scan)."""
+    """`scans`: how many times a decoder passes over all pixels (progressive JPEG: once a scan)."""
 
     kind: str
     width_px: int
@@ -45,10 +45,10 @@ def encoded_size_px(data: Any) -> tuple[int, int]:
 
 
 def is_video(data: bytes) -> bool:
-    """Whether a file that begins so is MP4 or MOV, Matroska (WebM) or AVI.
+    """Whether a file that begins with these bytes is MP4 or MOV, Matroska (WebM) or AVI.
 
-    FFmpeg knows other containers by their content, some of which name files and addresses that
-    it then opens.
+    FFmpeg recognises other containers by their content, some of which name files and addresses
+    that it then opens.
     """
     is_avi = data[:4] == b"RIFF" and data[8:12] == b"AVI "
     return is_avi or data[4:8] in _ISO_MEDIA or data[:4] == b"\x1a\x45\xdf\xa3"
@@ -80,7 +80,7 @@ def _jpeg(data: bytes) -> ImageHeader:
     while True:
         at = data.find(b"\xff", at)
         if at < 0:
-            raise EncodingError("a JPEG that does not say its size")
+            raise EncodingError("a JPEG that does not give its size")
         while data[at] == 0xFF:
             at += 1
         marker = data[at]
@@ -88,7 +88,7 @@ def _jpeg(data: bytes) -> ImageHeader:
         if marker == 0 or marker in _JPEG_WITHOUT_LENGTH:
             continue
         if marker in (_JPEG_END, _JPEG_SCAN):
-            raise EncodingError("a JPEG that does not say its size before its pixels")
+            raise EncodingError("a JPEG that does not give its size before its pixels")
         if marker in _JPEG_SIZES:
             height_px, width_px = struct.unpack_from(">HH", data, at + 3)
             # Entropy-coded bytes never hold a marker, so this counts every scan (and those of a

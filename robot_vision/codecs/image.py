@@ -1,7 +1,7 @@
-"""Raw colour images: the bytes of a `sensor_msgs/Image` become RGB, without a copy where they can.
+"""Raw colour images: the bytes of a `sensor_msgs/Image` as RGB, without a copy if possible.
 
-Encoding names are those of ROS's `sensor_msgs/image_encodings`. Every name there that means
-colours has a path here; the others are OpenCV's types, which say nothing about what they hold.
+Encoding names are those of ROS's `sensor_msgs/image_encodings`. Every colour encoding there
+is handled here; the others are OpenCV's types, which do not say what they hold.
 """
 
 import re
@@ -17,7 +17,7 @@ from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, pixels
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 
-# BT.601, limited range, as V4L2 and ROS have it; the last column is added.
+# BT.601, limited range, as in V4L2 and ROS; the last column is added.
 _RGB_FROM_YUV = np.array([[1.164, 0, 1.596], [1.164, -0.391, -0.813], [1.164, 2.018, 0]])
 _RGB_FROM_YUV = np.column_stack([_RGB_FROM_YUV, _RGB_FROM_YUV @ [-16, -128, -128]])
 _OPENCV_TYPE = re.compile(r"(8|16|32|64)[USF]C\d*")
@@ -25,9 +25,9 @@ _OPENCV_TYPE = re.compile(r"(8|16|32|64)[USF]C\d*")
 
 @dataclass(frozen=True, kw_only=True)
 class _Encoding:
-    """How pixels lie in memory, and what turns them into RGB (None: they are RGB).
+    """How pixels lie in memory, and the function that turns them into RGB (None: already RGB).
 
-    `rows_per_px` is above 1 where planes of colour follow that of brightness.
+    `rows_per_px` is above 1 where colour planes follow the brightness plane.
     """
 
     dtype: str
@@ -72,11 +72,11 @@ def _unpack_planes(code: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _unpack_full_planes(planes: np.ndarray) -> np.ndarray:
-    """4:4:4: below the rows of brightness, a row of colour (u, v, u, v, …) takes two of them."""
+    """4:4:4: below the brightness rows, a row of colour (u, v, u, v, …) takes two of them."""
     height_px, width_px = planes.shape[0] // 3, planes.shape[1]
     brightness, below = planes[:height_px], planes[height_px:]
     step = planes.strides[0]
-    # Padding comes once a row of colour, thus after two rows' worth of pixels.
+    # Padding comes once per row of colour, thus after two rows' worth of pixels.
     colour = np.lib.stride_tricks.as_strided(below, (height_px, width_px, 2), (2 * step, 2, 1))
     return cv2.transform(np.dstack([brightness, colour]), _RGB_FROM_YUV)
 
@@ -84,7 +84,7 @@ def _unpack_full_planes(planes: np.ndarray) -> np.ndarray:
 def _from_16_bits(
     convert: Callable[[np.ndarray], np.ndarray] | None,
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Colours first, then 65535 becomes 255, as in cv_bridge."""
+    """Converts colours first, then scales 65535 to 255, as cv_bridge does."""
 
     def to_rgb(image: np.ndarray) -> np.ndarray:
         rgb = image if convert is None else convert(image)
@@ -136,7 +136,7 @@ _ENCODINGS = {
     "mono8": _GRAY,
     "mono16": _wide(_GRAY),
     "8UC1": _GRAY,
-    "8UC3": _BGR,  # OpenCV's order, as image_view and cv_bridge's display take it
+    "8UC3": _BGR,  # OpenCV's order, which image_view and cv_bridge's display assume
     "8UC4": _BGRA,
     "16UC3": _wide(_BGR),
     "16UC4": _wide(_BGRA),
@@ -167,7 +167,7 @@ def decode_image(
     """RGB of a raw colour image; a read-only view of `data` where the encoding is `rgb8`.
 
     `step` is the length of a row in bytes, padding included. Raises `UnsupportedEncodingError`
-    for an encoding that nobody here knows, `EncodingError` for one that holds no colours, if the
+    for an unknown encoding, `EncodingError` for one that holds no colours, if the
     bytes do not fit it or the image is larger than `limits`.
     """
     if encoding not in _ENCODINGS:

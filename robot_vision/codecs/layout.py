@@ -1,4 +1,4 @@
-"""Pixels in memory: rows with padding and either byte order, checked and viewed without a copy."""
+"""Pixels in memory: rows with padding, in either byte order, checked and viewed without a copy."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -9,12 +9,12 @@ from robot_vision.codecs.bounded import check_size
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.limits_config import InputLimits
 
-# What ROS messages and bags hold: bytes, memoryview, array('B') or a NumPy array.
+# Types that ROS messages and bags hold: bytes, memoryview, array('B') or a NumPy array.
 Buffer: TypeAlias = object
 
 
 class UnsupportedEncodingError(EncodingError):
-    """An encoding that has no path of ours; `cv_bridge` may know it (`encoding` names it)."""
+    """An encoding that is not handled here; `cv_bridge` may know it (`encoding` names it)."""
 
     def __init__(self, encoding: str, *, kind: str, supported: Sequence[str]) -> None:
         self.encoding = encoding
@@ -24,7 +24,7 @@ class UnsupportedEncodingError(EncodingError):
 
 
 def as_bytes(data: Buffer) -> np.ndarray:
-    """The bytes of `data` as a u8 view; raises `EncodingError` if it is no block of memory."""
+    """The bytes of `data` as a u8 view; raises `EncodingError` if it is not a block of memory."""
     try:
         return np.frombuffer(data, np.uint8)  # pyright: ignore[reportCallIssue, reportArgumentType]
     except (TypeError, ValueError, BufferError) as error:

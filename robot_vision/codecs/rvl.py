@@ -1,6 +1,6 @@
-"""RVL, the lossless packing of 16-bit depth of `compressedDepth rvl` (Wilson, ISS 2017).
+"""RVL, the lossless compression of 16-bit depth in `compressedDepth rvl` (Wilson, ISS 2017).
 
-Runs of zeros and of values take turns; values are differences to the one before. All numbers are
+Runs of zeros and of values alternate; values are differences from the one before. All numbers are
 written three bits at a time, the lowest first, each with a bit that says whether more follow;
 eight such nibbles make a word of 32 bits, the highest first.
 """
@@ -25,14 +25,14 @@ def decode_rvl(data: bytes, *, limits: InputLimits = DEFAULT_LIMITS) -> UInt16[n
         raise EncodingError(f"RVL of {len(data)} bytes; expected at least {_SIZE.size}")
     width_px, height_px = _SIZE.unpack_from(data)
     check_size(width_px, height_px, limits=limits, what="RVL depth")
-    # Whatever is packed, a pixel takes less than two words, with its runs.
+    # Whatever the content, a pixel with its runs takes less than two words.
     packed = data[_SIZE.size : _SIZE.size + 8 * (width_px * height_px + 2)]
     numbers = _numbers(packed)
     return _pixels(numbers, width_px * height_px).reshape(height_px, width_px)
 
 
 def _numbers(packed: bytes) -> np.ndarray:
-    """All numbers of the stream; what follows the last whole one is left out."""
+    """All numbers of the stream; an incomplete last one is left out."""
     words = np.frombuffer(packed, "<u4", count=len(packed) // 4)
     nibbles = (words[:, None] >> np.arange(28, -1, -4, dtype=np.uint32) & 0xF).ravel()
     ends = np.flatnonzero(nibbles < 8)
@@ -47,7 +47,7 @@ def _numbers(packed: bytes) -> np.ndarray:
 
 
 def _pixels(numbers: np.ndarray, count: int) -> np.ndarray:
-    """Runs are found one after the other; differences are summed up all at once."""
+    """Runs are found one after the other; differences are summed all at once."""
     filled = np.zeros(count, bool)
     chosen = np.zeros(numbers.size, bool)
     values = numbers.tolist()

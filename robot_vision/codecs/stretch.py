@@ -1,4 +1,4 @@
-"""Pictures at the size that a policy takes them: one function for training and for service."""
+"""Resizes pictures to a policy's input size: one function for training and for service."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from jaxtyping import Float32, UInt8
 def stretched(
     rgb: UInt8[np.ndarray, "h w 3"], *, width_px: int, height_px: int
 ) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """A picture of that size, its ratio not kept: means of areas where it shrinks."""
+    """The picture at that size, aspect ratio not kept; averages areas where it shrinks."""
     height, width = rgb.shape[:2]
     if (height, width) == (height_px, width_px):
         return rgb
@@ -20,9 +20,9 @@ def stretched(
 def stretched_depth(
     depth_m: Float32[np.ndarray, "h w"], *, width_px: int, height_px: int
 ) -> Float32[np.ndarray, "h2 w2"]:
-    """Depth of that size: the nearest pixel's, for means of near and far are nowhere.
+    """Depth at that size, by nearest pixel: a mean of near and far is a point where nothing is.
 
-    What is not measured (0, negative, not finite) is 0.
+    Invalid depth (0, negative, not finite) becomes 0.
     """
     valid_m = np.where(np.isfinite(depth_m) & (depth_m > 0), depth_m, np.float32(0.0))
     return cv2.resize(valid_m, (width_px, height_px), interpolation=cv2.INTER_NEAREST)

@@ -1,6 +1,6 @@
-"""The one decompressor: piece by piece, up to a limit, whatever a header claims.
+"""The only decompressor: piece by piece, up to a limit, whatever a header claims.
 
-zstd stands for 30,000 times its size, so a file of a megabyte can fill memory or a disk.
+zstd can expand 30,000-fold, so a file of a megabyte can fill memory or a disk.
 """
 
 import bz2
@@ -17,21 +17,21 @@ from robot_vision.core.errors import ForeignFileError
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 
 COMPRESSIONS = ("", "zstd", "lz4", "bz2")
-# A short recording of a covered camera is all zeros, and packs to nothing.
+# A short recording of a covered camera is all zeros and compresses to almost nothing.
 CHUNKS_ALWAYS = 16
 _PIECE_BYTES = 1 << 20
 # What zstd needs beside its output; `zstd --ultra --long` asks for more.
 _MOST_WINDOW_BYTES = 1 << 27
-# pbzip2 writes one for every 900 kB; each that ends copies what is left of a piece.
+# pbzip2 writes one for every 900 kB; each that ends copies the rest of a piece.
 _MOST_STREAMS = 1000
-# What is left free of a disk: less on a small one, such as a container's /tmp.
+# Disk space to keep free: less on a small disk, such as a container's /tmp.
 _DISK_RESERVE_BYTES, _DISK_RESERVE = 1 << 30, 0.1
 # What the libraries raise on damaged bytes.
 _DAMAGE = (zstandard.ZstdError, RuntimeError, OSError, EOFError, ValueError)
 
 
 class Unpacker:
-    """Unpacks the parts of a recording of `packed_bytes`; counts what they come to in all."""
+    """Unpacks the parts of a recording of `packed_bytes` and counts their total size."""
 
     def __init__(self, packed_bytes: int, limits: InputLimits = DEFAULT_LIMITS) -> None:
         self.limits = limits
@@ -39,10 +39,10 @@ class Unpacker:
         self._left_bytes = max(least_bytes, round(packed_bytes * limits.growth))
 
     def unpack(self, data: bytes, compression: str, *, most_bytes: int | None = None) -> bytes:
-        """Of a stream that is cut short, what was there.
+        """A truncated stream yields what is there.
 
-        Raises `ForeignFileError` if `data` is damaged, or comes to more than the limits allow or
-        than `most_bytes`, which is what its file says.
+        Raises `ForeignFileError` if `data` is damaged, or unpacks to more than the limits allow or
+        than `most_bytes`, the size that its file states.
         """
         if compression == "":
             return data
@@ -55,13 +55,13 @@ class Unpacker:
                 self.spend(len(out))
                 raise ForeignFileError(
                     f"{len(data)} bytes of {compression} unpack to more than {limit} "
-                    "(limits.chunk_mb, limits.growth, or what the file says)"
+                    "(limits.chunk_mb, limits.growth, or the size that the file states)"
                 )
         self.spend(len(out))
         return bytes(out)
 
     def unpack_file(self, packed: Path, target: Path) -> None:
-        """Write to `target` what a zstd file holds, as far as it can be read.
+        """Write the content of a zstd file to `target`, as far as it can be read.
 
         Raises `ForeignFileError` if it is damaged, or more than limits or the disk allow.
         """
@@ -84,8 +84,8 @@ class Unpacker:
                 if written > room_bytes:
                     raise ForeignFileError(
                         f"the disk has no room: {packed.name} unpacks to more than {room_bytes} "
-                        f"bytes, what {target.parent} can take; free some, or set TMPDIR to a "
-                        "folder on a larger disk"
+                        f"bytes, the most {target.parent} can take; free some space, or set "
+                        "TMPDIR to a folder on a larger disk"
                     )
                 plain.write(piece)
         self.spend(written)
@@ -101,14 +101,14 @@ class Unpacker:
 
 
 def _room_bytes(folder: Path) -> int:
-    """What may be written to the disk of `folder`."""
+    """How many bytes may be written to the disk of `folder`."""
     disk = shutil.disk_usage(folder)
     reserve_bytes = min(_DISK_RESERVE_BYTES, round(_DISK_RESERVE * disk.total))
     return max(disk.free - reserve_bytes, 0)
 
 
 def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:
-    """What a stream holds, a piece of bounded size after the other."""
+    """The content of a stream, in pieces of bounded size."""
     try:
         if compression == "zstd":
             decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW_BYTES)
@@ -130,7 +130,7 @@ def _pieces(packed: BufferedIOBase, compression: str) -> Iterator[bytes]:
 
 
 def _by_calls(packed: BufferedIOBase, new: Callable[[], Any]) -> Iterator[bytes]:
-    """Streams one after the other, each by a new decompressor that takes `max_length`."""
+    """Consecutive streams, each read by a new decompressor that takes `max_length`."""
     left = b""
     for _ in range(_MOST_STREAMS):
         decompressor = new()

@@ -1,1 +1,1 @@
-"""Bundles compared on the same pictures: `judges/` (a task a file) → `compare` → `report`."""
+"""Compares bundles on the same pictures: `judges/` (a file per task) → `compare` → `report`."""

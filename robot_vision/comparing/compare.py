@@ -1,4 +1,4 @@
-"""Bundles on the same pictures: figures, paired differences, time, and where they disagree."""
+"""Compares bundles on the same pictures: metrics, paired differences, time, disagreements."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _PERCENT = (2.5, 97.5)
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A value and where it lies with 95 % confidence; NaN where nothing says how sure it is."""
+    """A value and its 95 % confidence interval; NaN where none can be computed."""
 
     value: float
     low: float
@@ -27,7 +27,7 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Compared:
-    """One bundle. `difference` is to the first bundle, in the same draws of the same pictures."""
+    """One bundle. `difference` is from the first bundle, in the same draws of pictures."""
 
     name: str
     figures: dict[str, Interval]
@@ -37,7 +37,7 @@ class Compared:
     side: Side
 
     def verdict(self, figure: str) -> str:
-        """Whether it is better than the first, as far as these pictures say."""
+        """Whether it is better than the first, as far as these pictures show."""
         interval = self.difference[figure]
         if interval.low > 0:
             return "better"
@@ -54,15 +54,15 @@ def compare(
     rounds: int,
     on_bundle: Callable[[str], None] = lambda _: None,
 ) -> list[Compared]:
-    """Judge each bundle on the set and time all in turns, on a camera's frame.
+    """Judge each bundle on the set, and time them in turns on a camera's frame.
 
-    Raises `BundleError` where they do not answer the same, `ConfigError` where the set does not
+    Raises `BundleError` if their tasks differ, `ConfigError` if the set does not
     fit.
     """
     names = [bundle.manifest.name for bundle in bundles]
     if len(bundles) < 2 or len(set(names)) < len(names):
         raise ConfigError(
-            f"to compare: {', '.join(names)}; expected two bundles or more of different names"
+            f"to compare: {', '.join(names)}; expected two or more bundles with different names"
         )
     judge = judge_of(tuple(bundles)).judge
     case = Case(held_out=held_out, images=images, first=bundles[0], cache=cache)
@@ -78,7 +78,7 @@ def compare(
 
 
 def disagreements(compared: Sequence[Compared], count: int) -> list[int]:
-    """The pictures on which scores differ most, and differ at all."""
+    """The pictures on which scores differ, those with the largest difference first."""
     scores = np.stack([one.side.scores for one in compared])
     gap = np.nan_to_num(np.ptp(scores, axis=0))
     order = np.argsort(-gap, kind="stable")[:count]

@@ -1,4 +1,4 @@
-"""What a judge says of a bundle: figures in every draw of the pictures, and each picture's own."""
+"""A judge's results for a bundle: metrics in every draw of pictures, and a score per picture."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from robot_vision.model_store.store import Bundle
 class Side:
     """A bundle on a set.
 
-    `resampled` has each figure in all rounds of `bootstrap.draws`, the same for every bundle.
+    `resampled` has each metric in all rounds of `bootstrap.draws`, the same for every bundle.
     `scores` says how well each picture (or crop) of `names` was answered, from 0 to 1; `drawn`
-    shows one of them with truth and answer.
+    draws one of them with truth and answer.
     """
 
     figures: Mapping[str, float]
@@ -30,7 +30,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What all bundles are judged on: a set, and how many of its pictures (0: all).
+    """The data for judging all bundles: a set, and how many of its pictures (0: all).
 
     `first` is the bundle that the others are compared with; decoded pictures are kept in `cache`.
     """
@@ -54,13 +54,13 @@ JUDGES: Registry[Judge] = Registry("judge", package="robot_vision.comparing.judg
 
 
 def register_judge(judge: Judge) -> None:
-    """Make a judge known by the tasks that it judges."""
+    """Register a judge under the tasks that it judges."""
     for task in judge.tasks:
         JUDGES.register(task)(judge)
 
 
 def judge_of(bundles: tuple[Bundle, ...]) -> Judge:
-    """The judge of all bundles; raises `BundleError` where they do not answer the same."""
+    """The judge of all bundles; raises `BundleError` if their tasks differ."""
     found = {}
     for bundle in bundles:
         task = bundle.manifest.task

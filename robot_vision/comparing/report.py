@@ -1,4 +1,4 @@
-"""The report of a comparison: one HTML file that needs nothing else, in light and dark."""
+"""The report of a comparison: one self-contained HTML file, with light and dark themes."""
 
 import json
 from base64 import b64encode
@@ -52,7 +52,7 @@ def shown(interval: Interval, *, is_signed: bool = False) -> str:
 
 
 def table_of(compared: Sequence[Compared]) -> tuple[list[str], list[list[str]]]:
-    """Heads, and a row for each bundle, as text."""
+    """Column heads, and a row for each bundle, as text."""
     figures = list(compared[0].figures)
     heads = ["model"]
     for figure in figures:

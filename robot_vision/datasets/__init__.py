@@ -1,5 +1,5 @@
 """Datasets of episodes on disk, ours and others': LeRobot and RLDS, read only.
 
-`episode_set` is what every kind of dataset gives, one folder or file a kind beside it. Recording
-demonstrations, replaying and training take episodes from here.
+`episode_set` is the interface of every kind of dataset, with one folder or file per kind.
+Recording demonstrations, replaying and training read episodes through it.
 """

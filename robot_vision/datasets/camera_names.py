@@ -1,4 +1,4 @@
-"""By which names the cameras of a dataset are called."""
+"""Names for the cameras of a dataset."""
 
 import re
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from robot_vision.datasets.errors import DatasetError
 
 
 def camera_called(name: str, names: Sequence[str], *, of: str) -> str:
-    """The set's own name of it.
+    """The set's own name of the camera.
 
-    LeRobot's keys have dots: their last part is the name, or the whole with underscores for what
-    is neither letter nor digit. Raises `DatasetError` that names the choices where there is none
-    or more than one.
+    LeRobot's keys have dots: the last part is the name, or the whole key with underscores for
+    whatever is neither letter nor digit. Raises `DatasetError` that names the choices if none
+    matches, or several do.
     """
     found = [each for each in names if name in (each, plain(each))]
     found = found or [each for each in names if name == _last(each)]
@@ -24,7 +24,7 @@ def camera_called(name: str, names: Sequence[str], *, of: str) -> str:
 
 
 def shown_names(names: Sequence[str]) -> list[str]:
-    """By which each camera can be called in an observation, the shortest that is its alone."""
+    """A name for each camera in an observation: the shortest unique one."""
     last = [_last(name) for name in names]
     return [
         short if last.count(short) == 1 else plain(name)
@@ -33,7 +33,7 @@ def shown_names(names: Sequence[str]) -> list[str]:
 
 
 def plain(name: str) -> str:
-    """A name with underscores for all that a camera's name may not have."""
+    """A name with underscores for characters that a camera's name may not have."""
     return re.sub(r"[^A-Za-z0-9_]", "_", name)
 
 

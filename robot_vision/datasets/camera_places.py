@@ -1,4 +1,4 @@
-"""Where cameras of episodes were, and their lenses, where somebody says it."""
+"""Poses and lenses of the cameras of episodes, where given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ Poses = Float64[np.ndarray, "n 4 4"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CameraPlaces:
-    """Poses in the base frame, and focal lengths by the picture's width and height, a row a step.
+    """Poses in the base frame and focal lengths by the picture's width and height, a row per step.
 
-    NaN where they are not known.
+    NaN where unknown.
     """
 
     base_from_camera: Poses
@@ -36,7 +36,7 @@ def camera_places(
     base_from_tool: Poses | None,
     of: str = "the set",
 ) -> CameraPlaces:
-    """Of a camera, by the set's own name, in an episode of `length` steps; `of` names the set."""
+    """For a camera, by the set's own name, in an episode of `length` steps; `of` names the set."""
     if isinstance(episodes, LerobotSet) and episodes.said_meaning is not None:
         return _recorded(episodes.dataset, number, camera, length)
     names = [known.name for known in episodes.cameras]
@@ -53,7 +53,7 @@ def camera_places(
 
 
 def joined_places(each: Sequence[CameraPlaces]) -> CameraPlaces:
-    """Of one episode after the other."""
+    """For one episode after the other."""
     return CameraPlaces(
         base_from_camera=np.concatenate([one.base_from_camera for one in each]),
         focal_per_side=np.concatenate([one.focal_per_side for one in each]),
@@ -68,7 +68,7 @@ def _unknown(length: int) -> CameraPlaces:
 
 
 def _recorded(dataset: Dataset, number: int, camera: str, length: int) -> CameraPlaces:
-    """As our own sets have it: a pose a row, a lens an episode."""
+    """As in our own sets: a pose per row, a lens per episode."""
     found = _unknown(length)
     form = dataset.form
     if form is None or camera not in {known.name for known in form.cameras}:

@@ -1,4 +1,4 @@
-"""What every dataset of episodes gives, whatever its files look like."""
+"""The interface of every dataset of episodes, whatever its files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from robot_vision.core.types import Frame
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What a dataset may not say itself, and the most that its files may cost.
+    """Facts that a dataset may not state itself, and limits for reading its files.
 
-    `fps` 0 is the dataset's own; `raw_unit_m` is the step of depth in integers, `float_unit_m`
-    what 1 stands for in floats.
+    `fps` 0 is the dataset's own; `raw_unit_m` is the unit of integer depth, `float_unit_m`
+    that of float depth.
     """
 
     fps: float = 0.0
@@ -27,7 +27,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodeCamera:
-    """A camera of a dataset: its name there, and whether depth comes with its colour."""
+    """A camera of a dataset: its name there, and whether it has depth besides colour."""
 
     name: str
     has_depth: bool
@@ -35,10 +35,10 @@ class EpisodeCamera:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpisodeActions:
-    """The actions of an episode, a row a step; `names` is empty where the dataset has none.
+    """The actions of an episode, a row per step; `names` is empty if the dataset has none.
 
-    `taught` are whole chunks of canonical actions, in sets where somebody else led than who
-    taught: there, rows do not follow one another.
+    `taught` holds whole chunks of canonical actions, in sets where one agent led and another
+    taught: there, rows are not consecutive.
     """
 
     values: Float[np.ndarray, "steps n"]
@@ -48,7 +48,7 @@ class EpisodeActions:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpisodeState:
-    """The arm as it was observed, a row a step; `names` is empty where the dataset has none."""
+    """The observed state of the arm, a row per step; `names` is empty if the dataset has none."""
 
     values: Float[np.ndarray, "steps n"]
     names: tuple[str, ...]
@@ -56,25 +56,25 @@ class EpisodeState:
 
 @runtime_checkable
 class EpisodeSet(Protocol):
-    """Episodes of one dataset; files are opened when they are needed.
+    """Episodes of one dataset; files are opened on demand.
 
-    Numbers of episodes and steps begin at 0. All methods raise `DatasetError` for what is
+    Episodes and steps count from 0. All methods raise `DatasetError` for anything
     missing or damaged, with the file and what was expected.
     """
 
     @property
     def fps(self) -> float:
-        """Steps a second."""
+        """Steps per second."""
         ...
 
     @property
     def says_rate(self) -> bool:
-        """Whether `fps` is the dataset's own word, or the caller's, and not assumed."""
+        """Whether `fps` is stated by the dataset or the caller rather than assumed."""
         ...
 
     @property
     def said_meaning(self) -> Mapping[str, Any] | None:
-        """What the numbers mean, in the words of `datasets/meaning`; None in sets of others."""
+        """What the numbers mean, as a `datasets/meaning`; None for foreign sets."""
         ...
 
     @property
@@ -87,32 +87,32 @@ class EpisodeSet(Protocol):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What is assumed, left out or damaged, in words; bounded in number."""
+        """Notes on anything assumed, left out or damaged; bounded in number."""
         ...
 
     def instruction(self, episode_index: int) -> str:
-        """The task in words; empty where the dataset has none."""
+        """The instruction; empty if the dataset has none."""
         ...
 
     def instructions(self, episode_index: int) -> tuple[str, ...]:
-        """All wordings of the task that differ; none where the dataset has no words."""
+        """All different wordings of the task; none if the dataset has no instructions."""
         ...
 
     def success(self, episode_index: int) -> bool | None:
-        """Whether the episode did its task; None where the dataset does not say."""
+        """Whether the episode succeeded; None if the dataset does not say."""
         ...
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
-        """Colour and depth of a camera; stamps begin at 0 with each episode unless the dataset
+        """Colour and depth of a camera; stamps start at 0 in each episode unless the dataset
         has its own."""
         ...
 
     def actions(self, episode_index: int) -> EpisodeActions | None:
-        """None where the dataset has no actions."""
+        """None if the dataset has no actions."""
         ...
 
     def state(self, episode_index: int) -> EpisodeState | None:
-        """None where the dataset has no state of the arm."""
+        """None if the dataset has no state of the arm."""
         ...
 
     def close(self) -> None: ...

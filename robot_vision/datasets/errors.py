@@ -1,7 +1,7 @@
-"""What goes wrong with datasets of any kind."""
+"""Errors of datasets of any kind."""
 
 from robot_vision.core.errors import RobotVisionError
 
 
 class DatasetError(RobotVisionError, ValueError):
-    """A dataset is missing, damaged, or not of the form that is needed."""
+    """A dataset is missing, damaged, or not of the required form."""

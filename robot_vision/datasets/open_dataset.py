@@ -1,4 +1,4 @@
-"""Datasets of episodes of any kind that is known here.
+"""Opens datasets of episodes of any known kind.
 
 A kind is a file in `kinds/` with `matches(path)`, which costs little and imports nothing heavy,
 and `open_set(path, reading)`.
@@ -18,7 +18,7 @@ from robot_vision.datasets.errors import DatasetError
 
 @runtime_checkable
 class Kind(Protocol):
-    """What a file in `kinds/` has."""
+    """The interface of a file in `kinds/`."""
 
     def matches(self, path: Path) -> bool: ...
 
@@ -40,16 +40,16 @@ def open_dataset(
 ) -> EpisodeSet:
     """The episodes at `path`.
 
-    `fps` above 0 is the rate for datasets that have none. Where a dataset does not say what its
-    depth is in, `raw_unit_m` is the step of integers and `float_unit_m` what 1 stands for in
-    floats. Raises `DatasetError` for what is no
-    dataset or cannot be read, `MissingDependencyError` where reading needs an extra.
+    `fps` above 0 is the rate for datasets that have none. If a dataset does not state the unit of
+    its depth, `raw_unit_m` is that of integers and `float_unit_m` that of floats. Raises
+    `DatasetError` for anything that is not a readable dataset, `MissingDependencyError` if reading
+    needs an extra.
     """
     reading = Reading(fps=fps, raw_unit_m=raw_unit_m, float_unit_m=float_unit_m, limits=limits)
     for kind in _kinds().values():
         if kind.matches(path):
             return kind.open_set(path, reading)
-    raise DatasetError(f"{path} is no dataset of these kinds: {', '.join(_kinds())}")
+    raise DatasetError(f"{path} is not a dataset of these kinds: {', '.join(_kinds())}")
 
 
 @cache

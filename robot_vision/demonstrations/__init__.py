@@ -1,4 +1,4 @@
 """Demonstrations as datasets in LeRobot's layout: recorded, written, checked, exported."""
 
-# Reports in words which packages are missing, where some are.
+# Reports missing packages, if any.
 import robot_vision.datasets.lerobot  # noqa: F401

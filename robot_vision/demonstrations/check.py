@@ -1,4 +1,4 @@
-"""Says all that is wrong with a dataset, in words, rather than stopping at the first thing."""
+"""Reports every problem of a dataset instead of stopping at the first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
@@ -20,13 +20,13 @@ from robot_vision.datasets.lerobot.schema import STAMP
 _TOLERANCE_S = 1e-4
 _FLOAT32_SHARE = 2**-23
 _NUMBERS = ("float", "int", "uint", "bool")
-_MOST_TASKS = 10  # that a problem names
+_MOST_TASKS = 10  # named per problem
 
 
 def problems(
     root: Path, *, every_image: bool = False, on_episode: Callable[[int], object] = lambda _: None
 ) -> list[str]:
-    """What is wrong; empty if nothing is. `every_image` decodes all, else each first and last."""
+    """The problems found, if any. `every_image` decodes all, else each first and last."""
     try:
         dataset = Dataset(root)
     except DatasetError as error:
@@ -52,7 +52,7 @@ def problems(
 def _left_over(dataset: Dataset, places: Sequence[Place]) -> Iterator[str]:
     for folder in sorted((dataset.root / layout.RECORDING).glob("*/")):
         if folder.is_dir():
-            yield f"{folder} is an interrupted episode; check --repair recovers it, if it can"
+            yield f"{folder} is an interrupted episode; check --repair recovers it if possible"
     used = {place.data for place in places}
     for path in sorted(dataset.root.glob("data/*/*.parquet")):
         if path not in used:
@@ -82,7 +82,7 @@ def _numbers(dataset: Dataset, numbers: Mapping[str, np.ndarray], place: Place) 
     yield from _tasks(dataset, numbers, place)
     yield from _shapes(dataset, numbers)
     if dataset.form is not None and (np.diff(numbers[STAMP]) <= 0).any():
-        yield f"{STAMP} does not rise"
+        yield f"{STAMP} does not increase"
     for name, values in numbers.items():
         if values.dtype.kind != "f" or not name.startswith(("observation.", "action")):
             continue
@@ -98,7 +98,7 @@ def _counts(dataset: Dataset, numbers: Mapping[str, np.ndarray], place: Place) -
         "timestamp": frame_index / dataset.fps,
     }
     for name, values in expected.items():
-        # An hour in 32 bits is stored to 0.1 ms: that is no fault of who wrote it.
+        # An hour in 32 bits is stored to 0.1 ms: that is not the writer's fault.
         apart = np.abs(numbers[name].astype(np.float64) - values)
         wrong = np.flatnonzero(~(apart <= np.maximum(_TOLERANCE_S, values * _FLOAT32_SHARE)))
         if len(wrong):
@@ -113,8 +113,8 @@ def _shapes(dataset: Dataset, numbers: Mapping[str, np.ndarray]) -> Iterator[str
             continue
         found = numbers[name].shape[1:] if name in numbers else None
         if found != declared and not (found == () and declared == (1,)):
-            has = "of no one shape" if found is None else f"of shape {list(found)}"
-            yield f"{name} is {has} in a row, info.json says {list(declared)}"
+            has = "of no consistent shape" if found is None else f"of shape {list(found)}"
+            yield f"{name} is {has} per row, info.json says {list(declared)}"
 
 
 def _tasks(dataset: Dataset, numbers: Mapping[str, np.ndarray], place: Place) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Where `Dataset` was until 0.2: scripts of others import it from here.
+"""The location of `Dataset` until 0.2, kept for scripts that import it from here.
 
 It is `robot_vision.datasets.lerobot.dataset` now, and `robot_vision.datasets.open_dataset` for any
 kind of dataset.

@@ -1,4 +1,4 @@
-"""Writes a dataset of ours in the older version of LeRobot's format, v2.1."""
+"""Writes one of our datasets in the older version of LeRobot's format, v2.1."""
 
 import json
 import shutil
@@ -32,17 +32,17 @@ _STATS = ("min", "max", "mean", "std", "count")
 def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
     """Copy the dataset at `root` to the new folder `out` as v2.1; returns its episodes.
 
-    `only_success` leaves out episodes that failed or whose success is not known.
-    Raises `DatasetError` if `root` is not of our making, or `out` is there.
+    `only_success` leaves out episodes that failed or whose success is unknown.
+    Raises `DatasetError` if robot_vision did not make `root`, or `out` exists.
     """
     dataset = Dataset(root)
     if dataset.form is None or dataset.info["codebase_version"] != layout.V30:
         raise DatasetError(
             f"{root} is not a {layout.V30} dataset made by robot_vision (its version is "
-            f"{dataset.info['codebase_version']}): LeRobot's own scripts convert others"
+            f"{dataset.info['codebase_version']}): convert others with LeRobot's own scripts"
         )
     if out.exists() or out.is_symlink():
-        raise DatasetError(f"{out} is there already; give a new folder")
+        raise DatasetError(f"{out} already exists; give a new folder")
     if dataset.features.keys() != dataset.form.features().keys():
         raise DatasetError(f"{root}: the features of {layout.INFO} are not those of {layout.OURS}")
     places = find_places(root, dataset.info)
@@ -71,7 +71,7 @@ def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
         episode_stats = {
             name: _plain(values, of=name)
             for name, values in (stats.get(episode.index, {}) | changed).items()
-            # v2.1 takes every feature with images in its name for colour.
+            # v2.1 treats every feature with images in its name as colour.
             if not name.endswith("_depth")
         }
         lines[layout.EPISODES_V21].append(
@@ -91,11 +91,11 @@ def export_v21(root: Path, out: Path, *, only_success: bool = False) -> int:
 def _copy_episode(
     dataset: Dataset, episode: Episode, place: Place, out: Path, numbers: tuple[int, int, int]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Copy an episode under its new numbers; returns the statistics that these change."""
+    """Copy an episode with its new numbers; returns the statistics that these change."""
     assert dataset.form is not None
     number, first_index, task_index = numbers
     names = {"episode_chunk": number // layout.FILES_PER_CHUNK, "episode_index": number}
-    dataset.columns(place.episode_index)  # raises for rows that are not as they are said to be
+    dataset.columns(place.episode_index)  # raises for rows that do not have their declared form
     schema = row_schema(dataset.form.features())
     with opened(place.data) as file:
         table = read_columns(file, place.data, schema.names)
@@ -108,7 +108,9 @@ def _copy_episode(
     try:
         renumbered = pa.table([columns[name] for name in schema.names], schema=schema)
     except (pa.ArrowException, ValueError, TypeError) as error:
-        raise DatasetError(f"{place.data} is not of the form of its dataset: {error}") from error
+        raise DatasetError(
+            f"{place.data} does not have the form of its dataset: {error}"
+        ) from error
     files = Files(out)
     write_table(renumbered, files.path(layout.DATA_V21, **names))
     for key, (path, _) in place.video.items():
@@ -140,7 +142,7 @@ def _stats(root: Path) -> dict[int, dict[str, dict[str, np.ndarray]]]:
 
 
 def _plain(stats: dict[str, np.ndarray], *, of: str) -> dict[str, Any]:
-    """The statistics that v2.1 knows."""
+    """The statistics known to v2.1."""
     missing = [name for name in _STATS if name not in stats]
     if missing:
         raise DatasetError(f"meta/episodes: no {', '.join(missing)} of {quoted(of)}")

@@ -1,5 +1,5 @@
-"""Several models, or several views of a picture, as one bundle: an ONNX graph as any other.
+"""Several models, or several views of a picture, as one bundle: an ordinary ONNX graph.
 
 `views` (the picture flipped, scaled, cropped) → the networks → `decode` and `fuse_boxes`, or
-`fuse_maps` → one answer in a format that there is; `build` joins the graphs, writes the bundle.
+`fuse_maps` → one answer in an existing format; `build` joins the graphs and writes the bundle.
 """

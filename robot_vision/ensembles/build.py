@@ -1,4 +1,4 @@
-"""Graphs of members, views and fusion joined into one, and the bundle of it."""
+"""Joins the graphs of members, views and fusion into one, and writes the bundle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _MAPS: dict[str, tuple[str, type[nn.Module]]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What is joined: each bundle is shown each view. `iou`: boxes that overlap more are one."""
+    """What is joined: each bundle gets each view. `iou`: boxes that overlap more count as one."""
 
     bundles: tuple[Bundle, ...]
     weights: tuple[float, ...]
@@ -47,9 +47,9 @@ class Recipe:
 
 
 def build_ensemble(recipe: Recipe, folder: Path, *, name: str) -> Bundle:
-    """Write a bundle that answers for all members.
+    """Write a bundle that fuses all members.
 
-    Raises `BundleError` where they cannot be joined, `ConfigError` where there is one alone.
+    Raises `BundleError` if they cannot be joined, `ConfigError` if there is only one.
     """
     _check(recipe)
     first = recipe.bundles[0].manifest
@@ -81,8 +81,8 @@ def _check(recipe: Recipe) -> None:
             )
         if manifest.input.carried or manifest.input.batch > 1 or manifest.input.size_name:
             raise BundleError(
-                f"bundle {manifest.name!r} carries state, takes several pictures or a size: "
-                "such are not joined"
+                f"bundle {manifest.name!r} carries state, takes several pictures or takes a size: "
+                "such bundles cannot be joined"
             )
         for what in ("input", "classes"):
             if getattr(manifest, what) != getattr(first, what):
@@ -98,7 +98,7 @@ def _check(recipe: Recipe) -> None:
 
 
 def _family(manifest: ModelManifest) -> str:
-    """Formats of one family answer the same."""
+    """Formats of one family give the same answer."""
     if manifest.format in DECODERS:
         return "boxes"
     return f"{manifest.format}, background {manifest.reading.background}"
@@ -146,7 +146,7 @@ def _fusion(
 
 
 def _answer(bundle: Bundle) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Names of the tensors that fusion takes, in its order, and what they are on a blank frame."""
+    """Names of the tensors that fusion takes, in order, and their values on a blank frame."""
     manifest = bundle.manifest
     roles = DECODERS[manifest.format][0] if manifest.format in DECODERS else ()
     roles = roles or (_MAPS[manifest.format][0],)
@@ -171,12 +171,12 @@ def _answer(bundle: Bundle) -> tuple[list[str], dict[str, np.ndarray]]:
 
 
 def _network(bundle: Bundle, outputs: Sequence[str]) -> onnx.ModelProto:
-    """The bundle's graph at our opset, with the outputs that are fused alone."""
+    """The bundle's graph at our opset, with only the outputs to fuse."""
     model = onnx.load(bundle.model_path)
     try:
         if _opset(model) != OPSET:
             model = version_converter.convert_version(model, OPSET)
-    except Exception as error:  # what the converter raises is up to the graph
+    except Exception as error:  # the graph decides what the converter raises
         raise BundleError(
             f"{bundle.model_path} has opset {_opset(model)} and cannot be brought to {OPSET}: "
             f"{error}; export it again"
@@ -200,7 +200,7 @@ def _exported(
 
 
 def _as_ours(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Of one version, so that graphs can be joined."""
+    """Set one IR version, so that graphs can be joined."""
     model.ir_version = _IR_VERSION
     del model.opset_import[:]
     model.opset_import.append(onnx.helper.make_opsetid("", OPSET))

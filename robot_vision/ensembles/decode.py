@@ -1,4 +1,4 @@
-"""Outputs of detectors as boxes [A, 4] (corners in input pixels) and scores [A, C], in a graph."""
+"""Decodes detectors, in the graph, to boxes [A, 4] (corners in input pixels) and scores [A, C]."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,8 +1,8 @@
 """Weighted box fusion (Solovyev et al. 2021, arXiv:1910.13302), as a graph without loops.
 
-Each candidate asks every member for the surest box of its class that overlaps it. Where they lie
-is the mean of those boxes, by score; how sure they are is the mean over the members that could
-see the place. What agrees ends as boxes in one place; the service's suppression keeps one.
+For each candidate, every member contributes its best box of that class that overlaps. The position
+is the score-weighted mean of those boxes; the score is the mean over the members that could
+see the place. Agreeing boxes end up in one place, and the service's suppression keeps one.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from robot_vision.core.manifest import ModelManifest
 from robot_vision.ensembles.decode import DECODERS
 from robot_vision.ensembles.views import View
 
-_CANDIDATES = 300  # of each member: boxes of one thing lie side by side in a network's output
-_FAR_PX = 1e5  # boxes of no sense stay finite, so that what weighs nothing adds nothing
-_EDGE = 0.01  # boxes that end so near to the cut edge of a crop, as a part of it, were cut too
+_CANDIDATES = 300  # per member: boxes of one object are neighbours in a network's output
+_FAR_PX = 1e5  # nonsensical boxes stay finite, so that zero weight contributes zero
+_EDGE = 0.01  # boxes that end this near to a crop's cut edge, relative to its size, were cut too
 
 
 class FuseBoxes(nn.Module):
-    """Outputs of all members, in order, to one output [1, 4 + C, N] as format `yolov8` has it."""
+    """Fuses outputs of all members, in order, into one output [1, 4 + C, N] in format `yolov8`."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class FuseBoxes(nn.Module):
 
 
 def _surest(boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The surest pairs of a box and a class."""
+    """The pairs of box and class with the highest scores."""
     count = int(scores.shape[1])
     pairs = scores.reshape(-1)
     score, row = pairs.topk(min(_CANDIDATES, int(pairs.shape[0])))
@@ -76,7 +76,7 @@ def _surest(boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _in_input(box: Tensor, manifest: ModelManifest, view: View) -> tuple[Tensor, Tensor]:
-    """Boxes of a view where they lie in the input, and 1 for those that its edge does not cut."""
+    """Boxes of a view mapped to the input, and 1 for those not cut by the view's edge."""
     width, height = float(manifest.input.width_px), float(manifest.input.height_px)
     x0, y0 = view.in_input(box[:, 0] / width, box[:, 1] / height)
     x1, y1 = view.in_input(box[:, 2] / width, box[:, 3] / height)
@@ -96,7 +96,7 @@ def _in_input(box: Tensor, manifest: ModelManifest, view: View) -> tuple[Tensor,
 
 
 def _is_seen(middle: Tensor, manifest: ModelManifest, view: View) -> Tensor:
-    """1 for places that the view shows."""
+    """1 for places within the view."""
     x, y = view.in_view(
         middle[:, 0] / manifest.input.width_px, middle[:, 1] / manifest.input.height_px
     )

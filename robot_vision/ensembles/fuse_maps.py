@@ -1,4 +1,4 @@
-"""Means of probabilities and of depth over members, each where its view shows the input."""
+"""Means of probabilities and of depth over members, each within its view of the input."""
 
 from collections.abc import Sequence
 
@@ -58,9 +58,9 @@ class FuseLabels(nn.Module):
 
 
 class FuseDepth(nn.Module):
-    """The mean of depth in its logarithm, by weight: metres [1, 1, h, w].
+    """The weighted mean of log depth, in metres [1, 1, h, w].
 
-    A view that magnifies makes things look nearer, unless the model is shown the focal length.
+    A magnifying view makes objects look nearer, unless the model gets the focal length.
     """
 
     def __init__(

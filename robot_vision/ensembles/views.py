@@ -16,9 +16,9 @@ _WAYS = "flip, scale:0.8, or crop:LEFT,TOP,SIDE as parts of the input, like crop
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A square part of the input, in parts of its width and height, shown in its place.
+    """A square part of the input, in fractions of its width and height, shown in place of it.
 
-    What lies beyond 0 to 1 is padded. `side` below 1 magnifies, above 1 makes smaller.
+    Anything beyond 0 to 1 is padded. `side` below 1 magnifies, above 1 shrinks.
     """
 
     flip: bool = False
@@ -32,7 +32,7 @@ class View:
         return "flip" if self.flip else f"crop:{self.left:g},{self.top:g},{self.side:g}"
 
     def in_input(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Places in the view as places in the input, both as parts of width and height."""
+        """Maps places in the view to the input, both as fractions of width and height."""
         across = 1.0 - x if self.flip else x
         return self.left + self.side * across, self.top + self.side * y
 
@@ -43,7 +43,7 @@ class View:
 
 
 def parse_view(text: str) -> View:
-    """A view by its words; raises `ConfigError`."""
+    """Parse a view; raises `ConfigError`."""
     what, _, numbers = text.partition(":")
     try:
         values = [float(part) for part in numbers.split(",")] if numbers else []
@@ -62,7 +62,7 @@ def parse_view(text: str) -> View:
 
 
 class Views(nn.Module):
-    """All views of a model's inputs: the image, and depth and focal length where it has them."""
+    """All views of a model's inputs: the image, and depth and focal length if it has them."""
 
     pad: Tensor
 
@@ -100,14 +100,14 @@ class Views(nn.Module):
         return shown.permute(0, 2, 3, 1) if is_nhwc else shown
 
     def _depth(self, depth: Tensor, view: View) -> Tensor:
-        """0 is invalid, and is what lies beyond."""
+        """0 is invalid, and marks what lies beyond."""
         if view.side != 1.0:
             return F.grid_sample(depth, _grid(view, depth), mode="nearest", align_corners=False)
         return depth.flip(3) if view.flip else depth + 0.0
 
 
 def back_in_input(maps: Tensor, view: View) -> Tensor:
-    """Maps [1, c, h, w] of a view where they lie in the input; 0 beyond the view."""
+    """Maps [1, c, h, w] of a view placed in the input; 0 beyond the view."""
     if view.side == 1.0:
         return maps.flip(3) if view.flip else maps
     return F.grid_sample(maps, _grid(view, maps, is_back=True), align_corners=False)
@@ -121,7 +121,7 @@ def coverage(view: View, height: int, width: int) -> Tensor:
 
 
 def _grid(view: View, like: Tensor, *, is_back: bool = False) -> Tensor:
-    """Where each cell of the answer looks, from -1 to 1 as `grid_sample` has it."""
+    """Where each cell of the answer samples, from -1 to 1 as in `grid_sample`."""
     height, width = int(like.shape[2]), int(like.shape[3])
     x, y = _places(height, width)
     x, y = view.in_view(x, y) if is_back else view.in_input(x, y)
@@ -129,7 +129,7 @@ def _grid(view: View, like: Tensor, *, is_back: bool = False) -> Tensor:
 
 
 def _places(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Middles of cells as parts of width and height."""
+    """Centres of cells as fractions of width and height."""
     y = (torch.arange(height) + 0.5) / height
     x = (torch.arange(width) + 0.5) / width
     rows, columns = torch.meshgrid(y, x, indexing="ij")

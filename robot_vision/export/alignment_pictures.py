@@ -1,4 +1,4 @@
-"""Pictures of a space of pictures and words: both kinds on a map, words over cells."""
+"""Shows a space shared by pictures and words: both kinds on a map, words over cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _OPAQUE = 0.55
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Words:
-    """A picture, a text, and how near each cell of the picture is to it (−1 to 1)."""
+    """A picture, a text, and the similarity of each cell of the picture to it (−1 to 1)."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     text: str
@@ -39,9 +39,9 @@ def check_map() -> None:
 def draw_map(
     file: Path, picture: Float[np.ndarray, "n d"], text: Float[np.ndarray, "n d"]
 ) -> None:
-    """Both kinds of embedding in the plane (t-SNE by cosine distance); lines join the pairs.
+    """Plots both kinds of embedding (t-SNE by cosine distance); lines join the pairs.
 
-    t-SNE keeps neighbours, not distances.
+    t-SNE preserves neighbours, not distances.
     """
     from matplotlib.figure import Figure
     from sklearn.manifold import TSNE
@@ -64,7 +64,7 @@ def draw_map(
 
 
 def draw_words(file: Path, shown: Sequence[Words]) -> None:
-    """Each picture beside itself under its cells' similarity, the nearest red."""
+    """Each picture next to a copy overlaid with its cells' similarity, the nearest in red."""
     tiles = [_tile(one) for one in shown]
     write_tiles(file, tiles, columns=min(_COLUMNS, len(tiles)))
 

@@ -1,4 +1,4 @@
-"""From a training run to a bundle: graphs proven against torch, weights, a manifest."""
+"""Turns a training run into a bundle: graphs verified against torch, weights, a manifest."""
 
 import itertools
 import sys
@@ -29,20 +29,20 @@ CALIBRATION_SAMPLES = 64
 EXACTNESS = "onnx_against_torch_max"
 TORCHSCRIPT_EXACTNESS = "torchscript_against_torch_max"
 TORCHSCRIPT_SUFFIX = ".torchscript.pt"
-# How far fewer bits may lead from torch, as a part of the row's largest value, where no format
-# stands between a graph and what is done with its outputs.
+# How far lower precision may deviate from torch, relative to the row's largest value, where no
+# format decodes the graph's outputs.
 MOST_DRIFT: dict[Precision, float] = {"fp16": 0.01, "int8": 0.05}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """How a run is exported, and what its manifest says beside what is measured.
+    """How a run is exported, and what its manifest says besides the measurements.
 
-    `weights` is a file of the run; `data` replaces the recipe's held-out data, `size` the size
-    of its pictures. `averaged_with` are weights that the run began from: the mean is exported.
-    `evaluation` is a JSON report to be quoted. Empty `limits` are the card's. `engine` runs the
-    network of a policy: torch where it is too large to become ONNX. `torchscript` writes each
-    graph as such too, for programs that embed it.
+    `weights` is a file of the run; `data` replaces the recipe's held-out data, `size` the
+    picture size. `averaged_with` are weights that the run began from: the mean is exported.
+    `evaluation` is a JSON report to quote. Empty `limits` means the card's. `engine` runs the
+    network of a policy: torch if it is too large for ONNX. `torchscript` also writes each
+    graph as TorchScript, for programs that embed it.
     """
 
     weights: str = "weights.safetensors"
@@ -59,9 +59,9 @@ class ExportOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """A written bundle: its id, its manifest's file, and the figures in it.
+    """A written bundle: its id, its manifest file, and the metrics in it.
 
-    `headline` is the figure that the task selects weights by, else how exact the graphs are.
+    `headline` is the metric by which the task selects weights, else the accuracy of the graphs.
     """
 
     model_id: str
@@ -73,15 +73,15 @@ class Exported:
 def export_run(run: Path, folder: Path, options: ExportOptions | None = None) -> Exported:
     """Export the weights of a training run into `folder`, a bundle of the model store.
 
-    The run's recipe names task and model. Raises `BundleError` if a graph differs from torch on
-    held-out samples, `ConfigError` if the run, its weights or the options do not fit; a bundle
-    that was in `folder` is then as it was.
+    The run's recipe names the task and the model. Raises `BundleError` if a graph differs from
+    torch on held-out samples, `ConfigError` if the run, its weights or the options do not fit;
+    then a bundle already in `folder` is left unchanged.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as made:
         exported = _export(run, Path(made), folder.name, options or ExportOptions())
         folder.mkdir(exist_ok=True)
-        # The manifest last: until then the sha256s of the old one refuse what is new.
+        # The manifest last: until then the sha256s in the old one reject the new files.
         for file in sorted(Path(made).iterdir(), key=lambda file: file.name == exported.manifest):
             file.replace(folder / file.name)
     return exported
@@ -107,7 +107,8 @@ def _export(run: Path, folder: Path, name: str, options: ExportOptions) -> Expor
         difference, predictors[network.file] = write_served_weights(trained, weights_file)
         differences.append(difference)
     else:
-        # What no format decodes is never run from its weights: half of the bits do for training.
+        # A model that no format decodes never runs from its weights: half precision is enough for
+        # training.
         write_weights(weights_file, trained.weights, half=not trained.serving.format)
     metrics = {
         **quoted_report,
@@ -129,7 +130,7 @@ def _export(run: Path, folder: Path, name: str, options: ExportOptions) -> Expor
 
 
 def _write_graph(graph: Graph, folder: Path, trained: Trained, precision: Precision) -> float:
-    """Write one ONNX file; returns how far it is from torch before its bits are fewer."""
+    """Write one ONNX file; returns its difference from torch before precision is reduced."""
     file, held_out = folder / graph.file, trained.held_out
     export_graph(graph, file)
     samples = held_out.inputs(graph.file, PARITY_SAMPLES)
@@ -151,7 +152,7 @@ def _write_graph(graph: Graph, folder: Path, trained: Trained, precision: Precis
 
 
 def _write_torchscript(trained: Trained, folder: Path) -> dict[str, float]:
-    """Every graph beside its ONNX; returns how far they are from torch."""
+    """Write every graph next to its ONNX; returns their difference from torch."""
     differences = [
         write_torchscript(
             graph,
@@ -164,7 +165,7 @@ def _write_torchscript(trained: Trained, folder: Path) -> dict[str, float]:
 
 
 def _check_drift(graph: Graph, file: Path, trained: Trained, precision: Precision) -> None:
-    """Raise `ConfigError` where fewer bits say something else than the weights do."""
+    """Raise `ConfigError` if lower precision changes the result."""
     samples = itertools.islice(trained.held_out.inputs(graph.file, DRIFT_SAMPLES), DRIFT_SAMPLES)
     try:
         check_parity(graph, file, samples, most=MOST_DRIFT[precision])
@@ -199,7 +200,7 @@ def _manifest_values(
 
 
 def _report(file: Path | None) -> dict[str, Any]:
-    """A report of `robot-vision evaluate` that the manifest quotes."""
+    """A report of `robot-vision evaluate` for the manifest to quote."""
     found = read_json(file) if file else {}
     if not isinstance(found, dict):
         raise ConfigError(f"{file} is no report of `robot-vision evaluate`: expected a mapping")
@@ -207,7 +208,7 @@ def _report(file: Path | None) -> dict[str, Any]:
 
 
 def _provenance(run: Path, trained: Trained) -> dict[str, float | str]:
-    """What it takes to make the weights again."""
+    """What is needed to reproduce the weights."""
     rows = read_rows(run / CURVES)
     if not rows:
         raise ConfigError(f"{run / CURVES} has no rows: expected one a round of the run")

@@ -1,4 +1,4 @@
-"""A graph of a card as ONNX."""
+"""Exports a card's graph as ONNX."""
 
 import logging
 import warnings
@@ -10,15 +10,15 @@ from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.models.card import Graph
 
 OPSET = 18
-# Notes of the exporter on each node that hold paths and lines of the machine that it ran on, and
+# The exporter's notes on each node: they hold paths and lines of the machine that it ran on, and
 # are most of a small file.
 _TRACES = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
 
 
 def export_graph(graph: Graph, file: Path) -> Path:
-    """Write the graph, its weights on the CPU and within the file; returns `file`.
+    """Write the graph with its weights in the file, on the CPU; returns `file`.
 
-    Raises `ConfigError` if an output is named as an input is, which ONNX forbids.
+    Raises `ConfigError` if an output has the name of an input, which ONNX forbids.
     """
     shared = set(graph.example) & set(graph.outputs.values())
     if shared:
@@ -41,7 +41,7 @@ def export_graph(graph: Graph, file: Path) -> Path:
                 dynamo=True,
                 verbose=False,
             )
-        except Exception as error:  # what the exporter raises is up to the model
+        except Exception as error:  # the model decides what the exporter raises
             raise BundleError(f"{graph.file} cannot be written as ONNX: {error}") from error
     assert program is not None
     for node in program.model.graph.all_nodes():
@@ -53,7 +53,7 @@ def export_graph(graph: Graph, file: Path) -> Path:
 
 
 def _dynamic(graph: Graph) -> tuple[dict[int, object], ...] | None:
-    """Free axes of each input in order; None where all are fixed."""
+    """Dynamic axes of each input in order; None where all are fixed."""
     if not graph.dynamic:
         return None
     return tuple(graph.dynamic.get(name, {}) for name in graph.example)

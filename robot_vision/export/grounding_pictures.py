@@ -1,4 +1,4 @@
-"""Pictures that were asked by words: what was reported for each phrase, right or wrong."""
+"""Shows pictures with text queries: what was reported for each phrase, right or wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from robot_vision.training.metrics.tiles import captioned, write_tiles
 
 _COLUMNS, _WIDTH_PX = 4, 320
 _LINES = 6
-# One colour a phrase, in its order.
+# One colour per phrase, in order.
 _COLORS = (
     (255, 0, 200),
     (0, 190, 255),
@@ -29,14 +29,14 @@ _COLORS = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tile:
-    """A picture, and what was found for each of its questions, by falling score."""
+    """A picture and the boxes found for each of its queries, by falling score."""
 
     sample: Sample
     answers: tuple[tuple[Query, Detections], ...]
 
 
 def draw_tiles(file: Path, tiles: Sequence[Tile], *, threshold: float) -> None:
-    """Each picture with the first boxes that are reported, above what was asked."""
+    """Each picture with the first boxes reported, above its queries."""
     drawn = [_drawn(tile, threshold) for tile in tiles]
     if drawn:
         write_tiles(file, drawn, columns=min(_COLUMNS, len(drawn)))
@@ -58,7 +58,7 @@ def _drawn(tile: Tile, threshold: float) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def _outcome(sample: Sample, query: Query, found: Detections, threshold: float) -> str:
-    """In words; what is wrong begins with a capital letter."""
+    """The outcome as text; wrong ones are in capitals."""
     verdict = verdict_of(
         query,
         box_xyxy_px=found.box_xyxy_px,

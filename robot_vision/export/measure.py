@@ -1,4 +1,4 @@
-"""The figures of a bundle on a held-out set, what it confuses, and where it fails most."""
+"""Metrics of a bundle on a held-out set, its confusions, and its worst failures."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,10 +36,10 @@ def measure_bundle(
     worst: int,
     known: Path | None = None,
 ) -> Measured:
-    """Figures of a bundle by its task, and what it gets most wrong, in the folder `out`.
+    """Metrics of a bundle by its task, and its worst errors, in the folder `out`.
 
-    `known` is the labelled set that probes of a bundle of features are fitted to. Raises
-    `BundleError` for a task that has no such figures, `ConfigError` without a `known` set.
+    `known` is the labelled set for fitting the probes of a feature bundle. Raises
+    `BundleError` for a task without such metrics, `ConfigError` if the `known` set is missing.
     """
     task = bundle.manifest.task
     if task == "features":
@@ -55,7 +55,7 @@ def measure_bundle(
 
 
 def has_figures(bundle: Bundle) -> bool:
-    """Whether bundles of its task are measured on a set; others have the figures of the export."""
+    """Whether bundles of its task are measured on a set; others have the metrics of the export."""
     return bundle.manifest.task in _MEASURES
 
 
@@ -78,7 +78,7 @@ def _measure_native(
 def evaluate_bundle(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
 ) -> tuple[dict[str, float | str], Confusions]:
-    """Metrics of a native ONNX bundle, and what it confuses at the threshold of its best F1.
+    """Metrics of a native ONNX bundle, and its confusions at the threshold of its best F1.
 
     Writes `metrics.json`, `confusions.csv` and `gallery.png`.
     """
@@ -106,7 +106,7 @@ def evaluate_bundle(
 def _measure_detector(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
 ) -> Measured:
-    """Figures of a detector of any format on the first `images` (0: all), fed at its own size."""
+    """Metrics of a detector of any format on the first `images` (0: all), at its input size."""
     size, names = bundle.manifest.input, bundle.manifest.classes
     cache = open_samples(held_out, width_px=size.width_px, height_px=size.height_px)
     check_same_classes(str(held_out), cache.source.class_names, names)
@@ -118,7 +118,7 @@ def _measure_detector(
 
 
 def boxes_found(bundle: Bundle, cache: SampleCache, count: int) -> Iterator[FoundBoxes]:
-    """What a detector finds in the first `count` samples, second guesses included."""
+    """Detections in the first `count` samples, including lower-ranked classes."""
     model, detector = PictureModel(bundle), Detector(bundle.manifest, SELECTION)
     for index in range(count):
         sample = cache[index]
@@ -139,7 +139,7 @@ def _write(
     out: Path,
     worst: int,
 ) -> Confusions:
-    """The files of a detector, and what it confuses at the threshold of its best F1."""
+    """Writes a detector's files, with its confusions at the threshold of its best F1."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
     threshold = float(metrics["best_f1_threshold"])
@@ -171,7 +171,7 @@ def _predictor(bundle: Bundle) -> Predictor:
 
 
 def manifest_metrics(evaluation: Evaluation) -> dict[str, float | str]:
-    """Metrics as a manifest holds them: rounded, classes as `AP/<class>`."""
+    """Metrics as stored in a manifest: rounded, classes as `AP/<class>`."""
     per_class = {f"AP/{name}": value for name, value in evaluation.class_ap.items()}
     return {name: round(value, 4) for name, value in (evaluation.metrics | per_class).items()}
 

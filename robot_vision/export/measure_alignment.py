@@ -1,4 +1,4 @@
-"""The figures of a bundle of pictures and words on a held-out set, as it is served."""
+"""Metrics of a picture-text bundle on a held-out set, as it is served."""
 
 import json
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ _OTHER_KINDS = ("reworded", "places", "relation")
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureOptions:
-    """`pictures` of the set are measured (0: all), evenly spread; `tiles` are on the sheet."""
+    """`pictures` of the set are measured (0: all), evenly spread; the sheet shows `tiles`."""
 
     pictures: int = 0
     draws: Draws = field(default_factory=Draws)
@@ -54,7 +54,7 @@ class MeasureOptions:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Embedded:
-    """Pictures of a set where the bundle puts them, and the colours in each."""
+    """Pictures of a set with their embeddings by the bundle, and the colours in each."""
 
     pictures: list[CaptionedPicture]
     seen: list[EmbeddedPicture]
@@ -66,7 +66,7 @@ class _Embedded:
 
 
 class _Texts:
-    """Embeddings of texts, and the words that the bundle did not know."""
+    """Embeddings of texts, and the words unknown to the bundle."""
 
     def __init__(self, model: PictureText) -> None:
         self._model = model
@@ -81,7 +81,7 @@ class _Texts:
 def measure_alignment(
     bundle: Bundle, held_out: Path, *, out: Path, options: MeasureOptions | None = None
 ) -> Measured:
-    """Retrieval, similarities, never-seen looks and swapped words, beside trivial answers.
+    """Retrieval, similarity, never-seen looks and swapped words, beside trivial baselines.
 
     Writes `metrics.json`, `map.png` (t-SNE of both kinds of embedding) and `words.png` (where in
     a picture words are meant). Raises `BundleError` for another bundle, `ConfigError` for a set
@@ -136,7 +136,7 @@ class _Pairs:
         return [caption.caption for caption in self.captions]
 
     def never_seen(self, seen: frozenset[tuple[str, str]]) -> Bool[np.ndarray, " n"]:
-        """Which captions name a colour of a thing that training never showed."""
+        """Which captions name an object in a colour that training never showed."""
         return np.array([bool(caption.looks - seen) for caption in self.captions])
 
     def retrieval(
@@ -150,7 +150,7 @@ class _Pairs:
 
 
 def _chosen(pictures: Sequence[CaptionedPicture], count: int) -> list[CaptionedPicture]:
-    """Some whole pictures, evenly spread, and the things of them."""
+    """Some whole pictures, evenly spread, and the objects in them."""
     starts = [row for row, picture in enumerate(pictures) if not picture.is_thing]
     ends = [*starts[1:], len(pictures)][: len(starts)]
     groups = [pictures[start:end] for start, end in zip(starts, ends, strict=True)]
@@ -173,7 +173,7 @@ def _pairs(captions: Sequence[Caption | None]) -> _Pairs:
 
 
 def _beside(pairs: _Pairs, embedded: _Embedded, draws: Draws) -> dict[str, float]:
-    """What chance finds, and colours alone: see `training/metrics/color_words.py`."""
+    """Results of chance, and of colours alone: see `training/metrics/color_words.py`."""
     counts = [color_counts(caption.named) for caption in pairs.captions]
     by_color = color_similarity([embedded.colors[row] for row in pairs.rows], counts)
     found = {
@@ -190,7 +190,7 @@ def _beside(pairs: _Pairs, embedded: _Embedded, draws: Draws) -> dict[str, float
 def _of_other_kinds(
     embedded: _Embedded, texts: _Texts, seen: frozenset[tuple[str, str]], draws: Draws
 ) -> dict[str, Interval]:
-    """Retrieval at 1 by captions that say less, or in sentences that training never shows."""
+    """Retrieval at 1 by captions that say less, or whose sentences training never shows."""
     figures = {}
     for kind in _OTHER_KINDS:
         pairs = _pairs([picture.of_kind(kind) for picture in embedded.pictures])
@@ -203,7 +203,7 @@ def _of_other_kinds(
 
 
 def _swapped(embedded: _Embedded, texts: _Texts) -> dict[str, Interval]:
-    """Share of captions that lie nearer to their picture than with one word swapped."""
+    """Share of captions nearer to their picture than the same with one word swapped."""
     figures = {}
     for name in ("wrong_color", "wrong_thing"):
         pairs = [
@@ -224,7 +224,7 @@ def _swapped(embedded: _Embedded, texts: _Texts) -> dict[str, Interval]:
 def _of_things(
     things: _Embedded, texts: _Texts, seen: frozenset[tuple[str, str]], draws: Draws
 ) -> dict[str, Interval | float]:
-    """The same of crops around single things; a draw holds each colour of a thing once."""
+    """The same for crops around single objects; a draw has each object once per colour."""
     pairs = _pairs([picture.captions[0] for picture in things.pictures])
     if len(pairs) < 2:
         return {}
@@ -235,7 +235,7 @@ def _of_things(
 
 
 def _words(whole: _Embedded, things: _Embedded, texts: _Texts, *, tiles: int) -> list[Words]:
-    """Pictures with words for one thing in each, and how near each cell is to them."""
+    """Pictures with words for one object in each, and each cell's similarity to them."""
     of_image: dict[int, str] = {}
     for picture in things.pictures:
         of_image.setdefault(picture.captions[0].image_id, picture.captions[0].caption)
@@ -250,7 +250,7 @@ def _words(whole: _Embedded, things: _Embedded, texts: _Texts, *, tiles: int) ->
 
 def _notes(pairs: _Pairs, texts: _Texts, seen: frozenset[tuple[str, str]]) -> tuple[str, ...]:
     unseen = int(pairs.never_seen(seen).sum()) if seen else 0
-    notes = [f"{len(pairs)} pictures; {unseen} captions name what training never showed"]
+    notes = [f"{len(pairs)} pictures; {unseen} captions name looks that training never showed"]
     if texts.unknown:
-        notes.append(f"words that the bundle does not know: {', '.join(sorted(texts.unknown))}")
+        notes.append(f"words unknown to the bundle: {', '.join(sorted(texts.unknown))}")
     return tuple(notes)

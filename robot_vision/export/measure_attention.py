@@ -1,4 +1,4 @@
-"""Where a vision transformer looks, beside the true masks of a set's objects."""
+"""Compares where a vision transformer looks with the true masks of a set's objects."""
 
 from pathlib import Path
 
@@ -28,12 +28,12 @@ _DRAWN, _TILE = 8, (208, 160)
 def measure_attention(
     model: nn.Module, held_out: Path, *, file: Path, images: int
 ) -> dict[str, float]:
-    """Mean IoU of what is looked at with all objects of a picture, on up to 200 pictures.
+    """Mean IoU of the attended area with all objects of a picture, on up to 200 pictures.
 
-    `attention_iou` is of the mean of the heads, `attention_best_head_iou` of that head which is
-    best on these very pictures, `otsu_iou` of Otsu's threshold on the distance in colour from the
-    border, `everything_iou` of the whole picture. Empty where the encoder has no class token, or
-    the set no masks. Draws some pictures with all of these into `file`.
+    `attention_iou` is for the mean of the heads, `attention_best_head_iou` for the head that is
+    best on these same pictures, `otsu_iou` for Otsu's threshold on the colour distance from the
+    border, `everything_iou` for the whole picture. Empty if the encoder has no class token, or
+    the set no masks. Draws some pictures with all of them into `file`.
     """
     encoder = getattr(model, "encoder", None)
     if not has_attention(encoder):

@@ -1,4 +1,4 @@
-"""The figures of a classifier's bundle on a held-out set, as the service runs it."""
+"""Metrics of a classifier bundle on a held-out set, as the service runs it."""
 
 import json
 from collections import Counter
@@ -25,11 +25,11 @@ _PAIRS = 5
 def measure_classifier(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
 ) -> Measured:
-    """Top-1, top-5, calibration and recalls on `images` (0: all) spread over a set.
+    """Top-1, top-5, calibration and recall by class on `images` (0: all) spread over a set.
 
-    Of a set with boxes, crops as the bundle's weights were trained on. Writes `metrics.json` and
-    `gallery.png`: the `worst` pictures, those first whose class was thought least likely.
-    Raises `ConfigError` if the set has other classes.
+    A set with boxes gives the crops that the bundle's weights were trained on. Writes
+    `metrics.json` and `gallery.png`: the `worst` pictures, those with the least probable true
+    class first. Raises `ConfigError` if the set has other classes.
     """
     names = bundle.manifest.classes
     options = CropOptions.model_validate(weights_travel(bundle).get("crop", {}))
@@ -54,7 +54,7 @@ def measure_classifier(
 
 
 def probabilities_of(model: PictureModel, crops: list[Crop]) -> Float32[np.ndarray, "n c"]:
-    """Of each class, in the order of the manifest."""
+    """For each class, in the order of the manifest."""
     rows = []
     for crop in crops:
         run = model.run(crop.decode().rgb)

@@ -1,4 +1,4 @@
-"""A bundle's policy from pixels judged along the episodes of a dataset, without a robot."""
+"""Evaluates a pixel policy along the episodes of a dataset, without a robot."""
 
 import csv
 import json
@@ -52,9 +52,9 @@ _KINDS: Mapping[str, Literal["uint8", "bool", "float32"]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeOptions:
-    """How a policy is judged: about so many decisions, `period_s` apart; see `Judged`.
+    """How a policy is evaluated: about this many decisions, `period_s` apart; see `Judged`.
 
-    Without a file `meaning`, a foreign set means what those meant that the policy learnt from.
+    Without a file `meaning`, a foreign set is read like the sets that the policy learnt from.
     """
 
     decisions: int = 400
@@ -66,7 +66,7 @@ class JudgeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedPolicy:
-    """Figures, and mean absolute errors by name of the answer: f64 [t,a] by step and dimension."""
+    """Metrics, and mean absolute errors by name of the answer: f64 [t,a] by step and dimension."""
 
     figures: Mapping[str, float]
     names: tuple[str, ...]
@@ -79,7 +79,7 @@ def measure_demonstrations(
 ) -> JudgedPolicy:
     """Writes `metrics.json`, `errors.csv` and `paths.png` into `out`.
 
-    Raises `BundleError` for a policy that sees no pictures, `ConfigError` where the set does not
+    Raises `BundleError` for a policy without picture inputs, `ConfigError` if the set does not
     fit it.
     """
     travels = _travels_of(policy)
@@ -105,7 +105,7 @@ def _travels_of(policy: PolicyBundle) -> DemonstrationTravels:
     if manifest.observation is None or manifest.kind != "pixels":
         raise BundleError(
             f"policy {manifest.name!r} is of kind {manifest.kind!r}; expected `pixels`, one that "
-            "`robot-vision train` made of demonstrations"
+            "`robot-vision train` made from demonstrations"
         )
     spec = manifest.action_spec
     return DemonstrationTravels(
@@ -205,8 +205,8 @@ def _judged_policy(
     unknown = judged.spoken.unknown_words if judged.spoken is not None else ()
     notes = (
         f"{len(decisions)} decisions in {len(judged.episodes.numbers)} episodes; each sees what "
-        "the expert saw, so errors do not add up as they may on a robot",
-        *([f"words that the policy does not know: {', '.join(unknown)}"] if unknown else []),
+        "the expert saw, so errors do not accumulate as they may on a robot",
+        *([f"words unknown to the policy: {', '.join(unknown)}"] if unknown else []),
         *_misplaced(judged.episodes, manifest),
     )
     return JudgedPolicy(
@@ -218,14 +218,14 @@ def _judged_policy(
 
 
 def _misplaced(episodes: Episodes, manifest: PolicyManifest) -> list[str]:
-    """Cameras that are elsewhere in the set than the policy learnt that they are, in words."""
+    """Describes cameras whose place in the set differs from the one that the policy learnt."""
     source, rows = episodes.source, episodes.rows
     tools = None if source.base_from_tool is None else source.base_from_tool[rows]
     found = [
         mount.elsewhere(name, source.places[name].base_from_camera[rows], tools)
         for name, mount in manifest.camera_mounts.items()
     ]
-    return [f"{words}: what it makes of pictures is off by as much" for words in found if words]
+    return [f"{words}: its use of pictures is off by as much" for words in found if words]
 
 
 def _write_metrics(
@@ -245,7 +245,7 @@ def _write_metrics(
 
 
 def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN."""
+    """Replaces NaN, which JSON lacks."""
     return {n: round(v, 6) if np.isfinite(v) else None for n, v in figures.items()}
 
 
@@ -254,7 +254,7 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 
 
 def _write_table(file: Path, found: JudgedPolicy) -> None:
-    """A row a step of the chunk and answer, a column a dimension; empty where none was taught."""
+    """A row per answer and chunk step, a column per dimension; empty where none was taught."""
     with file.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["answer", "step", *found.names])

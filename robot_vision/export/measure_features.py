@@ -1,4 +1,4 @@
-"""What the embeddings of a bundle are worth: probes on labelled pictures, and where it looks."""
+"""Measures the embeddings of a bundle: probes on labelled pictures, and attention."""
 
 import json
 from pathlib import Path
@@ -30,12 +30,12 @@ _NEIGHBOURS_SHOWN = 5
 def measure_features(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int, known: Path
 ) -> Measured:
-    """`knn_top1` and `linear_top1` on `images` (0: all) of `held_out` by the pictures of `known`.
+    """`knn_top1` and `linear_top1` on `images` (0: all) of `held_out`, fitted on `known`.
 
-    Beside them stand the same of the encoder with random weights, where the bundle has weights of
-    ours, and the answers that need no encoder. Of a ViT with a class token and a set with masks,
-    also where its attention lies. Writes `metrics.json`, `neighbours.png` and `attention.png`.
-    Raises `ConfigError` if the sets have other classes.
+    Reported beside them: the same for the encoder with random weights, if the bundle has weights
+    of ours, and baselines that need no encoder. For a ViT with a class token and a set with masks,
+    also its attention. Writes `metrics.json`, `neighbours.png` and `attention.png`. Raises
+    `ConfigError` if the sets have other classes.
     """
     size = Size(width_px=bundle.manifest.input.width_px, height_px=bundle.manifest.input.height_px)
     crop = CropOptions.model_validate(weights_travel(bundle).get("crop", {}))
@@ -62,7 +62,7 @@ def measure_features(
 
 
 def _predictor(bundle: Bundle) -> Predictor:
-    """Embeddings as the service has them: the output of that role, else the grid's mean."""
+    """Embeddings as the service computes them: the output of that role, else the grid's mean."""
     model = PictureModel(bundle)
 
     def embedding(rgb: np.ndarray) -> np.ndarray:
@@ -83,7 +83,7 @@ def _model_of(bundle: Bundle, notes: list[str]) -> tuple[nn.Module, nn.Module] |
     """The bundle's model with random weights, and with its own; None of a foreign bundle."""
     file = bundle.path / BUNDLE_WEIGHTS
     if bundle.manifest.architecture not in MODELS or not file.is_file():
-        notes.append("no weights of ours in the bundle: nothing is compared with random weights")
+        notes.append("the bundle has no weights of ours: no comparison with random weights")
         return None
     card, weights = MODELS.get(bundle.manifest.architecture), read_weights(file)
     spec = spec_of(weights, card, {})
@@ -97,7 +97,7 @@ def _model_of(bundle: Bundle, notes: list[str]) -> tuple[nn.Module, nn.Module] |
 def _beside_random(
     metrics: dict[str, float], fresh: nn.Module, pair: LabelledPair
 ) -> dict[str, float]:
-    """The probes of random weights, and what the bundle gains on them."""
+    """The probes with random weights, and the bundle's gain over them."""
     settle_norms(fresh, pair.known)
     with answering(fresh, _CPU) as predict:
         found = pair.probes(predict)
@@ -124,7 +124,7 @@ def settle_norms(model: nn.Module, known: Labelled) -> None:
 
 
 def _draw_neighbours(file: Path, pair: LabelledPair, predict: Predictor, *, count: int) -> None:
-    """Pictures asked for, the wrong ones first, each beside the known ones nearest to it."""
+    """Query pictures, the wrong ones first, each beside its nearest known ones."""
     known, asked = pair.known.embeddings(predict), pair.asked.embeddings(predict)
     rows = nearest(known, asked, count=_NEIGHBOURS_SHOWN)
     names = pair.known.class_names

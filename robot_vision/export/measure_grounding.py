@@ -1,4 +1,4 @@
-"""The figures of a bundle that is asked by words on a held-out set, as the service runs it."""
+"""Metrics of a grounding bundle (boxes for text) on a held-out set, as the service runs it."""
 
 import json
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ from robot_vision.training.metrics.grounding import Verdict, grounding_figures, 
 from robot_vision.training.tasks.alignment import seen_looks
 
 METRICS, GALLERY = "metrics.json", "gallery.jpg"
-_LEAST = 0.001  # what the first box is sought among, whatever the bundle's threshold
+_LEAST = 0.001  # candidates for the first box, whatever the bundle's threshold
 _BY_NAME = "native-s"
-_MIDDLE = 0.5  # of a box, each way, that its colour is read from
+_MIDDLE = 0.5  # of a box, each way, from which its colour is read
 
 
 @dataclass(kw_only=True, eq=False)
 class _Answers:
-    """Verdicts of the bundle, and of the answers that need no model of words."""
+    """Verdicts of the bundle, and of baselines without a language model."""
 
     words: list[Verdict] = field(default_factory=list)
     by_name: list[Verdict] = field(default_factory=list)
@@ -45,13 +45,13 @@ class _Answers:
 def measure_grounding(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
 ) -> Measured:
-    """Whether the first box is right and nothing is reported where nothing is, on `images`
+    """Whether the first box is right, and nothing is reported for absent objects, on `images`
     (0: all) spread over a set, at the bundle's threshold.
 
-    Beside it stand trivial answers: the shipped detector by the thing's name and the commonest
-    colour in its box (`by_name/…`), and one of the bundle's boxes at random (`at_random/…`).
-    Writes `metrics.json` and `gallery.jpg`. Raises `ConfigError` for a set without captions of
-    single things.
+    Reported beside it are trivial baselines: the shipped detector by the object's name and the
+    commonest colour in its box (`by_name/…`), and a random one of the bundle's boxes
+    (`at_random/…`). Writes `metrics.json` and `gallery.jpg`. Raises `ConfigError` for a set
+    without captions of single objects.
     """
     threshold = bundle.manifest.score_threshold or 0.25
     seen = seen_looks(weights_travel(bundle))
@@ -78,7 +78,7 @@ def measure_grounding(
     new = sum(verdict.is_new for verdict in answers.words)
     notes = [f"{len(rows)} pictures; {new} phrases name looks that training never showed"]
     if words.unknown:
-        notes.append(f"words that the bundle does not know: {', '.join(sorted(words.unknown))}")
+        notes.append(f"words unknown to the bundle: {', '.join(sorted(words.unknown))}")
     return Measured(
         metrics=rounded,
         notes=tuple(notes),
@@ -94,7 +94,7 @@ def _ask(
     seen: frozenset[Look],
     answers: _Answers,
 ) -> Tile:
-    """Add the verdicts of all on what is asked of a picture; returns what the bundle said."""
+    """Add the verdicts of all on a picture's queries; returns the bundle's answers."""
     known = by_name.found(sample)
     of_picture: list[tuple[Query, Detections]] = []
     for query, found, proposals in words.answers(sample, asked):
@@ -118,7 +118,7 @@ def _ask(
 
 
 class _Words:
-    """The bundle asked as the service asks it, on one core."""
+    """Runs the bundle as the service does, on one core."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._config = ServiceConfig(
@@ -135,7 +135,7 @@ class _Words:
     def answers(
         self, sample: Sample, asked: Asked
     ) -> Iterator[tuple[Query, Detections, Float32[np.ndarray, "a 4"]]]:
-        """For each question what is found, by falling score, and all boxes of the model."""
+        """For each query the boxes found, by falling score, and all boxes of the model."""
         frame = Frame(stamp_ns=0, frame_id="", rgb=sample.rgb)
         everything = self._model.run(frame, stage_s={}).outputs["boxes_xyxy"][0]
         for start in range(0, len(asked.queries), self._most):
@@ -147,13 +147,13 @@ class _Words:
                 self.unknown.update(phrase.unknown_words)
             sought = found.prompt.sought
             for query in part:
-                # What cannot be looked for is not reported.
+                # Phrases that cannot be searched for are not reported.
                 of_phrase = sought.index(query.text) if query.text in sought else -1
                 yield query, _of_class(found.detections, of_phrase), everything
 
 
 class _ByName:
-    """The shipped detector: boxes of the thing's name in which the colour is the commonest."""
+    """The shipped detector: boxes with the object's name in which the colour is the commonest."""
 
     def __init__(self) -> None:
         bundle = find_bundle(_BY_NAME)
@@ -169,7 +169,7 @@ class _ByName:
     def answer(
         self, known: tuple[Detections, list[str]], query: Query
     ) -> tuple[Float32[np.ndarray, "n 4"], Float32[np.ndarray, " n"]]:
-        """Boxes and scores of what has both names, or the one that is asked for."""
+        """Boxes and scores of objects with both names, or with the one in the query."""
         found, colors = known
         color, thing = query.look
         rows = [

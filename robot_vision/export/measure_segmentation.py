@@ -1,4 +1,4 @@
-"""The figures of a segmentation model's bundle on a held-out set, as the service runs it."""
+"""Metrics of a segmentation bundle on a held-out set, as the service runs it."""
 
 import json
 from dataclasses import dataclass
@@ -44,9 +44,9 @@ class Judged:
 def measure_segmentation(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
 ) -> Measured:
-    """Mean IoU, each class's, and boundary F1 on `images` (0: all) spread over a set.
+    """Mean IoU, IoU by class, and boundary F1 on `images` (0: all) spread over a set.
 
-    Writes `metrics.json` and `gallery.png`: the `worst` pictures by mIoU with truth and answer.
+    Writes `metrics.json` and `gallery.png`: the `worst` pictures by mIoU, with truth and answer.
     Raises `ConfigError` if the set has other classes.
     """
     names = rows_of(bundle.manifest)
@@ -69,7 +69,7 @@ def measure_segmentation(
 
 
 def rows_of(manifest: ModelManifest) -> tuple[str, ...]:
-    """Names of the rows of label maps that a bundle answers in, the background first."""
+    """Names of the rows in a bundle's label maps, the background first."""
     has_background = manifest.reading.background != "none"
     return (BACKGROUND, *manifest.classes) if has_background else manifest.classes
 
@@ -80,7 +80,7 @@ def judge_picture(model: PictureModel, picture: Picture, names: tuple[str, ...])
     assert decoded.labels is not None
     run = model.run(decoded.rgb)
     found = decode_semantic(run.outputs, run.manifest, stamp_ns=0, placement=run.placement)
-    # Of no class is −1: the background's row, or one that no truth has.
+    # −1 is no class: the background's row, or one that no truth has.
     first = int(run.manifest.reading.background != "none")
     answer = (found.class_id + first).astype(np.uint8)
     truth = at_cells(decoded.labels, rows=answer.shape[0], columns=answer.shape[1])
@@ -90,7 +90,7 @@ def judge_picture(model: PictureModel, picture: Picture, names: tuple[str, ...])
 
 
 def truth_beside_answer(one: Judged, names: tuple[str, ...]) -> UInt8[np.ndarray, "h w 3"]:
-    """Truth beside answer, with the classes of each named."""
+    """Truth beside answer, each with the names of its classes."""
     size = (_TILE_WIDTH_PX, _TILE_HEIGHT_PX)
     picture = cv2.resize(one.picture.decode().rgb, size)
     halves = []

@@ -1,4 +1,4 @@
-"""Whether an exported graph says what its original says."""
+"""Checks that an exported graph gives the results of its original."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from robot_vision.models.card import Graph
 from robot_vision.training.engine.task import Predictor
 
 TOLERANCE = 1e-4
-# What is hidden or absent has logits as far down as this: no measure for the others of its row.
+# Hidden or absent items have logits this low: they must not set the scale for others in their row.
 _HIDDEN = 5e3
 
 
@@ -31,7 +31,7 @@ def onnx_predictor(file: Path, outputs: Mapping[str, str], *, threads: int = 1) 
 
 
 def torch_predictor(graph: Graph) -> Predictor:
-    """Runs the graph's module where its weights are, in evaluation mode."""
+    """Runs the graph's module on the device of its weights, in evaluation mode."""
     module = graph.module.eval()
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
 
@@ -47,10 +47,10 @@ def torch_predictor(graph: Graph) -> Predictor:
 def largest_differences(
     original: Predictor, exported: Predictor, inputs: Iterable[Mapping[str, np.ndarray]]
 ) -> dict[str, float]:
-    """Per output, the largest difference over all inputs; infinite where one is no number.
+    """Per output, the largest difference over all inputs; infinite where a value is NaN.
 
     Relative to the largest value of its row (the last axis) where that exceeds 1: a box side at
-    pixel 0.1 is the difference of two numbers of hundreds, and is as exact as they are.
+    pixel 0.1 is the difference of two numbers in the hundreds, and only as exact as they are.
     """
     worst: dict[str, float] = {}
     for given in inputs:
@@ -65,7 +65,7 @@ def check_parity(
 ) -> float:
     """The largest difference of an ONNX `file` from the graph in torch over real inputs.
 
-    Raises `BundleError` where it exceeds `most`, or where there are no inputs to prove it by.
+    Raises `BundleError` if it exceeds `most`, or if there are no inputs to check with.
     """
     return check_same(graph, onnx_predictor(file, graph.outputs), inputs, file=file, most=most)
 
@@ -78,7 +78,7 @@ def check_same(
     file: Path,
     most: float,
 ) -> float:
-    """`check_parity` of anything that runs what was exported to `file`."""
+    """`check_parity` for anything that runs an exported `file`."""
     outputs = graph.outputs
     worst = largest_differences(torch_predictor(graph), exported, inputs)
     if not worst:

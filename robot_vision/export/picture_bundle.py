@@ -1,4 +1,4 @@
-"""A bundle that says something of a picture, run as the service runs it, to be measured."""
+"""Runs a bundle with a picture input as the service runs it, for measuring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from robot_vision.training.engine.run import BUNDLE_WEIGHTS
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """Figures, what a person should read beside them, and the names of the files written."""
+    """Metrics, notes for the reader, and the names of the files written."""
 
     metrics: Mapping[str, float | str]
     notes: tuple[str, ...]
@@ -31,11 +31,11 @@ class PictureModel:
         self._model = load_model(bundle, ServiceConfig(device="cpu", threads=1))
 
     def run(self, rgb: UInt8[np.ndarray, "h w 3"]) -> ModelRun:
-        """What the model says of a picture of any size."""
+        """The model's outputs for a picture of any size."""
         return self._model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb), stage_s={})
 
 
 def weights_travel(bundle: Bundle) -> dict[str, Any]:
-    """What travels with the bundle's weights; nothing where it has none, as imported ones."""
+    """Metadata stored with the bundle's weights; empty if it has none, as imported bundles do."""
     file = bundle.path / BUNDLE_WEIGHTS
     return read_weights(file).travels if file.is_file() else {}

@@ -1,4 +1,4 @@
-"""Smaller numbers: FP16 for GPUs, INT8 by static quantisation (QDQ) for what profits from it."""
+"""Reduced precision: FP16 for GPUs, INT8 by static quantisation (QDQ) where it pays."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from robot_vision.core.errors import ConfigError
 
-# Metric depth and box sides need more than eight bits: where there are convolutions, they alone
-# are quantised; else what multiplies matrices.
+# Metric depth and box sides need more than eight bits: if there are convolutions, only they
+# are quantised; otherwise matrix products.
 _CONVOLUTIONS = ["Conv"]
 _PRODUCTS = ["MatMul", "Gemm"]
 
@@ -37,11 +37,11 @@ def to_fp16(file: Path, target: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """How a graph becomes INT8. Which is fast and right differs by model and machine.
+    """How a graph is quantised to INT8. The fast and accurate choice differs by model and machine.
 
-    `operators` are ONNX types, empty for convolutions alone, else products; `excluded` patterns
-    of layers that stay as they are. `ranges` of activations come from calibration, or from a
-    training that was aware of eight bits. `opset` 0 is that of the export.
+    `operators` are ONNX types, empty for convolutions only, else products; `excluded` are patterns
+    of layers that stay unchanged. `ranges` of activations come from calibration, or from
+    quantisation-aware training. `opset` 0 is that of the export.
     """
 
     operators: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Scheme:
     opset: int = 0
 
 
-# Of what a layer takes in, from lowest to highest, by the layer's name in torch.
+# Of a layer's input, from lowest to highest, by the layer's name in torch.
 TrainedRanges = Mapping[str, Sequence[float]]
 _METHODS = {
     "minmax": CalibrationMethod.MinMax,
@@ -71,8 +71,8 @@ def to_int8(
 ) -> Path:
     """Weights and activations in eight bits, ranges from `calibration` and what is `trained`.
 
-    `calibration` is inputs of the graph by name. Layers without a trained range stay as they are
-    where there are any.
+    `calibration` holds inputs of the graph by name. If there are trained ranges, layers without
+    one stay unchanged.
     """
     scheme, trained = scheme or Scheme(), trained or {}
     prepared = target.with_suffix(".prepared.onnx")
@@ -101,7 +101,7 @@ def to_int8(
 
 
 def _layers(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, str]]:
-    """Nodes that multiply by weights, with the name of these in the graph."""
+    """Nodes that multiply by weights, with the weights' names in the graph."""
     constants = {tensor.name for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type in (*_CONVOLUTIONS, *_PRODUCTS) and node.input[1] in constants:
@@ -111,7 +111,7 @@ def _layers(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, str]]:
 def _excluded(
     graph: onnx.GraphProto, patterns: Sequence[str], trained: TrainedRanges
 ) -> list[str]:
-    """Names of nodes. Graphs name a layer as the module does that they serve, and more before."""
+    """Names of nodes. A graph names a layer as its torch module does, with a prefix."""
     return [
         node.name
         for node, layer in _layers(graph)
@@ -121,7 +121,7 @@ def _excluded(
 
 
 def _overrides(graph: onnx.GraphProto, trained: TrainedRanges) -> dict[str, Any]:
-    """Ranges by tensor; the widest where several layers take the same one in."""
+    """Ranges by tensor; the widest if several layers share an input."""
     ranges: dict[str, tuple[float, float]] = {}
     for node, layer in _layers(graph):
         found = _trained_range(layer, trained)
@@ -146,7 +146,7 @@ def _at_opset(file: Path, opset: int) -> None:
     try:
         model = onnx.version_converter.convert_version(onnx.load(file), opset)
     except Exception as error:  # the converter's exceptions share no base but this
-        raise ConfigError(f"the graph cannot be had in opset {opset}: {error}") from error
+        raise ConfigError(f"the graph cannot be converted to opset {opset}: {error}") from error
     onnx.save(model, file)
 
 
@@ -160,7 +160,7 @@ class _Reader(CalibrationDataReader):
 
 
 def _separate_scales(graph: onnx.GraphProto) -> None:
-    """Give each `Resize` scales of its own: the converter names a cast after each use of them."""
+    """Give each `Resize` its own scales: the converter names a cast after each use of them."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     resized = [n for n in graph.node if n.op_type == "Resize" and len(n.input) > 2]
     owned: set[str] = set()

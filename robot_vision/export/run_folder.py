@@ -1,4 +1,4 @@
-"""What a training run left in its folder, as the export takes it."""
+"""Reads a training run's folder for export."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +13,15 @@ from robot_vision.training.engine.recipe_file import load_recipe
 from robot_vision.training.engine.run import RECIPE
 from robot_vision.training.engine.task import TASKS, HeldOut
 
-# Of a graph that takes no picture.
+# Of a graph without a picture input.
 _NO_SIZE = Size(width_px=0, height_px=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
-    """A trained model, ready to be exported, and the data that it is proven by.
+    """A trained model ready for export, and the data to verify it with.
 
-    `metric` is the figure that its task selects weights by, or empty.
+    `metric` is the one by which its task selects weights, or empty.
     """
 
     recipe: Recipe

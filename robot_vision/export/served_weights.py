@@ -1,4 +1,4 @@
-"""A policy that torch serves: its weights as a file, proven as a graph is."""
+"""A policy served by torch: its weights as a file, verified like a graph."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +17,10 @@ _SAMPLES = 20
 
 
 def write_served_weights(trained: Trained, file: Path) -> tuple[float, Predictor]:
-    """Weights as they are served (adapters merged); how far what is read back is from them.
+    """The served weights (adapters merged), and how far the weights read back differ from them.
 
-    The predictor runs what was read back. Raises `ConfigError` for models that torch does not
-    serve, `BundleError` where it says something else.
+    The predictor runs the weights read back. Raises `ConfigError` for models that torch does not
+    serve, `BundleError` if its results differ.
     """
     network = trained.graphs[-1]
     if not isinstance(network.module, PolicyNetwork):

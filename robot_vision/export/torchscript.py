@@ -1,4 +1,4 @@
-"""A graph as TorchScript, for programs that embed it: C++ by libtorch. Nothing here loads one."""
+"""Exports a graph as TorchScript, for programs that embed it (libtorch). Nothing here loads it."""
 
 import json
 import warnings
@@ -14,24 +14,24 @@ from robot_vision.export.parity import TOLERANCE, check_same
 from robot_vision.models.card import Graph
 
 NAMES = "robot_vision.json"
-"""The file within it that has the names of inputs and outputs, in their order."""
+"""The file inside the archive that lists inputs and outputs by name, in order."""
 
 
 def write_torchscript(
     graph: Graph, file: Path, inputs: Iterable[Mapping[str, np.ndarray]]
 ) -> float:
-    """Trace the graph on the CPU and write it; returns how far it is from the model itself.
+    """Trace the graph on the CPU and write it; returns its difference from the model.
 
-    A trace keeps what the example made the model do: held-out `inputs` prove that it says the
-    same of others. Raises `BundleError` where it does not, or cannot be traced.
+    A trace records what the model did for the example: held-out `inputs` verify that it gives the
+    same results for others. Raises `BundleError` if it does not, or cannot be traced.
     """
     module = graph.module.cpu().eval()
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # torch's own deprecations, and what the proof covers
+        warnings.simplefilter("ignore")  # torch's deprecations, and what the check covers
         try:
             example = tuple(graph.example.values())
             traced: Any = torch.jit.trace(module, example, check_trace=False)
-        except Exception as error:  # what the tracer raises is up to the model
+        except Exception as error:  # the model decides what the tracer raises
             raise BundleError(f"{file.name} cannot be traced: {error}") from error
 
     def predict(given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ def best_class(
     scores: Float32[np.ndarray, "n c"], box_xyxy_px: Float32[np.ndarray, "n 4"], min_score: float
 ) -> Candidates:
     """Candidates from rows of class scores: each row's best class, if it reaches `min_score`."""
-    # Few rows have any score that high, and to find these takes no pass along each row.
+    # Few rows have any score that high, and finding them takes no pass along each row.
     row = np.unique(np.flatnonzero(scores >= min_score) // scores.shape[1])
     class_id = scores[row].argmax(axis=1)
     score = scores[row, class_id]
@@ -63,7 +63,7 @@ def judged(
 ) -> Candidates:
     """Rows whose score (first) reaches `min_score` and whose class (second) the manifest names.
 
-    A class that is no whole number is none: such columns are in another order.
+    A class that is not an integer means the columns are in another order: the row is dropped.
     """
     score, label = verdict.astype(np.float32).T
     named = (label >= 0) & (label < len(manifest.classes)) & (label == np.round(label))

@@ -1,4 +1,4 @@
-"""Whether a manifest agrees with its format, and a model's outputs with both."""
+"""Checks that a manifest agrees with its format, and a model's outputs with both."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _DIMENSIONS = {
     "class_probabilities": (2,),
     "semantic": (4,),
 }
-# Scores of a multi-task model for each class, and of what is of none before them.
+# Scores of a multi-task model: the background's first, then one for each class.
 _COLUMNS_BESIDE_CLASSES = {"class_probabilities": 0, "semantic": 1}
 
 
@@ -43,7 +43,7 @@ def check_manifest(manifest: ModelManifest) -> Format:
             )
     if format.asked_by_words != (manifest.prompt is not None):
         what = "needs" if format.asked_by_words else "has no use for"
-        raise BundleError(f"format {format.name!r} {what} an encoder of words (`prompt`)")
+        raise BundleError(f"format {format.name!r} {what} a text encoder (`prompt`)")
     if format.detection is not None and not (manifest.classes or format.asked_by_words):
         raise BundleError(f"format {format.name!r} needs the names of its classes")
     if manifest.input.resize == "crop" and manifest.task != "classification":
@@ -88,7 +88,7 @@ def check_outputs(manifest: ModelManifest, outputs: Outputs) -> None:
             )
     for role in ("depth", "depth_m"):
         if role in outputs and outputs[role].ndim == 4 and outputs[role].shape[1] != 1:
-            raise misfit(manifest, role, outputs[role], "one map of depth, [1, 1, h, w]")
+            raise misfit(manifest, role, outputs[role], "one depth map, [1, 1, h, w]")
     for role, beside in _COLUMNS_BESIDE_CLASSES.items():
         columns = len(manifest.classes) + beside
         if role in outputs and outputs[role].shape[1] != columns:

@@ -1,4 +1,4 @@
-"""Depth up to scale and shift, as MiDaS and Depth Anything have it: a disparity, nearer is more.
+"""Depth up to scale and shift, as MiDaS and Depth Anything give it: disparity, larger is nearer.
 
 `depth` is [1, h, w] or [1, 1, h, w].
 """

@@ -1,4 +1,4 @@
-"""Boxes given by how far their sides lie from a point (FCOS, Tian et al. 2019, 1904.01355)."""
+"""Boxes given by distances of their sides from a point (FCOS, Tian et al. 2019, 1904.01355)."""
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -11,7 +11,7 @@ MOST_BINS = 33  # of distributions over distances; projects use 8 or 17
 def boxes_around(
     point_px: Float32[np.ndarray, "n 2"], distance_px: Float32[np.ndarray, "n 4"]
 ) -> Float32[np.ndarray, "n 4"]:
-    """Corners of boxes by the distances of left, top, right and bottom from a point in each."""
+    """Corners of boxes from the distances of left, top, right and bottom to a point in each."""
     return np.concatenate([point_px - distance_px[:, :2], point_px + distance_px[:, 2:]], axis=1)
 
 

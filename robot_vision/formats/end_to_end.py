@@ -1,7 +1,7 @@
 """Suppression inside the graph (YOLOv10, YOLO26, `nms=True`): a row per object, [1, K, 6].
 
 Two corners in input pixels, then score and class, or class and score (`last_columns`). YOLOv7
-writes [K, 7], with the number of the picture first. Rows that pad have a score of 0.
+writes [K, 7], with the number of the picture first. Padding rows have a score of 0.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """A grid of features: `features` [1, F, h, w], and `embedding` [1, D] if the model has one.
 
-A model of pictures and words has both in one space with its texts (`ModelManifest.text`).
+A picture-text model has both in the same space as its texts (`ModelManifest.text`).
 """
 
 from robot_vision.formats.format import Format

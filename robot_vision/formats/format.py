@@ -15,7 +15,7 @@ Outputs = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
-    """Boxes above the score threshold, in input pixels; `row` is the place in the output."""
+    """Boxes above the score threshold, in input pixels; `row` is the index in the output."""
 
     box_xyxy_px: Float32[np.ndarray, "n 4"]
     score: Float32[np.ndarray, " n"]
@@ -34,7 +34,7 @@ class Decode(Protocol):
 
 @runtime_checkable
 class Masks(Protocol):
-    """Masks over the view of the boxes kept, or None where the model has no such outputs.
+    """Masks, over the view, of the boxes kept; None where the model has no such outputs.
 
     `row` is that of the candidates, `box_xyxy_px` lies in the view.
     """
@@ -54,7 +54,7 @@ class Masks(Protocol):
 class Keypoints(Protocol):
     """x, y in input pixels and score of each keypoint in these rows of the candidates.
 
-    The score is NaN where the model gives none; None where it has no such outputs.
+    The score is NaN where the model gives none. Returns None where it has no such outputs.
     """
 
     def __call__(
@@ -64,7 +64,7 @@ class Keypoints(Protocol):
 
 @runtime_checkable
 class OrientedBoxes(Protocol):
-    """Oriented boxes in these rows of the candidates, whose upright boxes are their hulls.
+    """Oriented boxes in these rows of the candidates; the upright boxes are their hulls.
 
     Centre and size in input pixels, and the angle in radians from x towards y to the width.
     """
@@ -76,7 +76,7 @@ class OrientedBoxes(Protocol):
 
 @runtime_checkable
 class CheckOutputs(Protocol):
-    """Raises `BundleError` if outputs that `Decode` does not read have other shapes."""
+    """Raises `BundleError` if outputs that `Decode` does not read have unexpected shapes."""
 
     def __call__(self, outputs: Outputs, manifest: ModelManifest) -> None: ...
 
@@ -93,7 +93,7 @@ class Detection:
     """How boxes come out of a model. A format that has it needs the names of classes.
 
     `needs_nms`: boxes of one object must be suppressed. `weighs_overlaps`: boxes that overlap
-    have a say in where kept ones lie and how sure they are. `keypoint_names`: of formats whose
+    refine the position and score of kept ones. `keypoint_names`: of formats whose
     keypoints are always the same; else the manifest names them.
     """
 
@@ -110,16 +110,16 @@ class Detection:
 class Format:
     """One format. Register it with `register_format` in the file that implements it.
 
-    `roles` are the outputs that a model must have, `optional_roles` those that are read where
-    there are any. Any format may have more: depth under `depth_role`, `features`, `embedding`;
+    `roles` are the outputs that a model must have, `optional_roles` those that are read if
+    present. Any format may have more: depth under `depth_role`, `features`, `embedding`;
     `class_probabilities` [1, C], of each class by itself; `semantic` [1, C + 1, h, w], scores of
     the background and then of each class.
     `asked_by_words`: classes are the phrases of a prompt, which the manifest's `prompt` encodes.
     `habits` are fields of `ModelInput`: how the projects that the format comes from prepare
     pictures. `other_names` maps names of tensors, as they export them, to roles; `roles_by_shape`
-    finds roles that no name leads to. `readings` maps the fields of `OutputReading` that the
-    format knows to the values that its exporters use, the commonest first. These are what an
-    import starts from; a manifest says what holds.
+    finds roles that no name identifies. `readings` maps the fields of `OutputReading` that the
+    format knows to the values that its exporters use, the commonest first. An import starts
+    from these; the manifest decides.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Boxes for free text: a model that is asked by the phrases of a prompt, which are its classes.
+"""Boxes for free text: a model whose classes are the phrases of a prompt.
 
-`boxes_xyxy` [1, A, 4] in input pixels and `scores` [1, A, P], how sure it is that a box is what a
-phrase says; the columns of phrases that are not there mean nothing.
+`boxes_xyxy` [1, A, 4] in input pixels and `scores` [1, A, P], the confidence that a box shows what
+a phrase names; the columns of absent phrases mean nothing.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from robot_vision.formats.registry import register_format
 def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:
     """Candidates of the phrases that the manifest has as classes."""
     if manifest.prompt is None:
-        raise BundleError(f"bundle {manifest.name!r} has no encoder of words (`prompt`)")
+        raise BundleError(f"bundle {manifest.name!r} has no text encoder (`prompt`)")
     boxes, scores = checked_boxes(outputs, "boxes_xyxy", manifest), outputs["scores"]
     shape = (1, boxes.shape[1], manifest.prompt.phrases)
     if scores.shape != shape:

@@ -1,4 +1,4 @@
-"""How pictures are prepared where many projects do it alike."""
+"""Ways of preparing pictures that many projects share."""
 
 # Mean and deviation of ImageNet's colours, for pixels from 0 to 1.
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}

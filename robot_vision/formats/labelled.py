@@ -1,4 +1,4 @@
-"""Boxes with a label and a score each, as graphs give them that choose the boxes themselves.
+"""Boxes with a label and a score each, from graphs that select the boxes themselves.
 
 With a batch axis of one or without: boxes [1, N, 4] or [N, 4], labels and scores [1, N] or [N].
 """
@@ -14,10 +14,10 @@ from robot_vision.formats.reading import corners_px
 
 
 def labelled_boxes(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> Candidates:
-    """Candidates from the roles `boxes`, `labels` and `scores`; `BundleError` if these misfit.
+    """Candidates from the roles `boxes`, `labels` and `scores`; `BundleError` if these do not fit.
 
-    Labels are classes, counted from 1 where the background is the first. What has another label
-    (a padding class) is nobody's detection.
+    Labels are classes, counted from 1 where the background is the first. Rows with another label
+    (a padding class) are dropped.
     """
     boxes = _rows(outputs, "boxes", manifest)
     labels, scores = (
@@ -47,12 +47,12 @@ def chosen(
 
 
 def check_labels(outputs: Outputs, manifest: ModelManifest) -> None:
-    """Raise `BundleError` where labels are no whole numbers: they are some other output."""
+    """Raise `BundleError` where labels are not integers: they are some other output."""
     labels = outputs["labels"]
     if not np.array_equal(labels, np.round(labels)):
         raise BundleError(
             f"bundle {manifest.name!r}: output 'labels' holds {labels.ravel()[:3].tolist()} …; "
-            "expected numbers of classes. Name the right tensor in the manifest's outputs"
+            "expected class numbers. Name the right tensor in the manifest's outputs"
         )
 
 

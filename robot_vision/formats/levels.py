@@ -1,4 +1,4 @@
-"""Outputs of a level each: the grid of a stride, found by the shape of a tensor."""
+"""One output per level, the grid of a stride, found by the shape of a tensor."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -33,7 +33,7 @@ def levels_by_shape(
 ) -> dict[str, str]:
     """Tensor names by `<role>_<stride>`; `columns` has the numbers of values that a role may have.
 
-    Raises `BundleError` with the shapes expected where no tensor or several fit.
+    Raises `BundleError` with the expected shapes where no tensor fits, or several do.
     """
     found: dict[str, str] = {}
     for stride_px in STRIDES_PX:

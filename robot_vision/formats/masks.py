@@ -1,6 +1,6 @@
 """Masks as products of coefficients and prototypes (YOLACT, Bolya et al. 2019, 1904.02689).
 
-They are made for the boxes kept, not for every anchor.
+They are computed for the boxes kept, not for every anchor.
 """
 
 import numpy as np

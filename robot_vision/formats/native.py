@@ -41,7 +41,7 @@ register_format(
         check=_check,
         depth_role="depth_m",
         habits={"resize": "letterbox"},
-        # ONNX allows no output called as an input is.
+        # ONNX allows no output with the name of an input.
         other_names={"metric_depth_m": "depth_m"},
     )
 )

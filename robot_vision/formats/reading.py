@@ -35,7 +35,7 @@ def in_pixels(
 
 
 def input_size_px(manifest: ModelManifest) -> Float32[np.ndarray, "4"]:
-    """Width and height of the input, twice: what fractions of it are multiplied by."""
+    """Width and height of the input, twice: the factors for boxes given as fractions."""
     return np.array((manifest.input.width_px, manifest.input.height_px) * 2, np.float32)
 
 
@@ -67,8 +67,8 @@ def check_kind_of_scores(
 ) -> None:
     """Raise `BundleError` where logits are read as probabilities, or these as logits.
 
-    Probabilities sum to one along `axis`, or lie from 0 to 1 where there is but one. Read as
-    the other kind, scores look sound and are wrong.
+    Probabilities sum to one along `axis`, or lie from 0 to 1 where there is only one. Read as
+    the other kind, scores look plausible and are wrong.
     """
     known = scores.astype(np.float64)
     total = known.sum(axis=axis)
@@ -90,7 +90,7 @@ def surest(
     min_score: float,
     logits: bool = False,
 ) -> Candidates:
-    """Each row's best class, if it reaches `min_score`; only then its box is decoded.
+    """Each row's best class, if it reaches `min_score`; only then is its box decoded.
 
     `logits`: scores are taken before a sigmoid.
     """

@@ -1,4 +1,4 @@
-"""The formats that there are: what every module of `robot_vision.formats` registers."""
+"""The registry of formats: every module of `robot_vision.formats` registers its own."""
 
 from robot_vision.core.registry import Registry
 from robot_vision.formats.format import Format
@@ -7,12 +7,12 @@ FORMATS: Registry[Format] = Registry("format", package="robot_vision.formats")
 
 
 def register_format(format: Format) -> None:
-    """Make a format known by its name."""
+    """Register a format under its name."""
     FORMATS.register(format.name)(format)
 
 
 def formats_of_tasks() -> dict[str, tuple[str, ...]]:
-    """The names of the formats by the task that they are of."""
+    """The names of the formats, by task."""
     tasks: dict[str, tuple[str, ...]] = {}
     for name in FORMATS:
         task = FORMATS.get(name).task

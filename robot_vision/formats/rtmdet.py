@@ -1,4 +1,4 @@
-"""RTMDet (Lyu et al. 2022, arXiv:2212.07784) as its head gives it, without suppression.
+"""RTMDet (Lyu et al. 2022, arXiv:2212.07784) as its head outputs it, without suppression.
 
 For strides 8, 16 and 32 `scores_<stride>` [1, C, h, w] and `distances_<stride>` [1, 4, h, w]: how
 far left, top, right and bottom lie from the cell's corner, in strides (`grid` encoded, MMYOLO) or

@@ -1,6 +1,6 @@
 """Semantic segmentation: the class of every cell of a grid over the input.
 
-One output of scores [1, C, h, w] or [1, h, w, C], or of class numbers, whole, as [1, h, w],
+One output of scores [1, C, h, w] or [1, h, w, C], or of integer class numbers as [1, h, w],
 [1, 1, h, w] or [1, h, w, 1]. One class without a background has one map of scores, and is seen
 where it is more likely than not.
 """
@@ -56,19 +56,19 @@ def _grid(output: np.ndarray, manifest: ModelManifest) -> Shaped[np.ndarray, "c 
         return maps[0]
     if maps.ndim == 4 and maps.shape[0] == 1 and maps.shape[3] in wanted:
         return maps[0].transpose(2, 0, 1)
-    expected = f"[1, {columns}, h, w], or whole numbers of classes as [1, h, w]"
+    expected = f"[1, {columns}, h, w], or integer class numbers as [1, h, w]"
     raise misfit(manifest, "output", output, expected)
 
 
 def holds_classes(output: np.ndarray) -> bool:
-    """Whether a map has the number of each cell's class, and no scores."""
+    """Whether a map holds class numbers rather than scores."""
     return np.issubdtype(output.dtype, np.integer)
 
 
 def _likeliest(
     scores: Float32[np.ndarray, "c h w"], manifest: ModelManifest
 ) -> tuple[np.ndarray, Float32[np.ndarray, "h w"]]:
-    """The column of the highest probability, and that; -1 where the only one is unlikely."""
+    """The column of the highest probability, and its value; -1 where the only one is unlikely."""
     is_logits = manifest.reading.scores == "logits"
     if len(scores) == 1:
         probability = sigmoid(scores[0]) if is_logits else scores[0]

@@ -1,4 +1,4 @@
-"""SSD and others as TensorFlow's Object Detection API and TFLite export them, after suppression.
+"""SSD and others as TensorFlow's Object Detection API and TFLite export them, with suppression.
 
 `boxes` [1, N, 4] as y, x, y, x in fractions of the input, `labels` [1, N] (numbers as floats) and
 `scores` [1, N]; `num_detections` [1], where there is one, says how many rows count. TensorFlow

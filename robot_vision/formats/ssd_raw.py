@@ -66,7 +66,7 @@ def _anchors(outputs: Outputs, manifest: ModelManifest, *, rows: int) -> np.ndar
     return anchors.reshape(rows, 4).astype(np.float32, copy=False)
 
 
-@np.errstate(over="ignore")  # boxes without end are dropped by whoever asks for these
+@np.errstate(over="ignore")  # infinite boxes are dropped by the caller
 def _at_anchors(relative: np.ndarray, anchor: np.ndarray, manifest: ModelManifest) -> np.ndarray:
     centre = anchor[:, :2] + relative[:, :2] * _CENTRE_VARIANCE * anchor[:, 2:]
     size = anchor[:, 2:] * np.exp(relative[:, 2:] * _SIZE_VARIANCE)

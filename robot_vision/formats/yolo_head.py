@@ -3,7 +3,7 @@
 Each of N cells has cx, cy, w, h in input pixels, a probability per class, and E more numbers (of
 masks, keypoints, an angle). With suppression inside the graph (`nms=True`, or the end-to-end heads
 of YOLO26) it is [1, K, 6 + E]: a row per object of its box, score, class and the same E numbers;
-rows that are left over are zero. The box is by corners, of oriented boxes by centre and size.
+unused rows are zero. The box is given by corners; an oriented box by centre and size.
 After `NMSModel` of Ultralytics' `engine/exporter.py` and `postprocess` of `nn/modules/head.py`.
 """
 
@@ -43,9 +43,9 @@ class Head:
 def read_head(outputs: Outputs, manifest: ModelManifest, *, extra: int) -> Head:
     """The head with `extra` numbers after its classes; raises `BundleError` if it has others.
 
-    Rows that are no cells of a grid are only read as ones of objects, and only with extras:
-    without these they may as well be of RT-DETR or another end-to-end model. Sizes agree by
-    chance (20 objects of as many numbers as a cell has, two classes), so with extras the other
+    Rows that are not cells of a grid are read as objects, but only with extras:
+    without these they may equally come from RT-DETR or another end-to-end model. Sizes may agree
+    by chance (20 objects with as many numbers as a cell, two classes), so with extras the other
     axis must count cells.
     """
     output = outputs["output"]
@@ -84,7 +84,7 @@ def _split(rows: np.ndarray, end: int, *, suppressed: bool) -> Head:
 
 
 def _is_grid(rows: int, manifest: ModelManifest, levels: int) -> bool:
-    """Whether so many rows are the cells of at least so many grids of neighbouring strides."""
+    """Whether that many rows are the cells of at least that many grids of neighbouring strides."""
     width_px, height_px = manifest.input.width_px, manifest.input.height_px
     cells = [-(-width_px // s) * -(-height_px // s) for s in _STRIDES_PX]
     ends = range(1, len(cells) + 1)
@@ -95,8 +95,8 @@ def _is_grid(rows: int, manifest: ModelManifest, levels: int) -> bool:
 def _no_grid(output: np.ndarray, manifest: ModelManifest) -> BundleError:
     return BundleError(
         f"bundle {manifest.name!r}: output 'output' is {list(output.shape)}, and "
-        f"{output.shape[1]} rows are no grid over {manifest.input.width_px}×"
-        f"{manifest.input.height_px} px, so they mean something else than format "
+        f"{output.shape[1]} rows do not form a grid over {manifest.input.width_px}×"
+        f"{manifest.input.height_px} px, so they are not in format "
         f"{manifest.format!r} says; rows of a box, a score and a class are of format "
         "'end_to_end', those of a box in fractions and a score per class of 'rtdetr'"
     )

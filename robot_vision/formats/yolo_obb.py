@@ -1,4 +1,4 @@
-"""YOLO-OBB: boxes that are turned, [1, 4 + C + 1, N].
+"""YOLO-OBB: rotated boxes, [1, 4 + C + 1, N].
 
 cx, cy, w, h in input pixels, a probability per class, and the angle in radians from the image's x
 axis to the side w, clockwise as seen. [1, M, 7] for M objects where suppression is inside the

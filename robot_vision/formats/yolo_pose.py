@@ -1,7 +1,7 @@
 """YOLO pose: boxes and classes as in `yolov8`, and x, y in input pixels and a score per keypoint.
 
 `output` [1, 4 + C + 3K, N], or [1, M, 6 + 3K] for M objects where suppression is inside the graph.
-The manifest names the K keypoints; one that names none leaves their number to the output. Models
+The manifest names the K keypoints; if it names none, the output decides their number. Models
 whose keypoints have no score (2K numbers) must name them.
 """
 

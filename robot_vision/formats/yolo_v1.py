@@ -1,4 +1,4 @@
-"""A grid of cells with some boxes each, decoded in the graph (YOLO, arXiv:1506.02640).
+"""A grid of cells with several boxes each, decoded in the graph (YOLO, arXiv:1506.02640).
 
 `boxes_xyxy` [1, N, 4] in input pixels, `confidence` [1, N] that a box holds an object, and
 `class_scores` [1, N, C] of the object in its cell. A score is confidence × class score.

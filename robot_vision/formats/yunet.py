@@ -28,7 +28,7 @@ def _decode(outputs: Outputs, manifest: ModelManifest, *, min_score: float) -> C
     cls, obj, boxes = (all_levels(outputs, role, STRIDES_PX) for role in ("cls", "obj", "bbox"))
     cells = cells_of(manifest, STRIDES_PX)
 
-    @np.errstate(over="ignore")  # boxes without end are dropped by whoever asks for these
+    @np.errstate(over="ignore")  # infinite boxes are dropped by the caller
     def boxes_of(row: np.ndarray) -> np.ndarray:
         raw, stride_px = boxes[row].astype(np.float32), cells[row, 2:]
         centre_px = (cells[row, :2] + raw[:, :2]) * stride_px

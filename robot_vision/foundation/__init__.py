@@ -1,6 +1,6 @@
-"""Foundation models by name: from a hub, a mirror, a URL or a folder to a bundle of ours.
+"""Foundation models by name: turns a model from a hub, a mirror, a URL or a folder into a bundle.
 
-`reference` says what a name means, `hub` and `download` bring files here, `model_folder` reads
-what a folder is, a file in `families/` turns one kind of model into a graph, `convert` writes it
-as a bundle and proves it. `known` is the short list of names.
+`reference` resolves a name, `hub` and `download` fetch files, `model_folder` reads
+a folder's kind, a file in `families/` turns one kind of model into a graph, `convert` writes it
+as a bundle and verifies it. `known` is the short list of names.
 """

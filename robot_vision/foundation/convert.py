@@ -1,4 +1,4 @@
-"""A model's folder becomes a bundle: its network as ONNX, proved on pictures against torch."""
+"""Turns a model's folder into a bundle: its network as ONNX, verified against torch."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -20,12 +20,12 @@ from robot_vision.perception.preprocess import Preprocessor
 
 MOST_DIFFERENCE = 1e-3
 _PICTURES = 2
-_LIMITS = "Taken as it was published, and not measured here: measure it on pictures of your own."
+_LIMITS = "Taken as published and not measured here: measure it on your own pictures."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Converted:
-    """The bundle, how far ONNX Runtime is from torch, and what a user should read."""
+    """The bundle, how far ONNX Runtime is from torch, and notes for the user."""
 
     bundle: Bundle
     family: Family
@@ -34,10 +34,10 @@ class Converted:
 
 
 def convert(folder: ModelFolder, asked: Asked, out: Path, *, source: str) -> Converted:
-    """Write the bundle of the model in `folder` to `out`; `source` is said in its description.
+    """Write the bundle of the model in `folder` to `out`; its description names the `source`.
 
-    Raises `ConfigError` for a model of no family, or options that its family does not know, and
-    `BundleError` where ONNX Runtime says something else than torch.
+    Raises `ConfigError` for a model of no family, or for options unknown to its family, and
+    `BundleError` if ONNX Runtime's results differ from torch's.
     """
     family = family_of(folder)
     if family is None:
@@ -60,17 +60,17 @@ def convert(folder: ModelFolder, asked: Asked, out: Path, *, source: str) -> Con
 
 
 def unknown_kind(folder: ModelFolder) -> str:
-    """Why a folder becomes no bundle, and what does."""
+    """Why a folder cannot become a bundle, and what can."""
     kinds = "; ".join(f"{name}: {', '.join(FAMILIES.get(name).classes)}" for name in FAMILIES)
     said = f"is of model_type {quoted(folder.kind)}" if folder.kind else "has no config.json"
     return (
-        f"{folder.path} {said}; expected one of {kinds}; or a model.onnx, which is found out by "
+        f"{folder.path} {said}; expected one of {kinds}; or a model.onnx, which is identified by "
         "trying it"
     )
 
 
 def _check_options(family: Family, asked: Asked) -> None:
-    """What was asked of another family would be passed over in silence."""
+    """Refuse options of another family, which would otherwise be ignored silently."""
     usual = Asked(name=asked.name)
     common = {"name", "licence", "camera_px"}
     for one in fields(Asked):
@@ -78,8 +78,8 @@ def _check_options(family: Family, asked: Asked) -> None:
             continue
         if getattr(asked, one.name) != getattr(usual, one.name):
             raise ConfigError(
-                f"{one.name.removesuffix('_px')} {getattr(asked, one.name)!r} says nothing to a "
-                f"model of family {family.name!r}, which takes "
+                f"{one.name.removesuffix('_px')} {getattr(asked, one.name)!r} has no meaning for "
+                f"a model of family {family.name!r}, which takes "
                 f"{', '.join(name.removesuffix('_px') for name in family.options)}"
             )
 
@@ -99,7 +99,7 @@ def _prove(made: Made, file: Path) -> float:
 
 
 def _written_beside(made: Made, folder: Path) -> float:
-    """The other files; how far the network that reads words is from torch."""
+    """The other files; how far the text encoder is from torch."""
     for name, text in made.texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     language = made.language
@@ -111,9 +111,9 @@ def _written_beside(made: Made, folder: Path) -> float:
 
 
 def _of_sets(expected: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]) -> float:
-    """How far the surer half of the expected rows are from the nearest found ones.
+    """How far the more confident half of the expected rows are from the nearest found ones.
 
-    Which queries are chosen, and in which order, is decided by the last digits of their scores.
+    The last digits of their scores decide which queries are chosen, and in which order.
     """
     sure = np.argsort(-expected["logits"][0].max(axis=1))[: (expected["logits"].shape[1] + 1) // 2]
     distance = np.zeros((len(sure), found["logits"].shape[1]))
@@ -125,7 +125,7 @@ def _of_sets(expected: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]
 
 
 def _samples(made: Made) -> Iterator[Mapping[str, np.ndarray]]:
-    """Pictures as the service prepares them, which are not mirrored ones of each other."""
+    """Pictures as the service prepares them; none is a mirror image of another."""
     prepare = Preprocessor(made.manifest.input)
     for picture in load_pictures()[: 2 * _PICTURES : 2]:
         inputs, _ = prepare(picture.rgb)

@@ -1,4 +1,4 @@
-"""A file from a URL: resumable, checked by its SHA-256, and never fetched twice."""
+"""Downloads a file from a URL: resumable, checked by its SHA-256, never fetched twice."""
 
 import os
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 
 class DownloadError(RobotVisionError, OSError):
-    """What was asked for could not be brought here, or is not what was asked for."""
+    """A file could not be downloaded, or is not the requested one."""
 
     def __str__(self) -> str:
         return str(self.args[0])
@@ -35,9 +35,9 @@ def cache_folder() -> Path:
 
 
 def download(url: str, *, sha256: str, progress: Progress = lambda _done, _size: None) -> Path:
-    """The file in the cache, which has this SHA-256; fetched only where it is not there.
+    """The file with this SHA-256 in the cache; fetched only if missing.
 
-    What a broken connection left is continued by the next call. Raises `DownloadError`.
+    The next call resumes after a broken connection. Raises `DownloadError`.
     """
     name = Path(unquote(urlsplit(url).path)).name
     if not name or not name.isprintable():
@@ -56,8 +56,8 @@ def download(url: str, *, sha256: str, progress: Progress = lambda _done, _size:
     if found != sha256:
         partial.unlink()
         raise DownloadError(
-            f"{quoted(url)} has the sha256 {found}, expected {sha256}: it was replaced or damaged "
-            "on the way, and was deleted"
+            f"{quoted(url)} has the sha256 {found}, expected {sha256}: it was replaced, or "
+            "damaged in transit; the download was deleted"
         )
     partial.replace(file)
     return file
@@ -93,5 +93,5 @@ def _opened(file: Path, mode: str) -> IO[bytes]:
 
 def _broken(url: str, partial: Path, error: Exception) -> str:
     have = partial.stat().st_size if partial.is_file() else 0
-    kept = f"; {have} bytes are kept, and the same command goes on from there" if have else ""
+    kept = f"; {have} bytes are kept, and the same command resumes from there" if have else ""
     return f"{quoted(url)} cannot be fetched: {error}{kept}"

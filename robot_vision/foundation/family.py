@@ -1,4 +1,4 @@
-"""What a family of models declares: which configs are its own, and how one becomes a graph."""
+"""What a family of models declares: its configs, and how to turn one into a graph."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +13,10 @@ from robot_vision.models.card import Graph
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a user asks of a bundle; sizes are width and height in pixels.
+    """A user's options for a bundle; sizes are width and height in pixels.
 
-    `words` and `template` are of classifiers by words, `embedding` is of features: class, mean.
-    `format` settles what a config leaves open.
+    `words` and `template` are for zero-shot classifiers, `embedding` is for features: class, mean.
+    `format` decides what a config leaves open.
     """
 
     name: str
@@ -34,9 +34,9 @@ class Asked:
 class Made:
     """A network and its manifest.
 
-    `is_a_set`: rows of the outputs have no order of their own. `inputs` go beside the picture
-    when the graph is proved. `language` reads words, and is proved by its example. `texts` are
-    further files of the bundle by name.
+    `is_a_set`: rows of the outputs have no inherent order. `inputs` accompany the picture
+    when the graph is verified. `language` encodes words, and is verified on its example. `texts`
+    are further files of the bundle by name.
     """
 
     graph: Graph
@@ -53,7 +53,7 @@ class Family:
     """One family. Register it with `register_family` in its file in `families/`.
 
     `classes` names transformers' class by the `model_type` of a config. `options` are fields of
-    `Asked` that it knows beside those that all do.
+    `Asked` that it knows besides the common ones.
     """
 
     name: str
@@ -67,12 +67,12 @@ FAMILIES: Registry[Family] = Registry("family", package="robot_vision.foundation
 
 
 def register_family(family: Family) -> None:
-    """Make a family known by its name."""
+    """Register a family under its name."""
     FAMILIES.register(family.name)(family)
 
 
 def family_of(folder: ModelFolder) -> Family | None:
-    """The family whose config the folder has; None where there is none."""
+    """The family of the folder's config; None if there is none."""
     for name in FAMILIES:
         family = FAMILIES.get(name)
         if folder.kind in family.classes:

@@ -1,4 +1,4 @@
-"""`models get`: from a word to a bundle, by way of what its source and its kind of model ask."""
+"""`models get`: turns a name into a bundle, as its source and its kind of model require."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from robot_vision.foundation.reference import Reference
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Brought:
-    """A model's files here: a folder, or an ONNX file that is to be found out by trying it."""
+    """A model's local files: a folder, or an ONNX file to be identified by trying it."""
 
     folder: ModelFolder
     source: str
@@ -30,11 +30,11 @@ def bring_model(
     licence: str = "",
     progress: Progress = lambda _done, _size: None,
 ) -> Brought:
-    """Fetch what is not here. Raises `DownloadError`; `ConfigError` for what cannot be used."""
+    """Fetch missing files. Raises `DownloadError`; `ConfigError` for unusable models."""
     if reference.kind == "url":
         return _from_url(reference, sha256=sha256, licence=licence, progress=progress)
     if sha256:
-        raise ConfigError("--sha256 is of a file from a URL; a hub's files have theirs")
+        raise ConfigError("--sha256 is for a file from a URL; a hub's files come with theirs")
     if reference.kind == "folder":
         folder = read_folder(Path(reference.place))
         return _brought(folder, source=reference.place, licence=licence, reference=reference)
@@ -70,8 +70,8 @@ def _from_url(reference: Reference, *, sha256: str, licence: str, progress: Prog
     url = reference.place
     if not url.partition("?")[0].endswith(".onnx"):
         raise ConfigError(
-            f"{url!r}: from a URL comes an ONNX file (….onnx). Weights without their config.json "
-            "say too little: give the folder, or hf:ORG/MODEL with --hub for a mirror"
+            f"{url!r}: a URL must name an ONNX file (….onnx). Weights without their config.json "
+            "are not enough: give the folder, or hf:ORG/MODEL with --hub for a mirror"
         )
     if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
         raise ConfigError(

@@ -1,7 +1,7 @@
-"""Files of a model from a hub, its mirror, or a folder of that shape; only what is safe to read.
+"""Fetches a model's files from a hub, its mirror, or a folder of that layout; only safe ones.
 
-First the small files are fetched, which say what the model is; weights only where it can be used.
-Files lie in the cache of huggingface_hub, beside those of other programs.
+The small files that identify the model come first; weights only if the model can be used.
+Files go to the cache of huggingface_hub, shared with other programs.
 """
 
 import re
@@ -29,7 +29,7 @@ SMALL = (
     "README.md",
 )
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model-?????-of-?????.safetensors")
-# Read as tensors alone, and only where there is nothing better.
+# Read as tensors only, and only if there is nothing better.
 PICKLED = ("pytorch_model.bin",)
 ONNX = ("model.onnx", "model.onnx_data", "onnx/model.onnx", "onnx/model.onnx_data")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
@@ -37,16 +37,16 @@ _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 
 @dataclass(frozen=True, kw_only=True)
 class HubOptions:
-    """`hub`: a mirror's URL, or a folder that holds ORG/MODEL. `offline`: the cache alone."""
+    """`hub`: a mirror's URL, or a folder that holds ORG/MODEL. `offline`: the cache only."""
 
     hub: str = ""
     offline: bool = False
 
 
 def bring(reference: Reference, patterns: Sequence[str], options: HubOptions) -> Path:
-    """The folder of the model here, with those of its files that match.
+    """The local folder of the model, with those of its files that match.
 
-    Without a connection what is in the cache serves. Raises `DownloadError` with what to do.
+    Without a connection the cache is used. Raises `DownloadError` with what to do.
     """
     folder = Path(options.hub).expanduser() if options.hub else None
     if folder is not None and folder.is_dir():
@@ -61,7 +61,7 @@ def bring(reference: Reference, patterns: Sequence[str], options: HubOptions) ->
 
 
 def _in_folder(root: Path, reference: Reference) -> Path:
-    """ORG/MODEL below the root, or as the cache of huggingface_hub has it."""
+    """ORG/MODEL below the root, or the layout of huggingface_hub's cache."""
     plain = root / reference.place
     if plain.is_dir():
         return plain
@@ -93,7 +93,7 @@ def _snapshot(reference: Reference, patterns: list[str], options: HubOptions) ->
             endpoint=options.hub or None,
             local_files_only=options.offline,
         )
-    except Exception as error:  # its own, those of its HTTP client, those of the disk
+    except Exception as error:  # errors of its own, of its HTTP client, and of the disk
         raise DownloadError(
             f"{reference.place}@{reference.revision} cannot be fetched: {brief(error)}. "
             f"{_advice(error)}"
@@ -103,23 +103,23 @@ def _snapshot(reference: Reference, patterns: list[str], options: HubOptions) ->
 def _advice(error: Exception) -> str:
     name = type(error).__name__
     if name == "GatedRepoError":
-        return "Its owner asks for consent: accept it on its page, then `hf auth login`"
+        return "Its owner requires consent: accept the terms on its page, then run `hf auth login`"
     if name in ("RepositoryNotFoundError", "RevisionNotFoundError"):
-        return "Look at the name (hf:ORG/MODEL@REVISION); a private one needs `hf auth login`"
+        return "Check the name (hf:ORG/MODEL@REVISION); a private one needs `hf auth login`"
     return (
-        "What came is kept, and the same command goes on. Without a network: --hub with a mirror "
-        "or a folder, or the cache of a machine that has it (HF_HOME)"
+        "Files already downloaded are kept, and the same command resumes. Without a network: "
+        "--hub with a mirror or a folder, or the cache of a machine that has it (HF_HOME)"
     )
 
 
 def _check(file: Path) -> None:
-    """The hub names large files by their SHA-256, and its client does not look."""
+    """The hub names large files by their SHA-256, but its client does not check it."""
     if (
         file.is_symlink()
         and _SHA256.match(name := file.resolve().name)
         and sha256_of(file) != name
     ):
         raise DownloadError(
-            f"{file} is damaged: its sha256 is not {name}, by which the hub has it. Delete "
+            f"{file} is damaged: its sha256 is not {name}, the name the hub gives it. Delete "
             f"{file.resolve()}, and run the same command again"
         )

@@ -1,6 +1,6 @@
-"""The short list: foundation models that are worth a robot's while, and how each is imported.
+"""The short list: foundation models useful on a robot, and how to import each.
 
-Licences and sizes are as their model cards had them; what a card says when it is fetched is kept.
+Licences and sizes are from their model cards; a bundle keeps what the card says when fetched.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """`parameter` of the service takes the bundle; `options` go behind `models get NAME`."""
+    """The service's `parameter` takes the bundle; `options` follow `models get NAME`."""
 
     name: str
     source: str
@@ -51,7 +51,7 @@ _ALL = (
         licence="apache-2.0",
         megabytes=99,
         parameter="depth_model",
-        good_for="depth up to scale and shift, which the sensor's depth settles",
+        good_for="depth up to scale and shift, which the sensor's depth fixes",
     ),
     Known(
         name="depth-anything-v2-metric-indoor-small",
@@ -59,7 +59,7 @@ _ALL = (
         licence="apache-2.0",
         megabytes=99,
         parameter="depth_model",
-        good_for="metres indoors from colour alone",
+        good_for="indoor depth in metres from colour alone",
     ),
     Known(
         name="dpt-hybrid-midas",
@@ -67,7 +67,7 @@ _ALL = (
         licence="apache-2.0",
         megabytes=490,
         parameter="depth_model",
-        good_for="depth up to scale and shift, the older way",
+        good_for="depth up to scale and shift, an older model",
     ),
     Known(
         name="rtdetr-r18",
@@ -83,7 +83,7 @@ _ALL = (
         licence="apache-2.0",
         megabytes=167,
         parameter="model",
-        good_for="COCO's classes, the original",
+        good_for="COCO's classes, the original DETR",
     ),
     Known(
         name="owlvit-base-patch32",
@@ -99,7 +99,7 @@ _ALL = (
         licence="apache-2.0",
         megabytes=620,
         parameter="grounding_model",
-        good_for="as owlvit-base-patch32, the newer one, with pictures of 960 pixels",
+        good_for="as owlvit-base-patch32, but newer, with pictures of 960 pixels",
     ),
     Known(
         name="clip-vit-base-patch32",
@@ -107,7 +107,7 @@ _ALL = (
         licence="mit",
         megabytes=605,
         parameter="classifier_model",
-        good_for="what a view shows, by words of your own",
+        good_for="what a view shows, in words of your own",
         options=_WORDS,
     ),
 )

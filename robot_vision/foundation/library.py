@@ -1,4 +1,4 @@
-"""The one way to models of transformers: by its own classes, and no code of anybody else."""
+"""The only way to transformers' models: through its own classes, never remote code."""
 
 import os
 import warnings
@@ -19,7 +19,7 @@ _NO_CHECKS = "TRANSFORMERS_DISABLE_TORCH_CHECK"
 
 
 def transformers() -> Any:
-    """The package, which keeps its progress bars and hints to itself."""
+    """The package, with its progress bars and hints silenced."""
     package = import_transformers()
     package.logging.set_verbosity_error()
     package.logging.disable_progress_bar()
@@ -28,7 +28,7 @@ def transformers() -> Any:
 
 @contextmanager
 def exportable() -> Iterator[None]:
-    """Here networks leave out checks of their own shapes, for which ONNX has no operator."""
+    """Inside, networks skip checks of their own shapes, for which ONNX has no operator."""
     before = os.environ.get(_NO_CHECKS)
     os.environ[_NO_CHECKS] = "1"
     try:
@@ -40,10 +40,10 @@ def exportable() -> Iterator[None]:
 
 
 def load(folder: ModelFolder, name: str, *, unused: str = "") -> Any:
-    """The model in float32 on the CPU, from safetensors, or else from tensors alone.
+    """The model in float32 on the CPU, from safetensors, or else from a tensors-only file.
 
-    Raises `ConfigError` where weights are missing or of another shape: what is not there would be
-    random. Those whose names begin with `unused` take no part in what it says.
+    Raises `ConfigError` if weights are missing or of another shape: missing ones would be
+    random. Those whose names begin with `unused` do not affect the outputs.
     """
     kind = getattr(transformers(), name)
     with warnings.catch_warnings():
@@ -60,7 +60,7 @@ def load(folder: ModelFolder, name: str, *, unused: str = "") -> Any:
 
 
 def _opened(kind: Any, folder: ModelFolder) -> tuple[Any, Any]:
-    """The model, and what its library says of its weights."""
+    """The model, and its library's report on the weights."""
     given: dict[str, Any] = {
         "config": kind.config_class.from_dict(dict(folder.config)),
         "attn_implementation": "eager",
@@ -75,12 +75,12 @@ def _opened(kind: Any, folder: ModelFolder) -> tuple[Any, Any]:
         return kind.from_pretrained(None, state_dict=read_public(folder.path), **given)
     raise ConfigError(
         f"{folder.path} has no weights: expected model.safetensors, parts of it, or "
-        "pytorch_model.bin, which is read as tensors alone"
+        "pytorch_model.bin, which is read as tensors only"
     )
 
 
 def tokenizer(folder: ModelFolder, name: str) -> Any:
-    """Raises `ConfigError` where its files are not there."""
+    """Raises `ConfigError` if its files are missing."""
     kind = getattr(transformers(), name)
     try:
         return kind.from_pretrained(folder.path.resolve(), local_files_only=True)

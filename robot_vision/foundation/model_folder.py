@@ -1,4 +1,4 @@
-"""What a folder as `save_pretrained` writes it says: kind, pictures, names, licence."""
+"""Reads a folder written by `save_pretrained`: kind, picture preparation, names, licence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelFolder:
-    """`config` and `processor` are config.json and what prepares pictures, empty where absent."""
+    """`config` and `processor` are config.json and the picture preparation, empty if absent."""
 
     path: Path
     config: Mapping[str, Any]
@@ -31,7 +31,7 @@ class ModelFolder:
         return any(any(self.path.glob(pattern)) for pattern in patterns)
 
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes by number; raises `ConfigError` where they are not all there."""
+        """Names of the classes by number; raises `ConfigError` if any is missing."""
         from robot_vision.importing.class_names import names_of
 
         names = self.config.get("id2label")
@@ -63,12 +63,12 @@ def _mapping(file: Path) -> Mapping[str, Any]:
 
 
 def _licence(card: Path) -> str:
-    """`license` in the head of a model card, with its name where it is none of the usual ones."""
+    """`license` in a model card's front matter, with its name if it is not a standard one."""
     try:
         head = read_text(card).split(f"{_FENCE}\n", 2) if card.is_file() else []
         said = parse_yaml(head[1], what=str(card)) if len(head) == 3 and not head[0] else {}
     except ForeignFileError:
-        return UNKNOWN  # a card is prose: what cannot be read says nothing
+        return UNKNOWN  # a card is prose: what cannot be read is ignored
     if not isinstance(said, dict):
         return UNKNOWN
     licence = said.get("license") or UNKNOWN

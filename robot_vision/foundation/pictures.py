@@ -1,4 +1,4 @@
-"""How a model's library prepares pictures, as the input of a manifest."""
+"""Translates how a model's library prepares pictures into the input of a manifest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from robot_vision.core.foreign import quoted
 from robot_vision.core.manifest import ModelInput
 from robot_vision.foundation.model_folder import ModelFolder
 
-# By Pillow's numbers; what else there is (nearest, Lanczos, box) no model of the families has.
+# By Pillow's numbers; no model of the families uses the others (nearest, Lanczos, box).
 _RESAMPLE = {2: "antialiased_linear", 3: "antialiased_cubic"}
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -19,9 +19,9 @@ Px = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Usual:
-    """What a library does where the file of the processor leaves it open.
+    """What a library does if the processor's file leaves it open.
 
-    `is_square`: whether a size of one number is both sides, or the shorter one.
+    `is_square`: whether a size given as one number is that of both sides, or of the shorter one.
     """
 
     size: int
@@ -40,9 +40,9 @@ def image_input(
 ) -> ModelInput:
     """The input `pixels` for pictures of the camera's size (width, height).
 
-    The whole picture is shown: where the library cuts out the middle, the size is that by which
-    the shorter side is what it shows. `size_px` is another size. Both are made multiples.
-    Raises `ConfigError` for a file that says what we cannot do.
+    The whole picture is shown: where the library crops the centre, the size is such that
+    the shorter side matches the crop. `size_px` overrides the size. Both are rounded to multiples.
+    Raises `ConfigError` for a file with a step that is not supported.
     """
     width, height = size_px or _size(folder, usual, camera_px)
     width, height = (max(multiple, round(side / multiple) * multiple) for side in (width, height))
@@ -50,14 +50,14 @@ def image_input(
 
 
 def cropped_input(folder: ModelFolder, usual: Usual) -> ModelInput:
-    """As the library shows pictures to a model that sees the middle only."""
+    """As the library prepares pictures for a model that sees only a centre crop."""
     crop = _sides(folder.processor.get("crop_size", usual.size))
     is_cut = folder.processor.get("do_center_crop", True)
     return _input(folder, usual, crop, resize="crop" if is_cut else "stretch")
 
 
 def square_input(folder: ModelFolder, usual: Usual, *, is_padded: bool) -> ModelInput:
-    """A square: pictures are stretched to it, or filled up in black below and to the right."""
+    """A square: pictures are stretched to it, or padded in black below and to the right."""
     size = usual.size, usual.size
     image = _input(folder, usual, size, resize="letterbox_topleft" if is_padded else "stretch")
     return image.model_copy(update={"pad_value": 0})
@@ -110,7 +110,7 @@ def _size(folder: ModelFolder, usual: Usual, camera_px: Px) -> Px:
 
 
 def _sides(size: Any) -> Px:
-    """Width and height of one number, a pair (height first), or fields."""
+    """Width and height from one number, a pair (height first), or fields."""
     if isinstance(size, int):
         return size, size
     if isinstance(size, list | tuple) and len(size) == 2:
@@ -123,7 +123,7 @@ def _sides(size: Any) -> Px:
 
 
 def _by_shorter(shorter: int, camera_px: Px, *, longest: int | None = None) -> Px:
-    """The shorter side as long as asked, less where the longer one would exceed `longest`."""
+    """The shorter side at this length, or less if the longer one would exceed `longest`."""
     low, high = min(camera_px), max(camera_px)
     exact = float(shorter)
     if longest and high / low * shorter > longest:
@@ -134,7 +134,7 @@ def _by_shorter(shorter: int, camera_px: Px, *, longest: int | None = None) -> P
 
 
 def _nearest_ratio(size: Px, camera_px: Px, *, multiple: int) -> Px:
-    """By the side that changes least; both to the nearest multiple, as DPT's library has it."""
+    """Scaled by the side that changes least; both to the nearest multiple, as in DPT's library."""
     ratios = [wanted / given for wanted, given in zip(size, camera_px, strict=True)]
     ratio = ratios[0] if abs(1 - ratios[0]) < abs(1 - ratios[1]) else ratios[1]
     width, height = (max(1, round(ratio * side / multiple)) * multiple for side in camera_px)

@@ -1,4 +1,4 @@
-"""What the word after `models get` means: a name of the list, a hub's model, a URL, a folder."""
+"""Resolves the argument of `models get`: a listed name, a hub's model, a URL, a folder."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _EXPECTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """Where a model is. `place` is ORG/MODEL, a URL or a path; `known` its entry in the list."""
+    """A model's location. `place` is ORG/MODEL, a URL or a path; `known` its entry in the list."""
 
     kind: Literal["hub", "url", "folder"]
     place: str
@@ -43,7 +43,7 @@ class Reference:
 
 
 def reference_of(word: str) -> Reference:
-    """Raises `ConfigError` that says what is expected, and the nearest name."""
+    """Raises `ConfigError` with what was expected, and the nearest name."""
     if word in KNOWN:
         known = KNOWN[word]
         model, revision = _hub_model(known.source)
@@ -64,5 +64,5 @@ def _hub_model(word: str) -> tuple[str, str]:
     model, _, revision = word.removeprefix(_HUB).partition("@")
     revision = revision or "main"
     if not _MODEL.match(model) or not _REVISION.match(revision) or ".." in model + revision:
-        raise ConfigError(f"{quoted(word)} is no model of a hub: {_EXPECTED}")
+        raise ConfigError(f"{quoted(word)} is not a hub's model: {_EXPECTED}")
     return model, revision

@@ -1,4 +1,4 @@
-"""SAM of a transformers folder as a bundle: its encoder and its decoder as ONNX, proven."""
+"""Turns SAM from a transformers folder into a bundle: encoder and decoder as ONNX, verified."""
 
 import tempfile
 from pathlib import Path
@@ -28,10 +28,10 @@ _LIMITS = "Not measured with real weights by this project."
 def export_sam(
     folder: Path, out: Path, *, name: str = "", licence: str = "unknown"
 ) -> SegmenterBundle:
-    """Write the bundle of a folder of transformers (`config.json`, `*.safetensors`).
+    """Write the bundle of a transformers folder (`config.json`, `*.safetensors`).
 
-    Raises `ConfigError` for a folder that is none, `MissingDependencyError` without
-    transformers; `BundleError` where ONNX Runtime answers otherwise than torch.
+    Raises `ConfigError` for any other folder, `MissingDependencyError` without
+    transformers; `BundleError` if ONNX Runtime's results differ from torch's.
     """
     found = read_folder(folder)
     if found.kind != "sam":
@@ -66,7 +66,7 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """Prompts as points alone: corners of boxes have the labels 2 and 3, no point has -1."""
+    """Prompts as points only: corners of boxes have the labels 2 and 3, padding has -1."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class _Decoder(nn.Module):
         dense = torch.where(has_mask_input > 0, self.mask_embed(mask_input), self.no_mask)
         image = image_embeddings.expand(count, -1, -1, -1)
         everywhere = self.everywhere.expand(count, -1, -1, -1)
-        # With and without doubt: the first mask is for prompts that leave none.
+        # With and without ambiguity: the first mask is for unambiguous prompts.
         sure, sure_score = self._decoded(image, everywhere, sparse, dense, several=False)
         others, scores = self._decoded(image, everywhere, sparse, dense, several=True)
         return torch.cat([sure_score, scores], dim=2)[:, 0], torch.cat([sure, others], dim=2)[:, 0]
@@ -158,7 +158,7 @@ def _decoder(model: Any) -> Graph:
 
 
 def _prove(graph: Graph, file: Path) -> None:
-    """Raise `BundleError` where ONNX Runtime answers otherwise than torch."""
+    """Raise `BundleError` if ONNX Runtime's results differ from torch's."""
     with torch.inference_mode():
         expected = graph.module(*graph.example.values())
     given = {name: value.numpy() for name, value in graph.example.items()}
@@ -173,7 +173,7 @@ def _prove(graph: Graph, file: Path) -> None:
 
 
 def _picture(folder: ModelFolder, *, side_px: int) -> PictureInput:
-    """As the folder says of its pictures, where it does; else as SAM's pictures are."""
+    """As the folder's processor says, if it has one; else as SAM prepares pictures."""
     said = folder.processor
     longest = (said.get("size") or {}).get("longest_edge", side_px)
     if longest != side_px:

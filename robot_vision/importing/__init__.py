@@ -1,1 +1,1 @@
-"""Models of others become bundles: what files say, and what trying them on pictures shows."""
+"""Imports foreign models as bundles, judged by their files and by trials on pictures."""

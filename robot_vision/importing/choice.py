@@ -1,4 +1,4 @@
-"""Which of several trials is clearly the best, and whether any is."""
+"""Decides which of several trials is clearly the best, if any."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from robot_vision.core.errors import BundleError
 from robot_vision.importing.trial import Trial
 
-# A model that knows what is in the pictures reaches more; by chance hardly anything is found.
+# A model that knows the objects in the pictures reaches more; by chance hardly anything is found.
 _TELLING_QUALITY = 0.15
 _TELLING_THINGS = 4
-# A weak model finds a few things under their names, which is no chance, and no certainty either.
+# A weak model finds a few objects under their names: more than chance, but not certain.
 _HINTING_QUALITY = 0.05
 _HINTING_THINGS = 2
-_CLEAR_RATIO = 1.5  # of qualities: nearly right scalings cost a robust model less than that
-# Red and blue swapped and stretched pictures cost less still, so there each picture is asked.
+_CLEAR_RATIO = 1.5  # of qualities: a nearly correct scaling costs a robust model less than that
+# Swapped red and blue and stretched pictures cost even less, so there every picture must agree.
 _CLEAR_GAIN = 0.08  # of the better one's quality
 _WORST_LOSS = 0.05  # in any picture
 _CLEAR_SOUNDNESS = 0.25
@@ -23,9 +23,10 @@ _MANY_THINGS = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Settled:
-    """Ways to feed that differ in one thing: the `chosen` one, the `best`, all that were `tried`.
+    """Input preparations that differ in one respect: the `chosen` one, the `best`, all `tried`.
 
-    `others` are those that `best` is not clearly better than; none where it is chosen for that.
+    `others` are those that `best` does not clearly beat; empty if `best` was chosen because it
+    does.
     """
 
     chosen: Trial
@@ -35,7 +36,7 @@ class Settled:
 
 
 class UndecidedError(BundleError):
-    """Several readings explain the pictures alike; `trials` are all that were made."""
+    """Several readings explain the pictures equally well; `trials` are all that were made."""
 
     def __init__(self, words: str, trials: Sequence[Trial]) -> None:
         super().__init__(words)
@@ -43,10 +44,10 @@ class UndecidedError(BundleError):
 
 
 def decides(trial: Trial) -> bool:
-    """Whether so much was found that the pictures say something about this reading.
+    """Whether enough was found for the pictures to support this reading.
 
-    Boxes that hit something while most others lie nowhere hit it by chance, and so do boxes of
-    classes that have no names for what is shown: one around the whole picture hits half of it.
+    Boxes that hit something while most others hit nothing do so by chance, and so do boxes of
+    classes whose names do not match the objects: one around the whole picture hits half of it.
     """
     evidence = trial.evidence
     if evidence.fault or not evidence.named or not _is_sound(trial):
@@ -56,22 +57,22 @@ def decides(trial: Trial) -> bool:
 
 
 def is_weak(trial: Trial) -> bool:
-    """Whether so little was found that what it decides is not sure."""
+    """Whether so little was found that the decision is uncertain."""
     evidence = trial.evidence
     return evidence.mean_quality < _TELLING_QUALITY or evidence.found < _TELLING_THINGS
 
 
 def is_blind(trial: Trial) -> bool:
-    """Whether nothing was found, though many of the things shown are classes of the model."""
+    """Whether nothing was found, though many of the objects shown are classes of the model."""
     evidence = trial.evidence
     finds = evidence.found > 0 and _is_sound(trial)
     return evidence.named and evidence.drawn >= _MANY_THINGS and not finds
 
 
 def is_clearly_better(one: Trial, other: Trial) -> bool:
-    """Whether `one` explains the pictures so much better that `other` is out of the question.
+    """Whether `one` explains the pictures so much better that `other` can be ruled out.
 
-    Where nothing is found in them, what counts is how sound the surest boxes are.
+    If nothing is found in them, the plausibility of the highest-scoring boxes counts.
     """
     if other.evidence.fault:
         return not one.evidence.fault
@@ -83,7 +84,7 @@ def is_clearly_better(one: Trial, other: Trial) -> bool:
 
 
 def is_better_throughout(one: Trial, other: Trial) -> bool:
-    """Whether `one` explains the pictures better on the whole, and none of them much worse."""
+    """Whether `one` explains the pictures better overall, and none of them much worse."""
     if is_clearly_better(one, other):
         return True
     gain = one.evidence.quality - other.evidence.quality
@@ -92,7 +93,7 @@ def is_better_throughout(one: Trial, other: Trial) -> bool:
 
 
 def best_of(trials: Sequence[Trial]) -> Trial:
-    """The trial that explains the pictures best; of those that are the same, the first."""
+    """The trial that explains the pictures best; of equal ones, the first."""
     best = max(trials, key=_rank)
     return next(t for t in trials if t is best or _same(t, best))
 
@@ -107,7 +108,7 @@ def rivals_of(best: Trial, trials: Sequence[Trial]) -> list[Trial]:
 
 
 def settled(tried: Sequence[Trial]) -> Settled:
-    """The first, which is the usual one, unless another is better throughout."""
+    """The first, which is the usual one, unless another is better on every picture."""
     best = best_of(tried)
     others = [t for t in tried if t is not best]
     is_clear = all(is_better_throughout(best, other) for other in others)
@@ -130,7 +131,7 @@ def _rank(trial: Trial) -> tuple[bool, float, float]:
 
 
 def _same(one: Trial, other: Trial) -> bool:
-    """The same detections; where there are none, boxes that are as sound."""
+    """Whether detections are the same; if there are none, whether boxes are equally plausible."""
     a, b = one.evidence, other.evidence
     if not a.equals(b) or bool(a.fault) != bool(b.fault):
         return False

@@ -1,4 +1,4 @@
-"""Names of classes: as people write them into files, and as COCO has them."""
+"""Class names: as written in files, and those of COCO."""
 
 import re
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ def coco_names() -> tuple[str, ...]:
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """Names from a text file, one a line or `0: cup`; YAML as Ultralytics' `names:` too.
+    """Names from a text file, one per line or `0: cup`; also YAML like Ultralytics' `names:`.
 
-    A byte order mark and blank lines are passed over. Raises `ConfigError` that names the line.
+    A byte order mark and blank lines are skipped. Raises `ConfigError` that names the line.
     """
     try:
         text = read_text(path, most_bytes=MOST_YAML_BYTES)
@@ -46,7 +46,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 
 
 def names_of(found: Any, *, what: str) -> tuple[str, ...]:
-    """Names in a list, or by number from 0 on without gaps; raises `ConfigError`."""
+    """Names from a list, or by number from 0 without gaps; raises `ConfigError`."""
     if isinstance(found, list | tuple):
         found = dict(enumerate(found))
     if not isinstance(found, Mapping) or len(found) > _MOST_CLASSES:
@@ -66,12 +66,12 @@ def names_of(found: Any, *, what: str) -> tuple[str, ...]:
 
 
 def names_background(name: str) -> bool:
-    """Whether a name stands for what is of none of the classes: `__background__`, `unlabeled`."""
+    """Whether a name stands for the background: `__background__`, `unlabeled`."""
     return _letters(name) in ("background", "unlabeled", "unlabelled")
 
 
 def same_name(one: str, other: str) -> bool:
-    """Whether two names are the same word but for case, spaces and signs: `diningtable`."""
+    """Whether two names differ only in case, spaces and punctuation: `diningtable`."""
     return _letters(one) == _letters(other)
 
 

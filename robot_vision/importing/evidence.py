@@ -1,4 +1,4 @@
-"""What one way of reading a model makes of the pictures: things found, sound boxes, faults."""
+"""Evidence for one reading of a model: objects found in the pictures, plausible boxes, faults."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from robot_vision.importing.class_names import same_name
 from robot_vision.importing.pictures import Picture
 from robot_vision.perception.nms import suppress
 
-_LEAST_SCORE = 0.2  # of what counts as found
+_LEAST_SCORE = 0.2  # for an object to count as found
 _SAME_PLACE_IOU = 0.5
 _NMS_IOU = 0.6
 _MOST_DETECTIONS = 50
-_SUREST = 20  # boxes a picture whose places are looked at, however sure
+_SUREST = 20  # boxes per picture whose places are checked, whatever their score
 _PADDING_SCORE = 1e-6
-_MARGIN = 0.1  # of the view, by which a sound box may stand out
+_MARGIN = 0.1  # of the view, by which a plausible box may extend beyond it
 _SMALLEST_PX = 2.0
 _MOST_CERTAIN_SHARE = 0.25
 
@@ -29,12 +29,12 @@ _MOST_CERTAIN_SHARE = 0.25
 class Evidence:
     """How well a reading explains the pictures.
 
-    `quality` [p]: per picture with things that the model has names for, 0 to 1: score × IoU of
-    the boxes found for them, less where much else is found. `named`: whether classes are called
-    as things in the pictures; else every class may find them. `kinds`: of how many classes the
-    boxes are. `sound`: share of the surest that lie in the picture and have a size. `fault`: why
-    it cannot be so, or nothing.
-    `detections` [n, 6]: what was found, to see whether two readings are the same.
+    `quality` [p]: per picture with objects that the model has names for, 0 to 1: score × IoU of
+    the boxes found for them, reduced if much else is found. `named`: whether classes are named
+    like objects in the pictures; else every class may find them. `kinds`: the number of classes of
+    the boxes. `sound`: share of the best boxes that lie in the picture and have a size. `fault`:
+    why the reading is impossible, or empty. `detections` [n, 6]: the objects found, for comparing
+    two readings.
     """
 
     quality: Float[np.ndarray, " p"]
@@ -57,7 +57,7 @@ class Evidence:
 
 
 class Seen(NamedTuple):
-    """What was decoded of a picture: candidates of any score, and where it lay in the input."""
+    """The decoding of a picture: candidates of any score, and the picture's place in the input."""
 
     picture: Picture
     candidates: Candidates
@@ -65,7 +65,7 @@ class Seen(NamedTuple):
 
 
 def judge(seen: Sequence[Seen], classes: Sequence[str]) -> Evidence:
-    """The evidence of what was decoded from each picture."""
+    """The evidence in the decodings of all pictures."""
     named = any(
         _classes_called(names, classes).any() for one in seen for names in one.picture.names
     )
@@ -94,7 +94,7 @@ def judge(seen: Sequence[Seen], classes: Sequence[str]) -> Evidence:
 
 
 def _detections(seen: Seen) -> Float32[np.ndarray, "n 6"]:
-    """Boxes in the picture, score and class of what stands out, without doubles."""
+    """Boxes in the picture, score and class of what stands out, without duplicates."""
     found = seen.candidates
     strong = np.flatnonzero((found.score >= _LEAST_SCORE) & _finite(found))
     strong = strong[np.argsort(-found.score[strong], kind="stable")[: 10 * _MOST_DETECTIONS]]
@@ -110,7 +110,7 @@ def _detections(seen: Seen) -> Float32[np.ndarray, "n 6"]:
 def _support(
     picture: Picture, rows: Float32[np.ndarray, "n 6"], classes: Sequence[str] | None
 ) -> tuple[Float[np.ndarray, " k"], list[int]]:
-    """Score × IoU of the best box for each thing, and the classes of those boxes.
+    """Score × IoU of the best box for each object, and the classes of those boxes.
 
     All classes count if `classes` is None.
     """
@@ -136,9 +136,9 @@ def _classes_called(names: Sequence[str], classes: Sequence[str]) -> Bool[np.nda
 
 
 def _soundness(seen: Seen) -> float | None:
-    """Share of the surest boxes that have a size and lie in the view; None without boxes.
+    """Share of the best boxes that have a size and lie in the view; None without boxes.
 
-    Rows without any score pad.
+    Rows without any score are padding.
     """
     found = seen.candidates
     surest = np.argsort(-np.nan_to_num(found.score), kind="stable")[:_SUREST]
@@ -159,12 +159,12 @@ def _soundness(seen: Seen) -> float | None:
 def _fault(seen: Sequence[Seen]) -> str:
     score = np.concatenate([one.candidates.score for one in seen]) if seen else np.zeros(0)
     if np.isnan(score).any():
-        return "scores that are no numbers"
+        return "scores that are not numbers"
     if len(score) and score.max() > 1.001:
-        return f"scores of up to {score.max():.3g}, which are no probabilities"
+        return f"scores of up to {score.max():.3g}, which are not probabilities"
     strong = score[score >= _LEAST_SCORE]
     if len(strong) and (strong == 1).mean() > _MOST_CERTAIN_SHARE:
-        return f"{(strong == 1).mean():.0%} of its scores are exactly 1, as numbers of classes are"
+        return f"{(strong == 1).mean():.0%} of its scores are exactly 1, like class numbers"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What a model's file and the files beside it say of themselves.
+"""Facts stated by a model's file and the files beside it.
 
 Ultralytics writes `names`, `imgsz`, `stride`, `task` and `args`, for pose models `kpt_shape` and
 `kpt_names`, into ONNX metadata as the text of Python literals (its `engine/exporter.py`); Hugging
@@ -26,9 +26,9 @@ _ULTRALYTICS_IMAGE = {
 
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
-    """What is said, and by whom. `image` has fields of `ModelInput`; what is not said is empty.
+    """Facts and their sources. `image` has fields of `ModelInput`; unstated fields are empty.
 
-    `has_nms`: suppression is in the graph. `faults` say what was there but could not be read.
+    `has_nms`: suppression is in the graph. `faults` name facts that could not be read.
     """
 
     classes: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class FileFacts:
 
 
 def read_facts(model_file: Path, metadata: Mapping[str, str]) -> FileFacts:
-    """What the file's own `metadata` says, else what lies beside it."""
+    """Facts from the file's own `metadata`, else from files beside it."""
     found = _Reader()
     found.ultralytics(metadata)
     for name, take in (
@@ -57,7 +57,7 @@ def read_facts(model_file: Path, metadata: Mapping[str, str]) -> FileFacts:
 
 
 class _Reader:
-    """Gathers values, the first of a kind counts."""
+    """Gathers values; the first of a kind counts."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -121,7 +121,7 @@ class _Reader:
 
 
 def _literal(text: str, key: str) -> Any:
-    """Python's lists and dictionaries of numbers and words are YAML too: nothing is evaluated."""
+    """Python's lists and dictionaries of numbers and words are also YAML: nothing is evaluated."""
     return parse_yaml(text, what=key)
 
 
@@ -132,7 +132,7 @@ def _width_height_px(value: Any) -> tuple[int, int]:
 
 
 def _count_of(value: Any) -> int:
-    """`kpt_shape`: how many keypoints, and 2 (x, y) or 3 (with a score) numbers for each."""
+    """`kpt_shape`: the number of keypoints, and 2 (x, y) or 3 (with a score) values for each."""
     count, numbers = value
     if not 0 < int(count) <= _MOST_KEYPOINTS or numbers not in (2, 3):
         raise ValueError(f"{quoted(value)}, expected [keypoints, 2 or 3]")
@@ -143,7 +143,7 @@ def _keypoint_names(value: Any) -> tuple[str, ...]:
     """`kpt_names` has a list of names by class; they must be the same for all."""
     by_class = list(value.values())
     if not by_class or any(names != by_class[0] for names in by_class):
-        raise ValueError("its classes have keypoints of other names, expected the same for all")
+        raise ValueError("its classes have different keypoint names, expected the same for all")
     return names_of(by_class[0], what="kpt_names")
 
 

@@ -1,4 +1,4 @@
-"""In how many ways a model may be meant: how pictures are fed, how its outputs are read."""
+"""The ways in which a model may work: how pictures are fed, how its outputs are read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -10,7 +10,7 @@ from robot_vision.core.manifest import ModelInput
 from robot_vision.formats.format import Format
 from robot_vision.formats.habits import IMAGENET
 
-# What projects feed: pixels from 0 to 1, from 0 to 255, by ImageNet's colours, from −1 to 1.
+# Usual inputs: pixels from 0 to 1, from 0 to 255, normalised by ImageNet's colours, from −1 to 1.
 _PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 _HALF = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
 SCALES: dict[str, dict[str, Any]] = {
@@ -23,7 +23,7 @@ SCALE_FIELDS = ("scale", "mean", "std")
 
 
 def readings_of(format: Format, given: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Every way to read its outputs, the commonest first; what is `given` stays."""
+    """Every way to read its outputs, the commonest first; `given` fields stay."""
     choices = {
         field: (given[field],) if field in given else values
         for field, values in format.readings.items()
@@ -34,7 +34,7 @@ def readings_of(format: Format, given: Mapping[str, str]) -> Iterator[dict[str, 
 
 
 def scalings_of(spec: ModelInput, given: Sequence[str]) -> list[ModelInput]:
-    """`spec`, and it with pixels scaled in other ways, unless a field of that is `given`."""
+    """`spec`, and variants with other pixel scalings, unless a field of these is `given`."""
     found = [spec]
     if spec.dtype == "uint8" or any(field in given for field in SCALE_FIELDS):
         return found
@@ -46,7 +46,7 @@ def scalings_of(spec: ModelInput, given: Sequence[str]) -> list[ModelInput]:
 
 
 def recolored(spec: ModelInput, given: Sequence[str]) -> list[ModelInput]:
-    """`spec`, and it with red and blue swapped, unless the colour order is `given`."""
+    """`spec`, and a variant with red and blue swapped, unless the colour order is `given`."""
     if "color" in given:
         return [spec]
     changes: dict[str, Any] = {"color": "bgr" if spec.color == "rgb" else "rgb"}
@@ -56,7 +56,7 @@ def recolored(spec: ModelInput, given: Sequence[str]) -> list[ModelInput]:
 
 
 def resized(spec: ModelInput, given: Sequence[str]) -> list[ModelInput]:
-    """`spec`, and it with pictures stretched, or with their ratio kept, unless that is `given`."""
+    """`spec`, and variants that stretch pictures or keep their ratio, unless that is `given`."""
     if "resize" in given:
         return [spec]
     other = "letterbox" if spec.resize == "stretch" else "stretch"
@@ -64,7 +64,7 @@ def resized(spec: ModelInput, given: Sequence[str]) -> list[ModelInput]:
 
 
 def scale_name(spec: ModelInput) -> str:
-    """Words for how pixels are scaled."""
+    """A description of the pixel scaling."""
     if spec.dtype == "uint8":
         return "as they are"
     for name, scale in SCALES.items():
@@ -74,13 +74,13 @@ def scale_name(spec: ModelInput) -> str:
 
 
 def _in_order_of(spec: ModelInput, scale: Mapping[str, Any]) -> dict[str, Any]:
-    """The scaling for the colour order of `spec`; ours are written for RGB."""
+    """The scaling in the colour order of `spec`; ours are written for RGB."""
     step = 1 if spec.color == "rgb" else -1
     return {**scale, "mean": scale["mean"][::step], "std": scale["std"][::step]}
 
 
 def _same_scaling(one: ModelInput, other: ModelInput) -> bool:
-    """Whether pixels become nearly the same numbers, however that is written."""
+    """Whether both give nearly the same pixel values, however they are written."""
 
     def ends(spec: ModelInput) -> np.ndarray:
         pixels = np.array([[0.0], [255.0]])

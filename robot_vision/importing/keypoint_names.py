@@ -13,9 +13,9 @@ from robot_vision.importing.wanted import Wanted
 
 
 def names_before(format: str, wanted: Wanted, facts: FileFacts) -> tuple[str, ...]:
-    """Names known before the model is run; none where only its outputs say how many there are.
+    """Names known before the model runs; none if only its outputs show how many there are.
 
-    Raises `BundleError` where the user names another number than the file says it has.
+    Raises `BundleError` if the user names a different number than the file states.
     """
     detection = FORMATS.get(format).detection
     if detection is None or detection.keypoints is None:
@@ -34,7 +34,7 @@ def names_before(format: str, wanted: Wanted, facts: FileFacts) -> tuple[str, ..
 
 
 def with_names(manifest: ModelManifest, outputs: Mapping[str, np.ndarray]) -> ModelManifest:
-    """`manifest` with a name for each keypoint that its outputs have, where it names none."""
+    """`manifest` with a name for each keypoint in its outputs, if it names none."""
     detection = FORMATS.get(manifest.format).detection
     if detection is None or detection.keypoints is None:
         return manifest
@@ -51,9 +51,9 @@ def default_names(count: int) -> tuple[str, ...]:
 
 
 def words_on_names(manifest: ModelManifest, wanted: Wanted, facts: FileFacts) -> tuple[str, ...]:
-    """What is said of names that nobody gave."""
+    """The note about names that nobody gave."""
     named = manifest.keypoints
     if not named or named in (wanted.keypoints, facts.keypoints):
         return ()
-    whose = "taken as COCO's people" if named == COCO_KEYPOINTS else "numbered"
+    whose = "taken as those of COCO's people" if named == COCO_KEYPOINTS else "numbered"
     return (f"its {len(named)} keypoints have no names: {whose} (--keypoint-names if not)",)

@@ -1,4 +1,4 @@
-"""What a model looks like that no format reads, and what would serve."""
+"""Describes a model that no format reads, and suggests what would work."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Look(NamedTuple):
-    """A kind of model in words, formats that read it (where there are such), and advice."""
+    """A kind of model as text, formats that read it (if any), and advice."""
 
     words: str
     formats: tuple[str, ...]
@@ -36,9 +36,9 @@ _YOLOV5 = Look("YOLOv5: rows of box, objectness and class scores", ("yolov5",), 
 
 
 def look_of(shapes: Shapes, facts: FileFacts, classes: int, *, numbers: Sequence[str] = ()) -> str:
-    """One sentence on what a model with outputs of these `shapes` is; nothing if unknown.
+    """One sentence about a model with outputs of these `shapes`; empty if unknown.
 
-    `numbers` are those of whole numbers, `classes` how many names there are.
+    `numbers` are those of integers, `classes` the number of names.
     """
     look = _of_whole_pictures(shapes, classes, numbers) or _TASKS.get(facts.task)
     look = look or _by_shape(list(shapes.values()), classes, facts)
@@ -50,7 +50,7 @@ def look_of(shapes: Shapes, facts: FileFacts, classes: int, *, numbers: Sequence
 
 
 def declared_shapes(session: ort.InferenceSession) -> dict[str, tuple[int, ...]]:
-    """Shapes of the outputs by name, as the file declares them; where they are open, 0."""
+    """Shapes of the outputs by name, as the file declares them; 0 for open axes."""
     return {
         str(output.name): tuple(n if isinstance(n, int) else 0 for n in output.shape)
         for output in session.get_outputs()
@@ -58,12 +58,12 @@ def declared_shapes(session: ort.InferenceSession) -> dict[str, tuple[int, ...]]
 
 
 def describe_shapes(shapes: Shapes) -> str:
-    """Outputs and their shapes in words."""
+    """Outputs and their shapes as text."""
     return ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
 
 
 def number_maps(session: ort.InferenceSession) -> list[str]:
-    """Outputs that are maps of whole numbers, as those of classes are."""
+    """Outputs that are maps of integers, like class maps."""
     return [
         str(output.name)
         for output in session.get_outputs()
@@ -79,7 +79,7 @@ def _of_whole_pictures(shapes: Shapes, classes: int, numbers: Sequence[str]) -> 
     names = f"there are {classes} names" if classes else "it has no names"
     ask = f"{names}, so give one for each class (--classes names.txt)"
     if name in numbers:
-        return Look("a segmentation model that gives the number of each pixel's class", (), ask)
+        return Look("a segmentation model that gives each pixel's class number", (), ask)
     if len(shape) == 2 and shape[0] in (0, 1) and shape[1] != classes:
         return Look(f"a classifier of {shape[1]} classes", (), ask)
     return None

@@ -1,4 +1,4 @@
-"""Whether outputs of formats that find no boxes can be the maps that they are taken for."""
+"""Checks whether outputs of formats without boxes can be the maps they are taken for."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,15 +10,15 @@ _MAP_ROLES = ("depth", "depth_m", "features")
 _SMALLEST_CELLS = 4
 _ASPECT_TOLERANCE = 0.1
 _FEW_VALUES = 256
-# Parts of names that exporters give to features; scores of classes are never called so.
+# Parts of names that exporters give to features, never to class scores.
 _FEATURE_WORDS = ("feature", "hidden_state", "embedding", "backbone")
 
 
 def is_plausible_map(manifest: ModelManifest, outputs: Mapping[str, np.ndarray]) -> bool:
     """Whether every map among `outputs`, by role, has the input's ratio of width to height.
 
-    Rows of a detector have the rank of a map of classes, and are none. Depth is one map of
-    numbers that are not all whole, as those of classes are.
+    Rows of a detector have the rank of a class map, but are not one. Depth is a single map of
+    numbers that are not all integers, unlike class numbers.
     """
     aspect = manifest.input.width_px / manifest.input.height_px
     for role in _MAP_ROLES:
@@ -33,7 +33,7 @@ def is_plausible_map(manifest: ModelManifest, outputs: Mapping[str, np.ndarray])
 
 
 def holds_class_numbers(output: np.ndarray) -> bool:
-    """Whether these are a few whole numbers from 0 on, more than one of them, of any type."""
+    """Whether these are a few different integers from 0 on, of any type."""
     if np.issubdtype(output.dtype, np.integer):
         return True
     values = np.unique(output)
@@ -42,7 +42,7 @@ def holds_class_numbers(output: np.ndarray) -> bool:
 
 
 def is_called_features(names: Sequence[str]) -> bool:
-    """Whether an output is called as features are."""
+    """Whether an output is named like features."""
     return any(word in name.lower() for name in names for word in _FEATURE_WORDS)
 
 

@@ -1,4 +1,4 @@
-"""Finds out what an ONNX file is: everything that it may be is tried on pictures."""
+"""Identifies an ONNX file: every hypothesis is tried on pictures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -45,13 +45,13 @@ from robot_vision.importing.words import (
 )
 from robot_vision.model_store.import_onnx import describe_session, open_model
 
-_KINDS_THAT_NAME = 2  # a model of one class always calls it by the first name
+_KINDS_THAT_NAME = 2  # a single-class model always uses the first name
 
 
 def study(wanted: Wanted) -> Finding:
     """The manifest that explains the pictures best, and why.
 
-    Raises `UndecidedError` where several do so alike, `BundleError` where none does, and
+    Raises `UndecidedError` if several do so equally well, `BundleError` if none does, and
     `UnknownNameError` if there is no such format.
     """
     session = open_model(wanted.file)
@@ -63,7 +63,7 @@ def study(wanted: Wanted) -> Finding:
 
 
 class _Study:
-    """One file being looked into."""
+    """One file under study."""
 
     def __init__(self, wanted: Wanted, session: ort.InferenceSession, facts: FileFacts) -> None:
         self._wanted = wanted
@@ -88,7 +88,7 @@ class _Study:
             for manifest in fitting
             for spec in scalings_of(manifest.input, [*wanted.image])
         ]
-        # Mirrored pictures say little more about what is as different as this.
+        # Mirrored pictures add little where readings differ this much.
         trials = self._try(scaled, self._pictures[::2])
         best = best_of(trials)
         if best.evidence.fault:
@@ -98,7 +98,7 @@ class _Study:
         return self._decided(best, trials, fitting)
 
     def _starts(self, formats: Sequence[str]) -> tuple[list[ModelManifest], str]:
-        """What fits by its shapes, fed as its format's exporters do; and why the first did not."""
+        """Hypotheses that fit by shapes, fed as exporters do; and why the first did not."""
         fitting: list[ModelManifest] = []
         misfits: list[str] = []
         for name in formats:
@@ -120,7 +120,7 @@ class _Study:
         return fitting, f"no format fits its outputs{unnamed}"
 
     def _check_names(self, manifest: ModelManifest) -> None:
-        """Columns of classes can be anything as long as nobody says how many there are."""
+        """Class columns can be anything as long as their number is not given."""
         has_classes = "background" in FORMATS.get(manifest.format).readings
         if has_classes and not manifest.classes:
             raise BundleError(
@@ -132,9 +132,9 @@ class _Study:
         return has_background_named(FORMATS.get(format).task, self._classes)
 
     def _by_rules(self, starts: Sequence[ModelManifest]) -> list[ModelManifest]:
-        """Those that stay when shapes, kinds of numbers and names have been looked at.
+        """Hypotheses that remain after checking shapes, number types and names.
 
-        Raises `UndecidedError` where these leave a choice that no picture can make.
+        Raises `UndecidedError` if these leave a choice that no picture can make.
         """
         whole = next((m for m in starts if m.task in TASKS), None)
         if whole is not None:
@@ -164,7 +164,7 @@ class _Study:
             raise UndecidedError(question, self._trials)
 
     def _ask_for_background(self, readings: Sequence[ModelManifest]) -> None:
-        """Of models of whole pictures, unless somebody said where it stands or there is none."""
+        """For whole-picture models, unless its place is given or there is none."""
         whole = [m for m in readings if m.task in TASKS]
         if any(m.reading.background != "none" for m in whole) and not (
             "background" in self._wanted.reading or self._names_background(whole[0].format)
@@ -249,7 +249,7 @@ class _Study:
         return [manifest.model_copy(update={"input": spec}) for spec in specs]
 
     def _truly_other(self, best: Trial, others: Sequence[Trial]) -> list[Trial]:
-        """Those that still differ from `best` when they are fed alike."""
+        """Readings that still differ from `best` with the same input."""
         alike = [t.manifest.model_copy(update={"input": best.manifest.input}) for t in others]
         tried = self._bench.try_all(alike, self._pictures[::2])
         return [
@@ -259,7 +259,7 @@ class _Study:
         ]
 
     def _unseen(self, fitting: Sequence[ModelManifest], trials: Sequence[Trial]) -> Finding:
-        """Nothing was found in the pictures: only where boxes lie can say what they are."""
+        """Nothing was found in the pictures: only the positions of boxes can decide."""
         usual = [t for t in trials if t.manifest in fitting]
         best = best_of(usual)
         if best.evidence.fault:
@@ -270,7 +270,7 @@ class _Study:
         if not self._classes:
             raise UndecidedError(self._no_names(), self._trials)
         self._ask_for_background([t.manifest for t in usual])
-        # Whole pictures may well be of other kinds than those that a model was made for.
+        # Whole pictures may well differ from those that a model was made for.
         if all(is_blind(t) and t.manifest.task not in TASKS for t in trials):
             raise UndecidedError(contradiction(best, self._wanted.file), self._trials)
         others = [
@@ -288,12 +288,12 @@ class _Study:
 
     def _no_names(self) -> str:
         return (
-            f"{self._wanted.file}: too little of COCO's classes was found in the pictures to take "
-            "their names for its own; give the names of its classes (--classes names.txt)"
+            f"{self._wanted.file}: too few of COCO's classes were found in the pictures to adopt "
+            "their names; give the names of its classes (--classes names.txt)"
         )
 
     def _untried(self, starts: Sequence[ModelManifest]) -> Finding:
-        """The commonest reading, where no picture is asked or can say more."""
+        """The commonest reading, if pictures are not used or cannot decide."""
         self._ask_for_background(starts)
         if not all(can_be_tried(m) for m in starts):
             self._refuse_several(starts)
@@ -304,11 +304,11 @@ class _Study:
         if len(names) > 1:
             raise BundleError(
                 f"{self._wanted.file}: its outputs fit the formats {', '.join(names)}, which "
-                f"pictures cannot keep apart: give one of them (--format {names[0]})"
+                f"pictures cannot distinguish: give one of them (--format {names[0]})"
             )
 
     def _refusal(self, misfit: str) -> BundleError:
-        """The error for a model that no format reads, with what it looks like."""
+        """The error for a model that no format reads, with what it resembles."""
         shapes = declared_shapes(self._session)
         look = look_of(shapes, self._facts, len(self._classes), numbers=number_maps(self._session))
         what = f"{self._wanted.file}: {look}. " if look else ""

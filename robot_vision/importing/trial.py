@@ -29,24 +29,24 @@ from robot_vision.perception.preprocess import Preprocessor
 from robot_vision.perception.whole_picture import is_sound
 
 _LEAST_SCORE = 0.01
-_FEW = 20  # candidates; where there are fewer, those of any score are looked at
+_FEW = 20  # candidates; if there are fewer, those of any score are considered
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
-    """A way to feed and read the model, and what came of it."""
+    """A way to feed and read the model, and its result."""
 
     manifest: ModelManifest
     evidence: Evidence
 
     @property
     def meaning(self) -> tuple[str, OutputReading]:
-        """What is read from the outputs, however the model is fed."""
+        """How outputs are read, whatever the input."""
         return self.manifest.format, self.manifest.reading
 
 
 class Bench:
-    """A model that is run again only where it is fed otherwise."""
+    """A model that runs again only for a different input."""
 
     def __init__(self, session: ort.InferenceSession, model_file: Path) -> None:
         self._session = session
@@ -56,16 +56,16 @@ class Bench:
         self._tensors: dict[str, np.ndarray] = {}
 
     def outputs(self, manifest: ModelManifest, picture: Picture) -> dict[str, np.ndarray]:
-        """What the model gives for `picture` by role.
+        """The model's outputs for `picture` by role.
 
-        Raises `BundleError` where it fails, has no output for a role, or one of another shape.
+        Raises `BundleError` if it fails, has no output for a role, or one of another shape.
         """
         tensors = self._run(manifest.input, picture)
         outputs = _by_role(manifest, tensors)
         try:
             check_outputs(manifest, outputs)
         except (IndexError, KeyError, ValueError) as error:
-            # A decoder that is tried on what it was not made for may stumble in its own way.
+            # A decoder tried on input it was not made for may fail in its own way.
             raise BundleError(str(error)) from error
         return outputs
 
@@ -110,7 +110,7 @@ def finds_boxes(manifest: ModelManifest) -> bool:
 
 
 def can_be_tried(manifest: ModelManifest) -> bool:
-    """Whether the pictures say something of a model of this format."""
+    """Whether the pictures can judge a model of this format."""
     return finds_boxes(manifest) or manifest.task in _READERS
 
 
@@ -157,11 +157,11 @@ _JUDGES: dict[str, Any] = {"classification": judge_classes, "segmentation": judg
 
 
 def _fault_of(probability: np.ndarray) -> str:
-    """As `perception` leaves such frames out: numbers that are no probabilities."""
+    """Refuses numbers that are not probabilities, as `perception` drops such frames."""
     return "" if is_sound(probability) else "numbers that are no probabilities"
 
 
-@np.errstate(all="ignore")  # numbers that make no sense are what is looked for
+@np.errstate(all="ignore")  # nonsensical numbers are exactly what this looks for
 def _decode(manifest: ModelManifest, tensors: dict[str, np.ndarray]) -> Candidates:
     detection = FORMATS.get(manifest.format).detection
     if detection is None:

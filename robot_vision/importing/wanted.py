@@ -1,4 +1,4 @@
-"""What a user says of the model to import."""
+"""A user's description of the model to import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What the user gave: a file, and what of the rest is settled. No format: any may be it.
+    """What the user gave: a file, and any settled fields. No format: it may be any.
 
-    Without `is_tried`, what is not settled is taken as exporters mostly have it.
+    Without `is_tried`, open fields take the values that exporters mostly use.
     """
 
     file: Path

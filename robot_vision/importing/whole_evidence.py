@@ -1,6 +1,6 @@
-"""What a classifier or a segmentation model makes of the pictures, as evidence.
+"""Evidence from a classifier's or a segmentation model's answers to the pictures.
 
-Classes are called as a thing in a picture where their names have its name in them, as a word or
+A class matches an object in a picture if its name contains the object's name, as a word or
 words: an `Egyptian cat` is a cat.
 """
 
@@ -16,14 +16,14 @@ from robot_vision.importing.class_names import same_name
 from robot_vision.importing.evidence import Evidence
 from robot_vision.importing.pictures import Picture
 
-_MOST_SHARES = 5  # classes of a map that are compared with those of another reading
-_WELL_COVERED = 0.3  # of a box, by the thing in it
+_MOST_SHARES = 5  # classes of a map to compare with those of another reading
+_WELL_COVERED = 0.3  # of a box, by the object in it
 _FOUND = 0.2
-_ALL_OF_IT = 0.95  # a box so large says nothing of where its thing is
+_ALL_OF_IT = 0.95  # a box this large does not locate its object
 
 
 class SeenClasses(NamedTuple):
-    """The classes of a picture, and why they cannot be so, or nothing."""
+    """The classes of a picture, and why they are impossible, or empty."""
 
     picture: Picture
     found: Classification
@@ -31,7 +31,7 @@ class SeenClasses(NamedTuple):
 
 
 class SeenMap(NamedTuple):
-    """The classes of a picture's pixels, and why they cannot be so, or nothing."""
+    """The classes of a picture's pixels, and why they are impossible, or empty."""
 
     picture: Picture
     found: SemanticMap
@@ -39,8 +39,8 @@ class SeenMap(NamedTuple):
 
 
 def judge_classes(seen: Sequence[SeenClasses], classes: Sequence[str]) -> Evidence:
-    """`quality`: the probability of the classes that a picture is called by, less what they have
-    in pictures that are not: one answer for every picture is worth nothing.
+    """`quality`: the probability of the classes that match a picture, less the one they have
+    in pictures that they do not match: the same answer for every picture is worth nothing.
     """
     called = [_called_at_all(picture, classes) for picture, _, _ in seen]
     probability = np.zeros((len(seen), len(classes)))
@@ -62,7 +62,7 @@ def judge_classes(seen: Sequence[SeenClasses], classes: Sequence[str]) -> Eviden
 
 
 def judge_maps(seen: Sequence[SeenMap], classes: Sequence[str]) -> Evidence:
-    """`quality`: how much of a thing's class lies in the thing's box, less chance."""
+    """`quality`: how much of an object's class lies in the object's box, less chance."""
     quality, supports, kinds, rows = [], [], set[int](), []
     for picture, said, _ in seen:
         rows += _largest_shares(picture, said)
@@ -94,7 +94,7 @@ def _evidence(
     fault: str,
     drawn: int | None = None,
 ) -> Evidence:
-    """No boxes are asked about: all of them are sound."""
+    """There are no boxes to check: all count as plausible."""
     return Evidence(
         quality=np.array(quality, float),
         named=bool(quality),
@@ -108,13 +108,13 @@ def _evidence(
 
 
 def _called_at_all(picture: Picture, classes: Sequence[str]) -> Bool[np.ndarray, " c"]:
-    """Classes that something in the picture is called by."""
+    """Classes that match something in the picture."""
     called = [_called_in(names, classes) for names in picture.names]
     return np.any([np.zeros(len(classes), bool), *called], axis=0)
 
 
 def _called_in(names: Sequence[str], classes: Sequence[str]) -> Bool[np.ndarray, " c"]:
-    """Classes that are called by one of these names, or have it in theirs."""
+    """Classes whose name is one of these, or contains one."""
     words = [re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE) for name in names]
     return np.array(
         [
@@ -126,7 +126,7 @@ def _called_in(names: Sequence[str], classes: Sequence[str]) -> Bool[np.ndarray,
 
 
 def _support(shown: Bool[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) -> float:
-    """How well pixels of a class lie in a box and fill it: 0 by chance, 1 at best."""
+    """How well the pixels of a class match a box: 0 by chance, 1 at best."""
     if not shown.any() or not inside.any():
         return 0.0
     both = float(np.count_nonzero(shown & inside))
@@ -137,7 +137,7 @@ def _support(shown: Bool[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) ->
 def _inside(
     picture: Picture, box_xyxy_px: Float32[np.ndarray, "4"], shape: tuple[int, ...]
 ) -> Bool[np.ndarray, "h w"]:
-    """The cells of a grid over the picture whose middle lies in the box."""
+    """The cells of a grid over the picture whose centre lies in the box."""
     height_px, width_px = picture.rgb.shape[:2]
     left, top, right, bottom = box_xyxy_px
     y_px = (np.arange(shape[0])[:, None] + 0.5) * height_px / shape[0]
@@ -146,7 +146,7 @@ def _inside(
 
 
 def _largest_shares(picture: Picture, found: SemanticMap) -> list[list[float]]:
-    """Share and number of the classes that most of the picture is of, none of them included."""
+    """Share and number of the classes that cover most of the picture, including no class."""
     count = np.bincount(found.class_id.ravel() + 1)
     largest = np.argsort(-count, kind="stable")[:_MOST_SHARES]
     return [

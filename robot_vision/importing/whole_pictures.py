@@ -1,6 +1,6 @@
-"""What rules say of models of whole pictures: their format, kind of scores and background.
+"""Rules for whole-picture models: their format, kind of scores and background.
 
-Pictures decide where a model knows what they show; where neither decides, it is asked.
+Pictures decide if a model knows their objects; if neither decides, the user is asked.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ TASKS = ("classification", "segmentation")
 
 
 def has_background_named(task: str, classes: Sequence[str]) -> bool:
-    """Whether the first name is of none of the classes."""
+    """Whether the first name is the background's."""
     return task in TASKS and len(classes) > 1 and names_background(classes[0])
 
 
 def without_others(
     starts: Sequence[ModelManifest], output: np.ndarray, *, named_by_user: bool
 ) -> list[ModelManifest]:
-    """What stays of the formats that fit an `output` by shape alone.
+    """The formats that remain of those that fit an `output` by shape.
 
-    Depth and features have no names of classes: they go where the user gave such, where there
-    are as many maps as names, or where numbers are whole.
+    Depth and features have no class names: they are ruled out if the user gave names, if there
+    are as many maps as names, or if the values are integers.
     """
     kept = [m for m in starts if m.task not in ("depth", "features")]
     if named_by_user or len(kept[0].classes) > 1 or holds_classes(output):
@@ -35,12 +35,12 @@ def without_others(
 
 
 def reason_for(start: ModelManifest, output: np.ndarray) -> str:
-    """What of an `output` says that it is of a format of whole pictures."""
-    named = f"and there are {len(start.classes)} names of classes"
+    """Why an `output` is taken for a whole-picture format."""
+    named = f"and there are {len(start.classes)} class names"
     if start.task == "classification":
         return f"{start.format}: a row of {output.size} scores, {named}"
     if holds_classes(output):
-        return f"{start.format}: a map of whole numbers ({output.dtype}), as those of classes are"
+        return f"{start.format}: a map of integers ({output.dtype}), like class numbers"
     shape = "×".join(map(str, output.shape[1:]))
     return f"{start.format}: maps of scores, {shape}, {named}"
 
@@ -48,7 +48,7 @@ def reason_for(start: ModelManifest, output: np.ndarray) -> str:
 def question_on_sigmoids(
     file: Path, starts: Sequence[ModelManifest], scores: Sequence[np.ndarray]
 ) -> str:
-    """Asks where scores of all pictures lie from 0 to 1 and do not sum to one: no logits do."""
+    """Asks if all scores lie in 0 to 1 and do not sum to one: logits do not do that."""
     if not any(m.task in TASKS and m.reading.scores == "logits" for m in starts):
         return ""
     lowest, highest = min(s.min() for s in scores), max(s.max() for s in scores)
@@ -56,14 +56,14 @@ def question_on_sigmoids(
         return ""
     return (
         f"{file}: its scores lie from {lowest:.3g} to {highest:.3g} in all pictures and do not "
-        "sum to one: each class seems to be judged by itself (a sigmoid), but classes of this "
-        "format exclude each other. Export it with softmax or without an activation; if these "
-        "are logits all the same: --reading scores=logits"
+        "sum to one: each class seems to be judged independently (a sigmoid), but classes of "
+        "this format exclude each other. Export it with softmax or without an activation; if "
+        "these are logits after all: --reading scores=logits"
     )
 
 
 def question_on_maps_without_names(file: Path, maps: np.ndarray, *, names: int) -> str:
-    """Asks what maps are that may be scores of classes as well as features."""
+    """Asks about maps that may be class scores or features."""
     count, height, width = maps.shape[1:]
     known = f"; there are {names} names" if names else ""
     return (
@@ -74,7 +74,7 @@ def question_on_maps_without_names(file: Path, maps: np.ndarray, *, names: int) 
 
 
 def question_on_background(file: Path, readings: Sequence[ModelManifest]) -> str:
-    """Asks which of these readings holds, that differ in where the background stands."""
+    """Asks which of these readings holds; they differ in the place of the background."""
     classes = readings[0].classes
     said = {m.reading.background for m in readings}
     meanings = {
@@ -85,6 +85,6 @@ def question_on_background(file: Path, readings: Sequence[ModelManifest]) -> str
     choices = [f"--reading background={which} if {meanings[which]}" for which in meanings]
     known = "; ".join(c for which, c in zip(meanings, choices, strict=True) if which in said)
     return (
-        f"{file}: whether its {len(classes)} classes begin at 0 or behind a background, neither "
-        f"its outputs nor the pictures say: {known}. If a name is missing, give one for each"
+        f"{file}: neither its outputs nor the pictures show whether its {len(classes)} classes "
+        f"begin at 0 or after a background: {known}. If a name is missing, give one for each"
     )

@@ -1,4 +1,4 @@
-"""What was found out about a file, in words."""
+"""Describes the findings about a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MOST_CHOICES = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """The manifest that is taken, and why; `lines` say "not sure" where pictures left a doubt."""
+    """The chosen manifest, and why; `lines` say "not sure" where pictures left a doubt."""
 
     manifest: ModelManifest
     lines: tuple[str, ...]
@@ -35,9 +35,9 @@ def decided(
     names_assumed: bool,
     all_trials: Sequence[Trial],
 ) -> Finding:
-    """What is said where things were found in the pictures."""
+    """The description if objects were found in the pictures."""
     manifest = chosen.manifest
-    sureness = "not sure" if is_weak(chosen) else "and sure of it"
+    sureness = "not sure" if is_weak(chosen) else "confident"
     format_words = f"guessed, {sureness}" if is_guess else "as given"
     doubt = "not sure, because so little is found: " if is_weak(chosen) else ""
     lines = [
@@ -48,7 +48,7 @@ def decided(
         f"{_size_words(size, facts)}",
     ]
     if names_assumed:
-        lines.append("names: the 80 classes of COCO, under which things were found")
+        lines.append("names: the 80 classes of COCO, under which objects were found")
     lines += _said_by(facts)
     return Finding(manifest=manifest, lines=tuple(lines), trials=tuple(all_trials))
 
@@ -56,7 +56,7 @@ def decided(
 def unseen(
     best: Trial, *, is_guess: bool, facts: FileFacts, all_trials: Sequence[Trial]
 ) -> Finding:
-    """What is said where nothing was found in the pictures."""
+    """The description if nothing was found in the pictures."""
     manifest = best.manifest
     spec = manifest.input
     who = _who_says(manifest, facts)
@@ -66,8 +66,8 @@ def unseen(
         f"not sure: {_little_found(best)}. "
         f"Format {manifest.format}{guessed}{_reading_words(manifest)}"
         f"{sound if finds_boxes(manifest) else ''}",
-        f"fed {spec.color.upper()}, pixels {scale_name(spec)}, {spec.resize}, as {who}; "
-        "check it on pictures of your own (--input color=…, scale=…, resize=… if not)",
+        f"fed {spec.color.upper()}, pixels {scale_name(spec)}, {spec.resize}, as {who}; check it "
+        "on your own pictures (--input color=…, scale=…, resize=… if not)",
     ]
     lines += _said_by(facts)
     return Finding(manifest=manifest, lines=tuple(lines), trials=tuple(all_trials))
@@ -77,8 +77,8 @@ def _found_words(trial: Trial) -> str:
     evidence = trial.evidence
     counts = f"{evidence.found} of {evidence.drawn}"
     if trial.manifest.task == "classification":
-        return f"its likeliest class names what is to be seen in {counts} pictures"
-    return f"{counts} things in the pictures found"
+        return f"its likeliest class names an object in {counts} pictures"
+    return f"{counts} objects in the pictures found"
 
 
 def _little_found(best: Trial) -> str:
@@ -87,25 +87,25 @@ def _little_found(best: Trial) -> str:
         return "its classes have no names for what the pictures show, so these cannot judge it"
     if best.manifest.task == "classification":
         return _found_words(best)
-    return f"of {evidence.drawn} things in the pictures that it has names for it finds " + (
+    return f"of {evidence.drawn} objects in the pictures that it has names for, it finds " + (
         str(evidence.found) if evidence.found else "none"
     )
 
 
 def untried(manifest: ModelManifest, *, is_guess: bool = False) -> Finding:
-    """What is said of a model that no picture was asked about."""
+    """The description of a model that was not tried on pictures."""
     guessed = "guessed by the shapes of its outputs alone: " if is_guess else ""
     line = f"{guessed}format {manifest.format}; it was not tried on pictures"
     return Finding(manifest=manifest, lines=(line,), trials=())
 
 
 def contradiction(best: Trial, file: Path) -> str:
-    """Why a model that knows what is in the pictures, and finds none of it, is not taken."""
+    """Why a model that knows the objects in the pictures, and finds none, is refused."""
     return (
-        f"{file}: things in the pictures have the names of its classes, but however it is fed and "
-        f"read (the likeliest: {best.manifest.format}{_reading_words(best.manifest)}) none is "
-        "found. Its classes, its format or its weights are wrong; --explain shows what was tried, "
-        "--no-trial writes the bundle all the same"
+        f"{file}: objects in the pictures have the names of its classes, but however it is fed "
+        f"and read (the likeliest: {best.manifest.format}{_reading_words(best.manifest)}) none is "
+        "found. Its classes, its format or its weights are wrong; --explain shows what was "
+        "tried, --no-trial writes the bundle anyway"
     )
 
 
@@ -120,14 +120,14 @@ def ask_for(best: Trial, others: Sequence[Trial]) -> str:
         figures.setdefault(_choice(trial, among), evidence)
     choices = [f"{options} ({evidence})" for options, evidence in figures.items()]
     return (
-        "the pictures do not decide how this model is meant; choose one of: "
+        "the pictures do not show how this model works; choose one of: "
         + "; or ".join(choices[:_MOST_CHOICES])
         + ". --explain shows the table"
     )
 
 
 def table_rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:
-    """A row a trial: format, reading, colour, pixels, resize, found, quality, sound, fault."""
+    """A row per trial: format, reading, colour, pixels, resize, found, quality, sound, fault."""
     return [
         (
             trial.manifest.format,
@@ -145,7 +145,7 @@ def table_rows(trials: Sequence[Trial]) -> list[tuple[str, ...]]:
 
 
 def _choice(trial: Trial, among: Sequence[Trial]) -> str:
-    """The options that make this trial's reading, as far as it differs from the others."""
+    """The options that select this trial's reading, as far as it differs from the others."""
     options = []
     if len({t.manifest.format for t in among}) > 1:
         options.append(f"--format {trial.manifest.format}")
@@ -167,7 +167,7 @@ def _typed(spec: ModelInput, field: str) -> str:
 
 
 def _next_best(chosen: Trial, trials: Sequence[Trial]) -> str:
-    """The best of those that read the outputs otherwise."""
+    """The best of those that read the outputs differently."""
     mine = (chosen.manifest.format, chosen.manifest.reading)
     others = [
         t

@@ -1,4 +1,4 @@
-"""The files of a bundle: each below its folder, and each with the sha256 of its manifest."""
+"""The files of a bundle: each below its folder, and each matching the sha256 in its manifest."""
 
 import hashlib
 import shutil
@@ -18,10 +18,10 @@ _LONGEST_VALUE = 200
 def verify_files(
     folder: Path, models: Mapping[str, str], others: Mapping[str, str], *, manifest: Path
 ) -> None:
-    """Check `models` and the `others` that they read, names to sha256s; else `BundleError`.
+    """Check `models` and the `others` that they read (names to sha256s); raises `BundleError`.
 
-    Every file must lie below `folder` and have its sha256, and a model may read none but
-    `others`: what has no sha256 in `manifest` is no part of the bundle.
+    Every file must lie below `folder` and match its sha256, and a model may read only
+    `others`: a file without a sha256 in `manifest` is not part of the bundle.
     """
     for name, expected in {**others, **models}.items():
         _verify(folder, name, expected, manifest=manifest)
@@ -36,7 +36,7 @@ def verify_files(
 
 
 def copy_external_files(model_file: Path, folder: Path, *, reserved: Iterable[str]) -> None:
-    """Put what `model_file` reads into `folder` beside it, under the names that it reads.
+    """Copy the files that `model_file` reads into `folder`, under the names that it reads.
 
     Raises `BundleError` if one of these names is `reserved` for another file of the bundle.
     """
@@ -52,14 +52,14 @@ def copy_external_files(model_file: Path, folder: Path, *, reserved: Iterable[st
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy unless it is there already: a bundle may be written where its model lies."""
+    """Copy unless it is already there: a bundle may be written where its model lies."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if not target.exists() or not target.samefile(source):
         shutil.copyfile(source, target)
 
 
 def sha256s(folder: Path, models: Iterable[str]) -> dict[str, str]:
-    """Names and sha256s of the files in `folder` that these models read beside themselves."""
+    """Names and sha256s of the further files in `folder` that these models read."""
     names = {name for model in models for name in external_files(folder / model)}
     return {name: sha256_of(folder / name) for name in sorted(names)}
 
@@ -74,7 +74,7 @@ def sha256_of(path: Path) -> str:
 
 
 def explain(error: ValidationError) -> str:
-    """Each field of a manifest that was not accepted, with its value and what is expected."""
+    """Each rejected field of a manifest, with its value and what is expected."""
     return _some(
         f"{'.'.join(map(_part, e['loc']))} = {_short(repr(e['input']))}: {_short(e['msg'])}"
         for e in error.errors(include_url=False)
@@ -89,8 +89,8 @@ def _verify(folder: Path, name: str, expected: str, *, manifest: Path) -> None:
     if not is_regular(path):
         present = _some((quoted(p.name)[1:-1] for p in sorted(folder.iterdir())), ", ")
         raise BundleError(
-            f"{folder / quoted(name)[1:-1]} is missing, or no regular file; "
-            f"the folder has: {present}"
+            f"{folder / quoted(name)[1:-1]} is missing, or not a regular file; the folder has: "
+            f"{present}"
         )
     try:
         actual = sha256_of(path)
@@ -115,7 +115,7 @@ def _short(text: str) -> str:
 
 
 def _some(parts: Iterable[str], between: str = "; ") -> str:
-    """The first few of many, as one text: a stranger's file must not fill a log."""
+    """The first few of many, as one text: an untrusted file must not fill a log."""
     listed = list(parts)
     more = [f"and {len(listed) - _MOST_LISTED} more"] if len(listed) > _MOST_LISTED else []
     return between.join(listed[:_MOST_LISTED] + more)

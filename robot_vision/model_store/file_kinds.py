@@ -1,4 +1,4 @@
-"""Kinds of model file: which can run code when loaded, and whether a file is what it is called."""
+"""Kinds of model file: which can run code when loaded, and whether content matches the name."""
 
 import pickletools
 from pathlib import Path
@@ -19,8 +19,8 @@ _KIND_OF_SUFFIX: dict[str, Kind] = {
     **dict.fromkeys((".engine", ".plan", ".trt"), "engine"),
 }
 WHAT_A_KIND_CAN_DO: dict[Kind, str] = {
-    "onnx": ".onnx: a graph of ONNX Runtime's own operators; runs no code of its maker",
-    "safetensors": ".safetensors: numbers for one of our architectures; runs no code of its maker",
+    "onnx": ".onnx: a graph of ONNX Runtime's own operators; runs no code of its author",
+    "safetensors": ".safetensors: weights of one of our models; runs no code of its author",
     "program": f".pt2: can run any code when loaded; refused without {OPTION}",
     "pickle": ".pt, .pth, .bin, .pkl: can run any code when loaded; always refused",
     "engine": ".engine, .plan, .trt: a TensorRT engine, for one kind of GPU; can run any code "
@@ -44,13 +44,13 @@ _BUILT_IN_DOMAINS = {
     "com.microsoft.nchwc",
     "com.ms.internal.nhwc",
 }
-# They hand what the file holds, or another file that it names, to another program.
+# They pass the file's content, or another file that it names, to another program.
 _UNSAFE_OPERATORS = {"EPContext", "PythonOp", "PythonOpGrad", "Snpe"}
-_LONGEST_HEADER = 100 * 2**20  # of safetensors, as its own reader has it
+_LONGEST_HEADER = 100 * 2**20  # of safetensors, as in its own reader
 
 
 def is_regular(path: Path) -> bool:
-    """Whether there is a regular file, whatever a stranger called it."""
+    """Whether it is a regular file; the name is untrusted."""
     try:
         return path.is_file()
     except OSError:  # a name that is too long
@@ -58,15 +58,15 @@ def is_regular(path: Path) -> bool:
 
 
 def kind_of(file: Path) -> Kind:
-    """What the file is by its name."""
+    """The kind of file, by its name."""
     return _KIND_OF_SUFFIX.get(file.suffix.lower(), "other")
 
 
 def external_files(file: Path) -> tuple[str, ...]:
-    """Names of the files beside `file` that it reads its weights from, having looked into it.
+    """Names of the files beside `file` from which it reads its weights, after checking it.
 
-    Raises `BundleError` where its content is not what its name says, or asks for what is never
-    given: custom operators, programs, files that are not below its own folder.
+    Raises `BundleError` if its content is not what its name says, or requires what is never
+    allowed: custom operators, programs, files outside its own folder.
     """
     _refuse_disguise(file)
     if kind_of(file) != "onnx":
@@ -81,20 +81,20 @@ def external_files(file: Path) -> tuple[str, ...]:
             )
         if name in _UNSAFE_OPERATORS:
             raise BundleError(
-                f"{file} has the operator {quoted(name)}, which hands a program or another file "
-                "to the device: it can run any code and is always refused; export the model "
-                "with standard operators"
+                f"{file} has the operator {quoted(name)}, which passes a program or another file "
+                "to the device: it can run any code and is always refused; export the model with "
+                "standard operators"
             )
     return tuple(_checked_name(file, name) for name in sorted(needs.external_files))
 
 
 def refuse_code(file: Path) -> None:
-    """Raise `BundleError` if loading `file` can run code and nobody allowed that."""
+    """Raise `BundleError` if loading `file` can run code and that is not allowed."""
     kind = kind_of(file)
     if kind not in RUNS_CODE or (kind in _MAY_BE_ALLOWED and code_is_permitted()):
         return
     instead = _ONNX_OF_ENGINE if kind == "engine" else _CONVERT
-    but = f"; or pass {OPTION} on the command line if you trust who made it"
+    but = f"; or pass {OPTION} on the command line if you trust its author"
     raise BundleError(
         f"{file} was not loaded: this kind of file ({file.suffix}) can run any code when it is "
         f"loaded. {instead}{but if kind in _MAY_BE_ALLOWED else ''}"
@@ -102,7 +102,7 @@ def refuse_code(file: Path) -> None:
 
 
 def _refuse_disguise(file: Path) -> None:
-    """A program or pickle under the name of a kind that runs no code reaches no loader."""
+    """Keep a program or pickle named like a harmless kind away from every loader."""
     kind = kind_of(file)
     if kind not in ("onnx", "safetensors"):
         return
@@ -122,26 +122,26 @@ def _refuse_disguise(file: Path) -> None:
 
 
 def _program_in(start: bytes) -> str:
-    """In words, what kind of program a file that begins so is; empty if none that is known."""
+    """The kind of program a file with this beginning is, as text; empty if unknown."""
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "a zip archive, as PyTorch writes its programs and pickles"
     if start.startswith(b"\x7fELF"):
         return "a program for Linux"
-    # Protocols 2 to 5 begin with their number; older ones with the first thing that they make.
+    # Protocols 2 to 5 begin with their number; older ones with their first object.
     if (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05") or _begins_old_pickle(start):
         return "a pickle"
     return ""
 
 
 def _begins_old_pickle(start: bytes) -> bool:
-    """Whether the first operations of a pickle of protocol 0 or 1 name a thing to import."""
+    """Whether the first operations of a pickle of protocol 0 or 1 import something."""
     try:
         for number, (operation, _, _) in enumerate(pickletools.genops(start)):
             if operation.name in ("GLOBAL", "INST"):
                 return True
             if number > 8:
                 return False
-    except ValueError:  # what the bytes are not, or where the piece that was read ends
+    except ValueError:  # not a pickle, or the end of the piece that was read
         return False
     return False
 
@@ -155,16 +155,16 @@ def _has_safetensors_header(file: Path, start: bytes) -> bool:
 def _checked_name(file: Path, name: str) -> str:
     """A name of external data that is a regular file below the model's folder."""
     about = f"{file} reads weights from {quoted(name)}"
-    # ONNX Runtime takes names with stars for addresses in memory.
+    # ONNX Runtime interprets names with asterisks as memory addresses.
     if name.startswith("/") or ".." in name.split("/") or set(name) & set("*\\\0"):
-        raise BundleError(f"{about}, which is not a file of its folder: it was not opened")
+        raise BundleError(f"{about}, which is not in its folder: it was not opened")
     try:
         path = inside(file.parent, name)
     except ForeignFileError as error:
         raise BundleError(
-            f"{about}, which a link leads out of its folder: it was not opened (if the link is "
-            "yours, copy the folder with `cp -rL`)"
+            f"{about}, which a link puts outside its folder: it was not opened (if the link "
+            "is yours, copy the folder with `cp -rL`)"
         ) from error
     if not is_regular(path):
-        raise BundleError(f"{about}, which is not there: it belongs beside the model")
+        raise BundleError(f"{about}, which is missing: it belongs beside the model")
     return name

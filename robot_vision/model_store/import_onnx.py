@@ -1,4 +1,4 @@
-"""Describe an ONNX file that somebody else exported, as far as the file and its format say."""
+"""Describes an ONNX file from another exporter, as far as the file and its format allow."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,8 +35,8 @@ def describe_onnx(
 
     `size_px` (width, height) is needed where the file leaves its size open, `outputs` maps roles
     to tensor names, `image` replaces fields of the input (color, resize, mean, …). Outputs are
-    read as `format` says that they mostly are. Raises `UnknownNameError` if there is no such
-    format, `BundleError` if the file is no such model.
+    read in the way most common for `format`. Raises `UnknownNameError` if there is no such
+    format, `BundleError` if the file is not such a model.
     """
     known = FORMATS.get(format)
     return describe_session(
@@ -67,7 +67,7 @@ def describe_session(
     keypoints: Sequence[str] = (),
     licence: str = "unknown",
 ) -> ModelManifest:
-    """As `describe_onnx`, of an open model; `reading` has fields of `OutputReading`."""
+    """As `describe_onnx`, for an open model; `reading` has fields of `OutputReading`."""
     known = FORMATS.get(format)
     given = dict(image or {})
     try:
@@ -91,15 +91,16 @@ def describe_session(
 
 
 def open_model(model_file: Path) -> ort.InferenceSession:
-    """The ONNX file in a session on the CPU; raises `BundleError` if it is none."""
+    """The ONNX file in a session on the CPU; raises `BundleError` if it is not one."""
     if not Path(model_file).is_file():
         raise BundleError(f"{model_file} is not a file; expected an ONNX model")
     if kind_of(model_file) == "engine":
         raise BundleError(
             f"{model_file} is a TensorRT engine: it runs on one kind of GPU with one version of "
-            "TensorRT only, can run any code when loaded, and is not tried. Import the ONNX file "
-            "that it was built from: with --device tensorrt its engine is built where it runs, "
-            "and kept. To run this very file, make it the file of that bundle (docs/models.md)"
+            "TensorRT only, can run any code when loaded, and is never tried. Import the ONNX "
+            "file that it was built from: with --device tensorrt its engine is built where it "
+            "runs, and kept. To run this engine file itself, make it the file of that bundle "
+            "(docs/models.md)"
         )
     if kind_of(model_file) != "onnx":
         what = WHAT_A_KIND_CAN_DO.get(kind_of(model_file), "its name does not end in .onnx")
@@ -143,7 +144,7 @@ def _describe_input(
 
 
 def _image_of(tensors: Sequence[ort.NodeArg]) -> ort.NodeArg:
-    """The input that takes pictures: with three channels, or as many as are fed."""
+    """The input that takes pictures: with three channels, or as many as it is given."""
     planes = [t for t in tensors if len(t.shape) == 4 and str(t.type) in _KINDS]
     with_colors = [t for t in planes if 3 in (t.shape[1], t.shape[3])]
     # Exporters that leave every axis open leave the channels open too.
@@ -155,12 +156,12 @@ def _image_of(tensors: Sequence[ort.NodeArg]) -> ort.NodeArg:
 
 
 def _batch_of(size: object) -> int:
-    """How many pictures the model always takes; one where the file leaves it open."""
+    """The model's fixed batch size; one if the file leaves it open."""
     return size if isinstance(size, int) and size > 1 else 1
 
 
 def _describe_outputs(session: ort.InferenceSession, format: Format) -> dict[str, str]:
-    """Roles of the outputs; none named where there is but one, or where shapes decide them."""
+    """Roles of the outputs; none named if there is only one, or if shapes decide them."""
     names = [str(tensor.name) for tensor in session.get_outputs()]
     named = {format.other_names.get(name, name): name for name in names}
     by_shape = format.roles_by_shape is not None and not set(format.roles) <= set(named)

@@ -1,4 +1,4 @@
-"""The table of measured models: what `robot-vision bench garden` writes, and the package ships."""
+"""The table of measured models: written by `robot-vision bench garden`, shipped in the package."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,12 +15,12 @@ SHIPPED_TABLE = Path(__file__).parents[1] / "data" / "garden" / "garden.json"
 
 @dataclass(frozen=True, kw_only=True)
 class GardenRow:
-    """One figure of a bundle, and what the bundle costs.
+    """One metric of a bundle, and the bundle's cost.
 
-    `asked` is what the model answers. `recipe` is that of its run without the seed: equal ones
-    differ by seed alone. `frame_p50_ms` is a camera's frame as the service runs it on `device`.
-    `low` and `high` bound the metric with 95 % confidence, NaN where nothing says how sure it is.
-    `trivial` is what the trivial answer reaches, NaN where there is none.
+    `asked` is the question it answers. `recipe` is that of its run without the seed: equal ones
+    differ only by seed. `frame_p50_ms` is for a camera's frame as the service runs it on `device`.
+    `low` and `high` bound the metric with 95 % confidence; NaN where no interval is known.
+    `trivial` is the trivial baseline's value, NaN where there is none.
     """
 
     name: str
@@ -52,14 +52,14 @@ class GardenRow:
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredTable:
-    """Rows, and in words on which machine they were measured."""
+    """The rows, and a description of the machine that they were measured on."""
 
     measured: str
     rows: tuple[GardenRow, ...]
 
 
 def read_table(file: Path = SHIPPED_TABLE) -> MeasuredTable:
-    """The table in a file of `bench garden`; raises `ConfigError` where it is none."""
+    """The table in a file of `bench garden`; raises `ConfigError` if it is not one."""
     content = read_json(Path(file))
     try:
         rows = tuple(_row(row) for row in content["rows"])
@@ -72,7 +72,7 @@ def read_table(file: Path = SHIPPED_TABLE) -> MeasuredTable:
 
 
 def _row(found: Mapping[str, Any]) -> GardenRow:
-    """A row from JSON, where figures that are not there are null."""
+    """A row from JSON, in which missing figures are null."""
     kinds = {"float": float, "int": int, "str": str}
     values = {}
     for field in fields(GardenRow):

@@ -1,7 +1,7 @@
-"""What an ONNX file asks for beyond itself, read from its bytes before anything loads it.
+"""What an ONNX file requires beyond itself, read from its bytes before anything loads it.
 
 The package `onnx` is not on every robot, so the protobuf is walked here: a message is a row of
-numbered fields, and only those are followed that hold operators or name files.
+numbered fields, and only those that hold operators or name files are followed.
 """
 
 import mmap
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from robot_vision.core.errors import BundleError
 
-# As protobuf itself: a file is at most 2 GiB, and messages nest at most a hundred deep.
+# As in protobuf itself: a file is at most 2 GiB, and messages nest at most a hundred deep.
 _MOST_BYTES = 2**31 - 1
 _MOST_DEPTH = 100
-# A network has thousands; this is some seconds of reading.
+# A network has thousands; this many take some seconds to read.
 _MOST_FIELDS = 5_000_000
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 
-# Of each kind of message, the fields that are followed and the kind of message in them.
+# For each kind of message, the fields to follow and the kind of message in them.
 _FOLLOWED: dict[str, dict[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -30,13 +30,13 @@ _FOLLOWED: dict[str, dict[int, str]] = {
     "tensor": {13: "entry"},
     "entry": {},
 }
-# The two texts that are read: domain and name, or the key and value of external data.
+# The two texts to read: domain and name, or the key and value of external data.
 _TEXTS = {"node": (7, 4), "function": (10, 1), "entry": (1, 2)}
 
 
 @dataclass(kw_only=True, frozen=True)
 class OnnxNeeds:
-    """What a file names. Operators and functions are pairs of domain and name."""
+    """Everything a file names. Operators and functions are pairs of domain and name."""
 
     operators: set[tuple[str, str]] = field(default_factory=set)
     functions: set[tuple[str, str]] = field(default_factory=set)
@@ -59,7 +59,7 @@ def read_needs(file: Path) -> OnnxNeeds:
 
 
 class _Malformed(ValueError):
-    """The bytes are no protobuf message, or none that ONNX has."""
+    """The bytes are not a protobuf message, or not one of ONNX."""
 
 
 class _Walk:
@@ -95,7 +95,7 @@ class _Walk:
             self._needs.external_files.add(second)
 
     def _fields(self, message: memoryview) -> Iterator[tuple[int, memoryview]]:
-        """Number and content of the fields that hold bytes; the others are passed over."""
+        """Number and content of the fields that hold bytes; others are skipped."""
         at, end = 0, len(message)
         while at < end:
             self._fields_left -= 1
@@ -118,7 +118,7 @@ class _Walk:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The number at `at`, seven bits a byte, and where it ends."""
+    """The number at `at`, seven bits per byte, and where it ends."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(message):

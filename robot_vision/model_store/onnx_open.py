@@ -1,4 +1,4 @@
-"""The one door to ONNX Runtime: no file goes through before it was looked into."""
+"""The only door to ONNX Runtime: every file is checked before it passes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ CPU = "CPUExecutionProvider"
 def open_onnx(
     file: Path, options: ort.SessionOptions | None = None, *, providers: Sequence[Any] = (CPU,)
 ) -> ort.InferenceSession:
-    """Load an ONNX file; raises `BundleError` if it is none or asks for what is never given.
+    """Load an ONNX file; raises `BundleError` if it is not one, or requires what is never allowed.
 
     Without `options`, ONNX Runtime reports errors only: its warnings would bury ours.
     """

@@ -20,7 +20,7 @@ POLICY_FILE = "policy.yaml"
 class PolicyBundle:
     """A policy on disk: `path` is the folder, `manifest` what its `policy.yaml` says.
 
-    The manifest has its identity, also where `policy.yaml` is older than there was one.
+    The manifest has its identity, even if `policy.yaml` predates identities.
     """
 
     path: Path
@@ -32,13 +32,13 @@ class PolicyBundle:
 
     @property
     def language_path(self) -> Path | None:
-        """The encoder of words; None where the policy has none."""
+        """The text encoder; None if the policy has none."""
         name = self.manifest.language_file
         return None if name is None else self.path / name
 
     @property
     def tokenizer_path(self) -> Path | None:
-        """What makes tokens of sentences; None where the policy takes none."""
+        """The tokenizer for sentences; None if the policy takes none."""
         said = self.manifest.sentences
         return None if said is None else self.path / said.tokenizer_file
 
@@ -63,11 +63,11 @@ def find_policy(name_or_path: str | Path) -> PolicyBundle:
 def open_policy(folder: Path) -> PolicyBundle:
     """Read a policy's manifest, without checking its files.
 
-    Raises `BundleError`, also where the manifest is no longer the one that its identity is of.
+    Raises `BundleError`, also if the manifest no longer matches its identity.
     """
     manifest_path = Path(folder) / POLICY_FILE
     if not is_regular(manifest_path):
-        raise BundleError(f"{folder} is no policy bundle: it has no {POLICY_FILE}")
+        raise BundleError(f"{folder} is not a policy bundle: it has no {POLICY_FILE}")
     try:
         manifest = PolicyManifest.model_validate(load_yaml(manifest_path))
     except ConfigError as error:
@@ -99,7 +99,7 @@ def write_policy(folder: Path, manifest: PolicyManifest) -> PolicyBundle:
 
 
 def _check_identity(manifest: PolicyManifest, path: Path) -> None:
-    """A hand that changed statistics, a camera or a convention made another policy of it."""
+    """Manual changes to statistics, a camera or a convention make it another policy."""
     computed = manifest.computed_identity
     for where, said in (
         ("identity", manifest.identity),

@@ -1,4 +1,4 @@
-"""Which of the measured models to take, and why; or that none fits."""
+"""Recommends one of the measured models, with reasons; or none if none fits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ PERMISSIVE = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC")
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What a model must do, and within what. `licences` is empty where any will do."""
+    """What a model must do, and its constraints. `licences` is empty if any will do."""
 
     asked: str
     budget_ms: float
@@ -23,9 +23,9 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """The model to take, None where none fits; `reasons` has a line for each that was looked at.
+    """The model to take, None if none fits; `reasons` has a line for each candidate.
 
-    `summary` says why it is this one, or what would have to be given up for one to fit.
+    `summary` says why it was chosen, or which constraint would have to be relaxed.
     """
 
     taken: GardenRow | None
@@ -34,7 +34,7 @@ class Advice:
 
 
 def asked_of(rows: Sequence[GardenRow], task: str) -> str:
-    """The table's name of a task, as `detection` or `classes-in-view`; raises `ConfigError`."""
+    """The table's name of a task, such as `detection`; raises `ConfigError`."""
     names = {_slug(row.asked): row.asked for row in rows}
     if _slug(task) not in names:
         known = ", ".join(names) or "none"
@@ -52,7 +52,7 @@ def licences_of(text: str) -> tuple[str, ...]:
 
 
 def recommend(rows: Sequence[GardenRow], wanted: Wanted) -> Advice:
-    """The best that fits; of those that the data cannot tell from it, the fastest."""
+    """The best that fits; of those that the data cannot distinguish from it, the fastest."""
     of_task = sorted(
         (row for row in rows if row.asked == wanted.asked), key=lambda row: -row.value
     )
@@ -69,7 +69,7 @@ def recommend(rows: Sequence[GardenRow], wanted: Wanted) -> Advice:
 
 
 def _refusal(row: GardenRow, wanted: Wanted) -> str:
-    """Why a model does not fit; empty where it does."""
+    """Why a model does not fit; empty if it does."""
     if wanted.licences and row.licence.lower() not in map(str.lower, wanted.licences):
         return f"its licence is {row.licence or 'unknown'}"
     if row.device != wanted.device:
@@ -78,12 +78,12 @@ def _refusal(row: GardenRow, wanted: Wanted) -> str:
         return f"takes {row.frame_p50_ms:.1f} ms a frame"
     surely = row.value if np.isnan(row.low) else row.low
     if surely <= row.trivial:
-        return f"not surely better than the trivial answer ({row.trivial:.3f})"
+        return f"not clearly better than the trivial baseline ({row.trivial:.3f})"
     return ""
 
 
 def _overlap(row: GardenRow, best: GardenRow) -> bool:
-    """Whether the data do not say which is better: both must say how sure they are."""
+    """Whether the data cannot say which is better; both need confidence intervals."""
     return bool(row.high >= best.low)
 
 
@@ -91,8 +91,8 @@ def _place(row: GardenRow, taken: GardenRow, best: GardenRow, equal: Sequence[Ga
     if row is taken:
         return "recommended"
     if any(row is other for other in equal):
-        return "as good as the data can tell, and slower"
-    return f"fits, and is less good than {best.name}"
+        return "as good, as far as the data show, and slower"
+    return f"fits, but is not as good as {best.name}"
 
 
 def _why(taken: GardenRow, best: GardenRow, fitting: Sequence[GardenRow]) -> str:
@@ -102,13 +102,13 @@ def _why(taken: GardenRow, best: GardenRow, fitting: Sequence[GardenRow]) -> str
     if taken is best:
         return f"{taken.name}: the best of {len(fitting)} that fit; {figure}"
     return (
-        f"{taken.name}: {figure}; {best.name} has {best.value:.3f}, but the intervals overlap, "
-        "so the data do not say which is better, and this one is faster"
+        f"{taken.name}: {figure}; {best.name} has {best.value:.3f}, but the intervals overlap, so "
+        "the data do not show which is better, and this one is faster"
     )
 
 
 def _nothing_fits(of_task: Sequence[GardenRow], wanted: Wanted) -> str:
-    """What stands in the way, by what the nearest model would need."""
+    """Which constraint fails, judged by the nearest model."""
     licences = ", ".join(wanted.licences) or "any licence"
     asked = f"{wanted.budget_ms:g} ms a frame on {wanted.device}, {licences}"
     at_any_speed = replace(wanted, budget_ms=np.inf)
@@ -119,7 +119,7 @@ def _nothing_fits(of_task: Sequence[GardenRow], wanted: Wanted) -> str:
             f"nothing fits {asked}: the fastest is {nearest.name} with "
             f"{nearest.frame_p50_ms:.1f} ms ({nearest.metric} {nearest.value:.3f})"
         )
-    return f"nothing fits {asked}, at any speed: see what is said of each"
+    return f"nothing fits {asked}, at any speed: see the reason for each"
 
 
 def _slug(text: str) -> str:

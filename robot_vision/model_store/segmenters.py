@@ -1,4 +1,4 @@
-"""Bundles that segment by prompts: `segmenter.yaml` beside an encoder and a decoder."""
+"""Bundles for promptable segmentation: `segmenter.yaml` beside an encoder and a decoder."""
 
 import logging
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class SegmenterBundle:
 
 
 def is_segmenter(name_or_path: str | Path) -> bool:
-    """Whether that is the name or the folder of such a bundle."""
+    """Whether this is the name or the folder of such a bundle."""
     name = str(name_or_path)
     return name in stored_folders(SEGMENTER_FILE) or is_regular(Path(name) / SEGMENTER_FILE)
 
@@ -78,7 +78,9 @@ def open_segmenter(folder: Path) -> SegmenterBundle:
     """Read a bundle's manifest, without checking its files; raises `BundleError`."""
     manifest_path = Path(folder) / SEGMENTER_FILE
     if not is_regular(manifest_path):
-        raise BundleError(f"{folder} is no bundle of encoder and decoder: no {SEGMENTER_FILE}")
+        raise BundleError(
+            f"{folder} is not a bundle of encoder and decoder: it has no {SEGMENTER_FILE}"
+        )
     try:
         manifest = SegmenterManifest.model_validate(load_yaml(manifest_path))
     except ConfigError as error:
@@ -91,9 +93,9 @@ def open_segmenter(folder: Path) -> SegmenterBundle:
 def write_segmenter(
     folder: Path, manifest: SegmenterManifest, *, encoder: Path, decoder: Path
 ) -> SegmenterBundle:
-    """Write a bundle: copies both files and what they read beside a manifest with sha256s.
+    """Write a bundle: copies both files, and those that they read, beside a manifest with sha256s.
 
-    Raises `BundleError` if a file is missing or reads what is not of its folder.
+    Raises `BundleError` if a file is missing, or reads anything outside its folder.
     """
     pairs = ((Path(encoder), manifest.encoder_file), (Path(decoder), manifest.decoder_file))
     for source, name in pairs:

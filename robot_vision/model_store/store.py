@@ -70,7 +70,7 @@ def open_bundle(folder: Path) -> Bundle:
     """Read a bundle's manifest, without checking its model; raises `BundleError`."""
     manifest_path = Path(folder) / MANIFEST_FILE
     if not is_regular(manifest_path):
-        raise BundleError(f"{folder} is no model bundle: it has no {MANIFEST_FILE}")
+        raise BundleError(f"{folder} is not a model bundle: it has no {MANIFEST_FILE}")
     try:
         manifest = ModelManifest.model_validate(load_yaml(manifest_path))
         check_manifest(manifest)
@@ -84,7 +84,7 @@ def open_bundle(folder: Path) -> Bundle:
 
 
 def verify_bundle(bundle: Bundle) -> None:
-    """Check that the model's files are there and have their sha256; else `BundleError`."""
+    """Check that the model's files exist and match their sha256; raises `BundleError`."""
     manifest = bundle.manifest
     verify_files(
         bundle.path,
@@ -95,12 +95,12 @@ def verify_bundle(bundle: Bundle) -> None:
 
 
 def write_bundle(folder: Path, manifest: ModelManifest, model_file: Path) -> Bundle:
-    """Write a bundle: copies `model_file` and what it reads beside a `model.yaml` with sha256s.
+    """Write a bundle: copies `model_file`, and files it reads, beside a `model.yaml` with sha256s.
 
-    Encoders of words, where the manifest has some, are copied from beside `model_file`.
+    Text encoders named by the manifest are copied from beside `model_file`.
     The model keeps the name `manifest.file`. An existing bundle in `folder` is replaced. Raises
-    `BundleError` if the manifest does not agree with its format, or `model_file` is no model or
-    reads what is not of its folder.
+    `BundleError` if the manifest does not agree with its format, or `model_file` is not a model or
+    reads anything outside its folder.
     """
     check_manifest(manifest)
     model_file, folder = Path(model_file), Path(folder)
@@ -159,7 +159,7 @@ def locate(name_or_path: str, manifest_file: str) -> Path:
     stored = stored_folders(manifest_file)
     if name_or_path in stored:
         return stored[name_or_path]
-    with suppress(OSError, RuntimeError):  # a name that is too long, the home of nobody
+    with suppress(OSError, RuntimeError):  # too long a name, or an unknown user's home
         folder = Path(name_or_path).expanduser()
         if name_or_path and folder.is_dir():
             return folder

@@ -1,5 +1,5 @@
-"""Models that answer questions about pictures, asked the same and judged by the pictures' truth.
+"""Benchmarks models that answer questions about pictures, judged by the pictures' ground truth.
 
-`pictures` (what is shown, and what is in it) → `questions` → `answerers/` (a kind of model a file)
+`pictures` (with their ground truth) → `questions` → `answerers/` (one file per kind of model)
 → `run` → `judging` → `results` (on disk) → `report` (HTML); the console reads `results`.
 """

@@ -1,4 +1,4 @@
-"""Who answers questions about pictures: kinds of model, and the file that lists models."""
+"""Models that answer questions about pictures: their kinds, and the file that lists them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from robot_vision.multimodal.question import Question
 
 
 class AnswerError(RobotVisionError):
-    """A question has no answer; why is in words. The next question may have one."""
+    """A question has no answer, with the reason. The next question may have one."""
 
 
 class GivenUpError(AnswerError):
-    """As `AnswerError`, and asking this model again would not help: a key that is refused."""
+    """Like `AnswerError`, but asking this model again would not help, as for a refused key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer. Tokens are None where the model says nothing of them.
+    """An answer. Tokens are None if the model does not report them.
 
-    `waited_s` passed before the attempt that was answered, by a provider's limit of rates.
+    `waited_s` passed before the answered attempt, due to a provider's rate limit.
     """
 
     text: str
@@ -39,19 +39,19 @@ class Reply:
 
 @runtime_checkable
 class Answerer(Protocol):
-    """A model that is ready to be asked."""
+    """A model ready to answer."""
 
     def ask(self, question: Question, rgb: UInt8[np.ndarray, "h w 3"]) -> Reply:
-        """Raises `AnswerError`, or `GivenUpError` where further questions are in vain."""
+        """Raises `AnswerError`, or `GivenUpError` if further questions are pointless."""
         ...
 
     def close(self) -> None: ...
 
 
 class AnswererSpec(Params):
-    """What the file says of a model; each kind adds its own."""
+    """A model's entry in the file; each kind adds its own fields."""
 
-    name: str = param("", "as tables and reports call it; default: the kind", max_length=60)
+    name: str = param("", "name in tables and reports; default: the kind", max_length=60)
     usd_per_million_input_tokens: float | None = param(
         None, "price, from the provider's own list", unit="USD", ge=0, le=10_000
     )
@@ -64,7 +64,7 @@ class AnswererSpec(Params):
         return not (self.usd_per_million_input_tokens or self.usd_per_million_output_tokens)
 
     def usd_of(self, reply: Reply) -> float | None:
-        """What an answer costs: nothing without a price, None where the tokens are not known."""
+        """The cost of an answer: zero without a price, None if the tokens are unknown."""
         total = 0.0
         for price, count in (
             (self.usd_per_million_input_tokens, reply.input_tokens),
@@ -78,7 +78,7 @@ class AnswererSpec(Params):
 
 @dataclass(frozen=True, kw_only=True)
 class AnswererKind:
-    """A kind of model. `build` gets what will be asked; pictures go to one that `is_hosted`."""
+    """A kind of model. `build` gets the questions; pictures leave this machine if `is_hosted`."""
 
     name: str
     about: str
@@ -93,13 +93,13 @@ ANSWERERS: Registry[AnswererKind] = Registry(
 
 
 def register_answerer(kind: AnswererKind) -> None:
-    """Make a kind of model known by its name."""
+    """Register a kind of model under its name."""
     ANSWERERS.register(kind.name)(kind)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A model that is to be asked."""
+    """A model to be asked."""
 
     name: str
     kind: AnswererKind
@@ -107,7 +107,7 @@ class Chosen:
 
 
 def baselines() -> list[Chosen]:
-    """What every table has: trivial answers, and this service's own models."""
+    """The entries of every table: trivial baselines, and this service's own models."""
     return [_chosen({"kind": kind}, where=kind) for kind in ("nothing", "constant", "service")]
 
 
@@ -117,18 +117,18 @@ def read_models(file: Path) -> list[Chosen]:
     listed = content.get("models") if isinstance(content, dict) else None
     if not isinstance(listed, list) or not listed:
         raise ConfigError(
-            f"{file} lists no models: expected `models:` and below it a line a model, like "
+            f"{file} lists no models: expected `models:` and below it one line per model, such as "
             "`- {kind: local, folder: ~/models/paligemma}`"
         )
     return [_chosen(entry, where=f"{file}, model {row}") for row, entry in enumerate(listed, 1)]
 
 
 def with_names_apart(chosen: Sequence[Chosen]) -> list[Chosen]:
-    """The same; raises `ConfigError` if two have one name."""
+    """The same entries; raises `ConfigError` if two share a name."""
     names = [one.name for one in chosen]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ConfigError(f"several models are called {', '.join(twice)}; give each a `name`")
+        raise ConfigError(f"several models are named {', '.join(twice)}; give each a `name`")
     return list(chosen)
 
 

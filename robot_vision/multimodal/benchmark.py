@@ -1,4 +1,4 @@
-"""A benchmark from pictures to a folder: `results.json`, `report.html` and what was shown."""
+"""Runs a benchmark; writes `results.json`, `report.html` and the pictures shown to a folder."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def run_benchmark(
     *,
     on_model: Callable[[ModelRow], None] = lambda _: None,
 ) -> Results:
-    """Ask all models and write the folder. Every answer is kept as it comes: it may have cost."""
+    """Ask all models and write the folder. Answers are saved as they come: each may cost money."""
     names = tuple(dict.fromkeys(question.picture.name for question in questions))
     _write_shown(folder, names, questions)
     rows = tuple(_row(question, names) for question in questions)

@@ -1,4 +1,4 @@
-"""Cards with a text, drawn into pictures: what there is to read is known."""
+"""Draws cards with a known text into pictures."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ _PAPER, _INK = (244, 244, 240), (28, 28, 32)
 
 
 def card_text(rng: np.random.Generator) -> str:
-    """A word and a number of two figures."""
+    """A word and a two-digit number."""
     return f"{_WORDS[int(rng.integers(len(_WORDS)))]} {int(rng.integers(10, 100))}"
 
 
@@ -50,7 +50,7 @@ def _card(text: str, *, height_px: int, most_px: int) -> UInt8[np.ndarray, "h w 
 
 
 def _hidden_px(things: tuple[Thing, ...], at: tuple[int, int], size: tuple[int, int]) -> float:
-    """How much of the boxes of clear things a card of that place and size lies on."""
+    """How much of the boxes of clear objects a card of this place and size covers."""
     left, top = at
     total = 0.0
     for thing in things:

@@ -1,4 +1,4 @@
-"""Answers that name things, beside the things that there are."""
+"""Compares the objects named in an answer with those in the picture."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,15 +7,15 @@ from robot_vision.multimodal.pictures import Thing, Truth
 from robot_vision.multimodal.question import Question, Verdict
 from robot_vision.multimodal.words import Mention, article, mentions
 
-_HALF = 0.5  # for the thing, and as much for its colour
+_HALF = 0.5  # for the object, and as much for its colour
 _MOST_TOLD = 6
 
 
 def compare_named(truth: Truth, said: str, *, most_wanted: int, with_colors: bool) -> Verdict:
-    """F1 of what an answer names; with colours half of a thing's credit is for its colour.
+    """F1 of the objects named in an answer; with colours, these count for half of each object.
 
-    The `most_wanted` largest things clearly in view are wanted; naming others that are there,
-    half hidden ones too, is no fault.
+    The `most_wanted` largest objects clearly in view are expected; naming others that are present,
+    including half-hidden ones, is not an error.
     """
     named = list(dict.fromkeys(mentions(said, truth.names)))
     wanted = _looks([thing for thing in truth.things if thing.is_clear], with_colors)[:most_wanted]
@@ -34,7 +34,7 @@ def compare_named(truth: Truth, said: str, *, most_wanted: int, with_colors: boo
 
 
 def commonest(questions: Sequence[Question], *, with_colors: bool) -> list[Mention]:
-    """What most pictures clearly show, the commonest first."""
+    """The objects that most pictures clearly show, the commonest first."""
     count: Counter[Mention] = Counter()
     for question in questions:
         if question.picture.truth:
@@ -49,7 +49,7 @@ def in_words(things: Iterable[Mention]) -> str:
 
 
 def _looks(things: Iterable[Thing], with_colors: bool) -> list[Mention]:
-    """Names and colours of things, each once."""
+    """Names and colours of objects, each once."""
     found = [Mention(name=t.name, color=t.color if with_colors else "") for t in things]
     return list(dict.fromkeys(found))
 
@@ -70,7 +70,7 @@ def _words(thing: Mention) -> str:
 
 def _why(missed: list[str], wrong: list[str]) -> str:
     parts = []
-    for what, things in (("not named", missed), ("not so", wrong)):
+    for what, things in (("not named", missed), ("wrong", wrong)):
         if things:
             more = f" and {len(things) - _MOST_TOLD} more" if len(things) > _MOST_TOLD else ""
             parts.append(f"{what}: {', '.join(things[:_MOST_TOLD])}{more}")

@@ -1,4 +1,4 @@
-"""What models are shown: pictures of a set with what is in them, or of a folder without."""
+"""Pictures for models: of a set with ground truth, or of a folder without."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """Something in a picture. Of what is not clear a model may speak or be silent.
+    """An object in a picture. A model may mention an unclear one or not.
 
-    `color` is empty where the set says none.
+    `color` is empty if the set gives none.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Thing:
 
 @dataclass(frozen=True, kw_only=True)
 class Truth:
-    """What is in a picture, the largest thing first; `names` and `colors` are all of its set."""
+    """A picture's objects, the largest first; `names` and `colors` are those of the whole set."""
 
     things: tuple[Thing, ...]
     names: tuple[str, ...]
@@ -44,7 +44,7 @@ class Truth:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture's file. `truth` is None where nothing is known of what it shows."""
+    """A picture's file. `truth` is None if its content is unknown."""
 
     name: str
     file: Path
@@ -56,9 +56,9 @@ class Picture:
 
 
 def open_pictures(source: Path, *, count: int, images: Path | None = None) -> list[Picture]:
-    """The first `count` pictures, by name: of a set, of annotations as COCO has them, of a folder.
+    """The first `count` pictures, by name: of a set, of COCO annotations, of a folder.
 
-    `images` is where files of annotations lie, if not beside them. Raises `ConfigError` where
+    `images` is the folder of the annotated files, if not beside them. Raises `ConfigError` if
     there are none.
     """
     source = Path(source)
@@ -71,7 +71,7 @@ def open_pictures(source: Path, *, count: int, images: Path | None = None) -> li
     if not found:
         raise ConfigError(
             f"{source} has no pictures: expected a set of `robot-vision scenes generate`, a file "
-            f"of annotations as COCO has them, or a folder of {', '.join(_ENDINGS)}"
+            f"of COCO annotations, or a folder of {', '.join(_ENDINGS)}"
         )
     return found
 
@@ -84,8 +84,8 @@ def _of_set(annotations: Path, images: Path, count: int) -> list[Picture]:
         if isinstance(error, ForeignFileError):
             raise
         raise ConfigError(
-            f"cannot read {annotations}: {quoted(repr(error))}; expected annotations as COCO has "
-            "them, with bbox, category_id and area"
+            f"cannot read {annotations}: {quoted(repr(error))}; expected COCO annotations, with "
+            "bbox, category_id and area"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""A question about a picture, and what a kind of question is."""
+"""A question about a picture, and the interface of a kind of question."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from robot_vision.multimodal.pictures import Picture, Thing
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is asked. `expected` is the answer in words; empty where it is not known.
+    """A question. `expected` is the answer as text; empty if unknown.
 
-    `color` and `name` are of the thing that is asked for, `card` is what is written on a card
-    that is drawn into the picture.
+    `color` and `name` are those of the object in question, `card` is the text on a card
+    drawn into the picture.
     """
 
     kind: str
@@ -32,14 +32,14 @@ class Question:
         return self.expected != ""
 
     def rgb(self) -> UInt8[np.ndarray, "h w 3"]:
-        """What is shown."""
+        """The picture as shown."""
         rgb, truth = self.picture.rgb(), self.picture.truth
         return with_card(rgb, self.card, truth.things if truth else ()) if self.card else rgb
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """How well a question was answered, from 0 to 1, and why in words; empty where it is right."""
+    """How well a question was answered, from 0 to 1, and the reason; empty if right."""
 
     score: float
     why: str = ""
@@ -49,9 +49,9 @@ class Verdict:
 class Kind:
     """A kind of question.
 
-    `ask` makes one of a picture, None where it has nothing to ask; `answer` answers from the
-    things that are seen; `judge` takes any text; `constants` are answers that could be given to
-    all questions whatever they show.
+    `ask` makes one about a picture, None if there is nothing to ask; `answer` answers from the
+    objects seen; `judge` takes any text; `constants` are answers that could be given to
+    all questions, whatever the picture.
     """
 
     name: str
@@ -66,14 +66,14 @@ KINDS: Registry[Kind] = Registry("kind of question", package="robot_vision.multi
 
 
 def register_kind(kind: Kind) -> None:
-    """Make a kind of question known by its name."""
+    """Register a kind of question under its name."""
     KINDS.register(kind.name)(kind)
 
 
 def questions_about(
     pictures: Sequence[Picture], kinds: Sequence[str], *, seed: int = 0
 ) -> list[Question]:
-    """What is asked of the pictures, in their order: the same for all models and on every call."""
+    """The questions about the pictures, in order: the same for all models and on every call."""
     found = []
     for number, picture in enumerate(pictures):
         for row, name in enumerate(kinds):
@@ -85,5 +85,5 @@ def questions_about(
 
 
 def judged(question: Question, answer: str) -> Verdict | None:
-    """The verdict on an answer; None where nobody knows the right one."""
+    """The verdict on an answer; None if the right one is unknown."""
     return KINDS.get(question.kind).judge(question, answer) if question.is_judged else None

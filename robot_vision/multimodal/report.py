@@ -1,4 +1,4 @@
-"""The report of a benchmark: one HTML file that needs nothing else, in light and dark."""
+"""The report of a benchmark: one self-contained HTML file, with light and dark themes."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def write_report(folder: Path, results: Results) -> Path:
 
 
 def summary_table(results: Results) -> tuple[list[str], list[list[str]]]:
-    """Heads, and a row for each model: scores by kind, seconds, tokens, price; all as text."""
+    """Column heads, and a row for each model as text: scores by kind, seconds, tokens, price."""
     kinds = list(dict.fromkeys(figure.kind for figure in results.figures))
     found = {(figure.model, figure.kind): figure for figure in results.figures}
     rows = []
@@ -75,8 +75,8 @@ def _summary(results: Results) -> str:
     about = "".join(f"<li><b>{k}</b>: {escape(KINDS.get(k).about)}</li>" for k in kinds)
     return (
         f"<section><h2>Scores, time and price</h2>{_table(heads, cells)}"
-        f'<ul class="muted">{about}</ul><p class="muted">Mean scores from 0 to 1, judged by what '
-        "the pictures are known to show, with 95 % intervals; what was asked and has no answer "
+        f'<ul class="muted">{about}</ul><p class="muted">Mean scores from 0 to 1, judged '
+        "against the pictures' ground truth, with 95 % intervals; an unanswered question "
         "scores 0. Seconds are the median and the 95th percentile of an answer.</p></section>"
     )
 
@@ -86,7 +86,7 @@ def _problems(results: Results) -> str:
     if not failed:
         return ""
     rows = "".join(f"<li><b>{escape(m.name)}</b>: {escape(m.problem)}</li>" for m in failed)
-    return f"<section><h2>Not asked, or not to the end</h2><ul>{rows}</ul></section>"
+    return f"<section><h2>Not asked, or stopped early</h2><ul>{rows}</ul></section>"
 
 
 def _picture(folder: Path, results: Results, number: int) -> str:

@@ -1,4 +1,4 @@
-"""What a benchmark found, on disk: `results.json`, and the pictures as they were shown."""
+"""A benchmark's results on disk: `results.json`, and the pictures as shown."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ class _Row(BaseModel):
 
 
 class ModelRow(_Row):
-    """A model that was to be asked. `problem` says why it was not, or not to the end."""
+    """A model of the benchmark. `problem` says why it was not asked, or stopped early."""
 
     name: str
     kind: str
@@ -27,7 +27,7 @@ class ModelRow(_Row):
 
 
 class QuestionRow(_Row):
-    """A question; `expected` is empty where nobody knows the answer. `picture`: see `shown`."""
+    """A question; `expected` is empty if the answer is unknown. `picture`: see `shown`."""
 
     kind: str
     text: str
@@ -37,7 +37,7 @@ class QuestionRow(_Row):
 
 
 class AnswerRow(_Row):
-    """What a model (by its row) answered to a question (by its row)."""
+    """A model's answer to a question, both by row."""
 
     model: int = Field(ge=0)
     question: int = Field(ge=0)
@@ -52,7 +52,7 @@ class AnswerRow(_Row):
 
 
 class FigureRow(_Row):
-    """A model's mean score in a kind of question, within its 95 % interval where there is one."""
+    """A model's mean score in a kind of question, with its 95 % interval if there is one."""
 
     model: int = Field(ge=0)
     kind: str
@@ -63,7 +63,7 @@ class FigureRow(_Row):
 
 
 class CostRow(_Row):
-    """What a model took. Unknown is None; `usd` is of the answers whose price is known."""
+    """A model's cost. None is unknown; `usd` covers the answers whose price is known."""
 
     model: int = Field(ge=0)
     asked: int
@@ -76,7 +76,7 @@ class CostRow(_Row):
 
 
 class Results(_Row):
-    """All of a benchmark. Pictures are `names`; rows of each are counted from 0."""
+    """A whole benchmark. Pictures are `names`; rows of each count from 0."""
 
     measured: str
     names: tuple[str, ...]
@@ -120,10 +120,12 @@ def read_results(folder: Path) -> Results:
         < len(results.models),
     )
     if not all(bounds):
-        raise ConfigError(f"{file} names a picture, a question or a model that it has not")
+        raise ConfigError(
+            f"{file} refers to a picture, a question or a model that it does not contain"
+        )
     return results
 
 
 def shown_file(folder: Path, picture: int, *, has_card: bool) -> Path:
-    """Where the copy of a picture lies, as it was shown."""
+    """The path of a picture's copy, as shown."""
     return Path(folder) / _PICTURES / f"{picture:04d}{'_card' * has_card}.jpg"

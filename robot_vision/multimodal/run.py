@@ -1,4 +1,4 @@
-"""All questions to all models, one model after the other."""
+"""Asks all models all questions, one model after the other."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from robot_vision.multimodal.answerer import Answerer, AnswerError, Chosen, Give
 from robot_vision.multimodal.question import Question, judged
 from robot_vision.multimodal.results import AnswerRow, ModelRow
 
-# So many questions in a row without an answer, and a model is asked no more.
+# After this many unanswered questions in a row, a model is not asked any more.
 _MOST_FAILURES = 5
 _LONGEST_ANSWER = 4_000
 _NOT_ASKED = (
@@ -20,7 +20,7 @@ _NOT_ASKED = (
 
 @dataclass
 class Budget:
-    """What hosted models may cost in all. An answer that was begun is paid for."""
+    """The total budget for hosted models. An answer already begun is paid for."""
 
     most_usd: float
     spent_usd: float = 0.0
@@ -32,7 +32,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What a model was, and what it said."""
+    """A model and its answers."""
 
     model: ModelRow
     answers: tuple[AnswerRow, ...]
@@ -46,9 +46,9 @@ def ask_all(
     budget: Budget,
     on_answer: Callable[[AnswerRow], None] = lambda _: None,
 ) -> Iterator[Answered]:
-    """Each model in turn; `on_answer` hears of every answer as it comes.
+    """Each model in turn; `on_answer` is called with every answer as it comes.
 
-    A model that cannot be had, or gives up, says why; the next one is asked.
+    If a model is unavailable or gives up, the reason is recorded and the next one is asked.
     """
     for row, one in enumerate(chosen):
         answers: list[AnswerRow] = []
@@ -75,7 +75,7 @@ def ask_all(
 
 
 def _refusal(one: Chosen, *, asks_hosted: bool, budget: Budget) -> str:
-    """Why a model is not asked at all; empty where it is."""
+    """Why a model is not asked at all; empty if it is."""
     if one.kind.is_hosted and not asks_hosted:
         return _NOT_ASKED
     if one.kind.is_hosted and not one.spec.is_free and budget.is_spent:
@@ -84,7 +84,7 @@ def _refusal(one: Chosen, *, asks_hosted: bool, budget: Budget) -> str:
 
 
 class _Asking:
-    """One model being asked; `problem` says why it is asked no more."""
+    """One model being asked; `problem` says why it is not asked any more."""
 
     def __init__(self, chosen: Chosen, row: int, answerer: Answerer, budget: Budget) -> None:
         self._chosen, self._row = chosen, row
@@ -126,11 +126,11 @@ class _Asking:
         )
 
     def _paid(self, number: int, reply: Reply) -> float | None:
-        """What the answer costs; ends the asking where that is unknown or the budget is spent."""
+        """The cost of the answer; stops asking if it is unknown or the budget is spent."""
         usd = self._chosen.spec.usd_of(reply)
         after = f"not asked after question {number + 1}"
         if usd is None:
-            self.problem = f"{after}: it does not say its tokens, so its cost is unknown"
+            self.problem = f"{after}: it does not report its tokens, so its cost is unknown"
             return None
         self._budget.spent_usd += usd
         if usd and self._budget.is_spent:

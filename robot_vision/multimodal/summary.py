@@ -1,4 +1,4 @@
-"""Answers as figures: scores with intervals, times, tokens, costs."""
+"""Summarises answers: scores with intervals, times, tokens, costs."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ from robot_vision.training.metrics.bootstrap import bounds, resampled_mean
 def figures_of(
     models: Sequence[ModelRow], questions: Sequence[QuestionRow], answers: Sequence[AnswerRow]
 ) -> list[FigureRow]:
-    """Each model's mean score in each kind of question; what has no answer scores 0."""
+    """Each model's mean score in each kind of question; a missing answer scores 0."""
     found = []
     for row in range(len(models)):
         for kind in dict.fromkeys(question.kind for question in questions):
@@ -34,7 +34,7 @@ def figures_of(
 
 
 def costs_of(models: Sequence[ModelRow], answers: Sequence[AnswerRow]) -> list[CostRow]:
-    """What each model took."""
+    """The cost of each model."""
     found = []
     for row in range(len(models)):
         asked = [answer for answer in answers if answer.model == row]
@@ -68,6 +68,6 @@ def _figure(model: int, kind: str, scores: np.ndarray) -> FigureRow:
 
 
 def _sum(answers: Sequence[AnswerRow], of: Callable[[AnswerRow], int | None]) -> int | None:
-    """The sum of what is known; None where nothing is."""
+    """The sum of the known values; None if there are none."""
     known = [count for count in map(of, answers) if count is not None]
     return sum(known) if known else None

@@ -1,4 +1,4 @@
-"""What an answer names: things, their colours, numbers, yes or no; words as people use them."""
+"""Extracts objects, colours, numbers, yes or no from an answer in natural language."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ NUMBERS = (
 )  # fmt: skip
 _TOKENS = re.compile(r"[a-z]+|\d+|[(,.;:\n]")
 _NOT = {"no", "not", "without", "zero", "none", "neither", "nor"}
-_NOT_BEFORE = 4  # words between a "no" and the thing that it denies
+_NOT_BEFORE = 4  # words between a "no" and the object that it negates
 _COLOR_OF = {word: color for color, words in COLOR_WORDS.items() for word in words}
 _BREAKS = {",", ".", ";", ":", "\n", "and"}
 _IRREGULAR = {"person": "people", "knife": "knives", "mouse": "mice", "sheep": "sheep"}
@@ -22,19 +22,19 @@ _JOINS = {"that", "which", "is", "are", "colored", "coloured", "in", "color", "c
 
 @dataclass(frozen=True, kw_only=True)
 class Mention:
-    """A thing that an answer says is there; `color` is empty where it says none."""
+    """An object that an answer asserts; `color` is empty if it gives none."""
 
     name: str
     color: str
 
 
 def tokens(text: str) -> list[str]:
-    """Words, numbers and signs that end a phrase, in lower case."""
+    """Words, numbers and phrase-ending punctuation, in lower case."""
     return _TOKENS.findall(text.lower())
 
 
 def mentions(text: str, names: Sequence[str]) -> list[Mention]:
-    """The things of `names` that `text` says are there, in order; what it denies is left out."""
+    """The objects of `names` that `text` asserts, in order; negated ones are left out."""
     said, by_words = tokens(text), _words_of(names)
     found, begin, position = [], 0, 0
     while position < len(said):
@@ -57,7 +57,7 @@ def colors(text: str) -> list[str]:
 
 
 def number(text: str) -> int | None:
-    """The first number of a text, in figures or as a word; None where it has none."""
+    """The first number of a text, in digits or as a word; None if it has none."""
     for word in tokens(text):
         if word.isdigit():
             return int(word[:9])
@@ -69,12 +69,12 @@ def number(text: str) -> int | None:
 
 
 def yes_or_no(text: str) -> str:
-    """`yes` or `no`, whichever a text says first; empty where it says neither."""
+    """`yes` or `no`, whichever a text says first; empty if it says neither."""
     return next((word for word in tokens(text) if word in ("yes", "no")), "")
 
 
 def squeezed(text: str) -> str:
-    """Letters and figures alone, in upper case: how texts on cards are compared."""
+    """Only letters and digits, in upper case: how texts on cards are compared."""
     return re.sub(r"[^A-Z0-9]", "", text.upper())
 
 
@@ -84,14 +84,14 @@ def article(noun: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """More than one of a thing."""
+    """The plural of a noun."""
     if noun in _IRREGULAR:
         return _IRREGULAR[noun]
     return f"{noun}es" if noun.endswith(("s", "x", "sh", "ch")) else f"{noun}s"
 
 
 def _words_of(names: Iterable[str]) -> dict[tuple[str, ...], str]:
-    """Each way to say a name, singular and plural, as its words."""
+    """Each form of a name, singular and plural, as its words."""
     found: dict[tuple[str, ...], str] = {}
     for name in names:
         for word in CLASS_WORDS.get(name, (name.lower(),)):
@@ -112,7 +112,7 @@ def _name_at(
 
 
 def _phrase(before: Sequence[str]) -> list[str]:
-    """What belongs to a thing of the words before it: from the last break on."""
+    """The words before an object that belong to it: from the last break on."""
     for position in range(len(before) - 1, -1, -1):
         if before[position] in _BREAKS:
             return list(before[position + 1 :])

@@ -1,5 +1,5 @@
-"""Pictures for a calibration out of recordings: those taken at rest, with the tool's poses.
+"""Extracts calibration pictures from recordings: those taken at rest, with the tool's poses.
 
-`pictures` reads images and intrinsics, `tool_poses` where the arm stood, `take` chooses and writes
+`pictures` reads images and intrinsics, `tool_poses` the arm's poses, `take` chooses and writes
 the folder that `calibration/view_folder.py` reads.
 """

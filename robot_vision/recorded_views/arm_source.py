@@ -1,4 +1,4 @@
-"""What a recording says about the arm: chosen by the operator, checked against what is there."""
+"""Where a recording has the arm's poses: chosen by the operator, checked against its topics."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class ArmOptions:
 
 
 def arm_source(recording: Recording, types: dict[str, str], options: ArmOptions) -> PoseSource:
-    """Raises `BagError`, `CalibrationError` or `ConfigError` for what is not in the recording."""
+    """Raises `BagError`, `CalibrationError` or `ConfigError` if the recording does not have it."""
     frames = {"base_frame": options.base_frame, "tool_frame": options.tool_frame}
     if options.by == "tf":
         return PosesByTransforms(**frames)

@@ -1,4 +1,4 @@
-"""Colour images of one topic of a recording, decoded only where they are looked at."""
+"""Colour images of one topic of a recording, decoded only on access."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class RecordedPicture:
 
 
 def is_recording(path: Path) -> bool:
-    """Whether something is a recording, or a folder of its files, and no folder of pictures."""
+    """Whether a path is a recording or a folder of its files, not a folder of pictures."""
     if not path.is_dir():
         return path.name.endswith(SUFFIXES)
     return any(file.name.endswith(SUFFIXES) for file in path.iterdir())
@@ -55,7 +55,7 @@ def topic_types(recording: Recording) -> dict[str, str]:
 def check_topic(
     topic: str, types: dict[str, str], expected: tuple[str, ...], *, option: str
 ) -> None:
-    """Raises `BagError` with what there is where `topic` has no messages of these types."""
+    """Raises `BagError` with the available topics if `topic` has no messages of these types."""
     if types.get(topic) in expected:
         return
     fitting = [f"{name} ({kind})" for name, kind in sorted(types.items()) if kind in expected]
@@ -69,9 +69,9 @@ def check_topic(
 def pictures(
     recording: Recording, topic: str, problems: Problems, *, every_s: float = 0.0
 ) -> Iterator[RecordedPicture]:
-    """The images of `topic` in the order of recording, `every_s` apart; `problems` has the rest.
+    """The images of `topic` in recording order, `every_s` apart; `problems` counts the rest.
 
-    Where the stamps jump back they begin anew.
+    If the stamps jump back, sampling restarts.
     """
     decoder, last_ns = Decoder(is_ros1=recording.is_ros1), -NS_PER_S
     for message in recording.messages(problems):
@@ -87,10 +87,10 @@ def pictures(
 
 
 def recorded_camera(recording: Recording, topic: str, types: dict[str, str]) -> Camera:
-    """The camera of the images of `topic`, of the `camera_info` beside it.
+    """The camera of the images of `topic`, from the `camera_info` beside it.
 
-    Raises `CalibrationError` where there is none, or `CameraError` where its numbers are no
-    lens's.
+    Raises `CalibrationError` if there is none, or `CameraError` if its values are not
+    a lens's.
     """
     info = topic.removesuffix(_TRANSPORT).rpartition("/")[0] + "/camera_info"
     if types.get(info) != CAMERA_INFO:

@@ -1,4 +1,4 @@
-"""Pictures of a board out of a recording, one for each time that arm or board rested."""
+"""Extracts pictures of a board from a recording, one for each time that arm or board rested."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ from robot_vision.recorded_views.pictures import RecordedPicture, pictures
 from robot_vision.replay.reading.messages import Problems
 from robot_vision.replay.reading.recording import Recording
 
-# A board that is not found in so many pictures of a rest is not there.
+# A board that is not found in this many pictures of a rest is not there.
 _TRIES = 3
 
 
 @dataclass
 class Taken:
-    """How many pictures were written, and why others were not: a few words, counted."""
+    """How many pictures were written, and why others were not: short reasons, counted."""
 
     written: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
@@ -41,14 +41,14 @@ class Taken:
         self.example.setdefault(kind, detail)
 
     def words(self) -> str:
-        """For people: what was left out, with an example of each kind."""
+        """Readable summary of what was left out, with an example of each kind."""
         return "; ".join(
             f"{kind} ×{count} ({self.example[kind]})" for kind, count in self.left_out.items()
         )
 
 
 class ViewWriter:
-    """Writes pictures into a folder that has none yet."""
+    """Writes pictures into an empty folder."""
 
     def __init__(self, folder: Path) -> None:
         if folder.exists() and any(folder.iterdir()):
@@ -62,7 +62,7 @@ class ViewWriter:
     def write(
         self, rgb: UInt8[np.ndarray, "h w 3"], pose: Float64[np.ndarray, "4 4"] | None = None
     ) -> None:
-        """The next picture, and its tool pose where there is one."""
+        """Write the next picture, and its tool pose if there is one."""
         name = f"{self._count:03d}.png"
         if not cv2.imwrite(str(self._folder / name), rgb[:, :, ::-1]):
             raise CalibrationError(f"cannot write {self._folder / name}")
@@ -111,7 +111,7 @@ def take_steady(
     writer: ViewWriter,
     config: RecordedLensConfig,
 ) -> Taken:
-    """Pictures in which the board stands still and elsewhere than in those taken before.
+    """Pictures in which the board is at rest, at a new place.
 
     Raises `CalibrationError` that says why where there is none.
     """
@@ -160,7 +160,7 @@ class _Rests:
 def _seen(
     picture: RecordedPicture, finder: BoardFinder, taken: Taken
 ) -> tuple[np.ndarray | None, Sight | None]:
-    """The picture and the board in it; neither where it cannot be read or has no board."""
+    """The picture and the board in it; neither if it cannot be read or shows no board."""
     try:
         rgb = picture.read_rgb()
     except (EncodingError, ForeignFileError) as error:
@@ -174,7 +174,7 @@ def _seen(
 
 
 def _apart_px(one: Sight | None, other: Sight | None) -> float:
-    """Median way of the corners that both have; infinite where they share none."""
+    """Median displacement of the corners that both have; infinite if they share none."""
     if one is None or other is None:
         return np.inf
     _, first, second = np.intersect1d(one.ids, other.ids, return_indices=True)
@@ -185,7 +185,7 @@ def _apart_px(one: Sight | None, other: Sight | None) -> float:
 
 
 def _checked(taken: Taken, problems: Problems, topic: str) -> Taken:
-    """With what was wrong with the recording; raises `CalibrationError` where nothing is left."""
+    """Adds the recording's problems; raises `CalibrationError` if nothing is left."""
     for kind, seen in problems.as_dict().items():
         taken.left_out[kind] += seen["count"]
         taken.example[kind] = seen["first"]

@@ -1,4 +1,4 @@
-"""Where an arm's tool stood over a recording: by `/tf`, by its joints and a URDF, or as said."""
+"""Poses of an arm's tool over a recording: from `/tf`, from joints and a URDF, or as published."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -19,15 +19,15 @@ from robot_vision.sync.transforms import TransformBuffer
 
 POSE, JOINT_STATE = "geometry_msgs/msg/PoseStamped", "sensor_msgs/msg/JointState"
 TEXT = "std_msgs/msg/String"
-# Rest is judged over half a second: more reports than these say no more about it.
+# Rest is judged over half a second: more reports than these add nothing.
 _EVERY_NS = 10_000_000
-# A link of the chain that was last heard longer ago says nothing of now.
+# A transform of the chain older than this says nothing about the present.
 _STALE_S = 0.2
 
 
 @runtime_checkable
 class PoseSource(Protocol):
-    """Makes tool poses of messages; what it has to say where it makes none is `missing`."""
+    """Makes tool poses from messages; `missing` explains why it made none."""
 
     def wants(self, message: RawMessage) -> bool: ...
 
@@ -39,7 +39,7 @@ class PoseSource(Protocol):
 def tool_poses(recording: Recording, source: PoseSource) -> list[Report]:
     """`base_from_tool` by stamp, in order, at most a hundred a second.
 
-    Raises `CalibrationError` that says what is missing where there are none.
+    Raises `CalibrationError` that says what is missing if there are none.
     """
     decoder, problems = Decoder(is_ros1=recording.is_ros1), Problems()
     reports: dict[int, Float64[np.ndarray, "4 4"]] = {}
@@ -56,7 +56,7 @@ def tool_poses(recording: Recording, source: PoseSource) -> list[Report]:
 
 
 class PosesByTransforms:
-    """The tool's frame in the base's, of `/tf` and `/tf_static`."""
+    """The tool's frame in the base's, from `/tf` and `/tf_static`."""
 
     def __init__(self, *, base_frame: str, tool_frame: str) -> None:
         self._base, self._tool = base_frame.lstrip("/"), tool_frame.lstrip("/")
@@ -98,7 +98,7 @@ class PosesByTransforms:
 
 
 class PosesByJoints:
-    """The tool by joint states and the robot's description."""
+    """The tool's pose from joint states and the robot's description."""
 
     def __init__(self, topic: str, kinematics: Kinematics) -> None:
         self._topic, self._kinematics = topic, kinematics
@@ -132,7 +132,7 @@ class PosesByJoints:
 
 
 class PosesOfTopic:
-    """The tool as a driver says it, as `geometry_msgs/PoseStamped`."""
+    """The tool's pose as published by a driver, as `geometry_msgs/PoseStamped`."""
 
     def __init__(self, topic: str, *, base_frame: str) -> None:
         self._topic, self._base = topic, base_frame.lstrip("/")
@@ -161,7 +161,7 @@ class PosesOfTopic:
 
 
 def recorded_description(recording: Recording, topic: str) -> str:
-    """The text of a robot's description; raises `CalibrationError` where it is not recorded."""
+    """The text of a robot's description; raises `CalibrationError` if it was not recorded."""
     decoder, problems = Decoder(is_ros1=recording.is_ros1), Problems()
     for message in recording.messages(problems):
         if message.topic == topic and message.msgtype == TEXT:
@@ -174,5 +174,5 @@ def recorded_description(recording: Recording, topic: str) -> str:
 
 
 def span_words(reports: Sequence[Report]) -> str:
-    """How many poses over which time, for people."""
+    """Readable summary: how many poses over which time."""
     return f"{len(reports)} tool poses over {(reports[-1][0] - reports[0][0]) / 1e9:.1f} s"

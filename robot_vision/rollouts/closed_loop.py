@@ -1,7 +1,7 @@
-"""A policy leads the simulated robot as it would a real one, on simulated time.
+"""Runs a policy on the simulated robot as on a real one, in simulated time.
 
-Pictures are perceived and decided on, the answer comes after the latency; the controller turns it
-into commands at its rate, and these act after a delay of their own, as in the live simulator.
+Pictures are perceived and decided on; the answer arrives after the latency; the controller turns
+it into commands at its rate, and these act after their own delay, as in the live simulator.
 """
 
 from collections import deque
@@ -27,13 +27,13 @@ from robot_vision.simulation.robot.urdf import urdf_of
 from robot_vision.simulation.robot.world import RobotWorld
 
 _NS_PER_TICK = NS_PER_S // 100
-# Reasons to hold that mean that chunks ran out.
+# Hold reasons that mean that chunks ran out.
 _STARVED = ("chunk", "perception")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delays:
-    """How late things are, and what gets lost. Frames come every `period_s`.
+    """Delays and losses. Frames come every `period_s`.
 
     `latency_s` is from a camera's stamp to the policy's answer, `acting_s` from a command to the
     arm's motion.
@@ -49,7 +49,7 @@ class Delays:
 
 @dataclass(kw_only=True, eq=False)
 class Record:
-    """What the stream of commands was like: how far each went (m) and which began a chunk.
+    """The command stream: how far each command went (m) and which ones began a chunk.
 
     `joint_violations` counts commands beyond a limit of a joint; empty outside joint space.
     """
@@ -64,7 +64,7 @@ class Record:
 
 @runtime_checkable
 class Body(Protocol):
-    """An arm that is commanded, on simulated time."""
+    """A commanded arm in simulated time."""
 
     @property
     def time_s(self) -> float: ...
@@ -78,7 +78,7 @@ class Body(Protocol):
 
 @runtime_checkable
 class Seeing(Protocol):
-    """What its cameras and its joints report."""
+    """The reports of its cameras and joints."""
 
     @property
     def now_ns(self) -> int: ...
@@ -100,12 +100,12 @@ def _without_words(instruction: Instruction) -> Instruction:
 
 @lru_cache(maxsize=1)
 def policy_of(name: str) -> BundledPolicy:
-    """The policy of that name on one thread; a process that runs many episodes loads it once."""
+    """The policy with this name on one thread; a process that runs many episodes loads it once."""
     return load_policy(name, threads=1, spin=False)
 
 
 class ClosedLoop:
-    """One episode; `advance` lets a tick of the controller pass."""
+    """One episode; `advance` advances time by one tick of the controller."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class ClosedLoop:
         rng: np.random.Generator | None = None,
         withheld: bool = False,
     ) -> None:
-        """`withheld`: the policy is given no words, as if their encoder had failed."""
+        """`withheld`: the policy gets no words, as if their encoder had failed."""
         self._sight, self._world, self._policy, self._delays = sight, world, policy, delays
         self._rng = rng or np.random.default_rng(0)
         self._config = config or PolicyConfig(command_hz=100)
@@ -127,7 +127,7 @@ class ClosedLoop:
         if self._config.joint_space.enabled or policy.spec.joint_names:
             if not isinstance(world, RobotWorld):
                 raise ConfigError(
-                    "joints are for the simulated robot: outside ones have no description"
+                    "joints are for the simulated robot only: outside ones have no description"
                 )
             text = urdf_of(world.model, world.arm, base=BASE, tool=TOOL)
             self._controller.describe_arm(read_chain(text, base_link=BASE, tool_link=TOOL))
@@ -142,16 +142,16 @@ class ClosedLoop:
         self._last_m: np.ndarray | None = None
         self._starved_at_start: int | None = None
         self.decision: Decision | None = None  # the latest that has arrived
-        self.answer: Decision | None = None  # to what was seen last; it may be on its way
+        self.answer: Decision | None = None  # for the latest observation; it may be on its way
         self.record = Record()
         self._controller.robot(world.state(sight.now_ns), sight.now_ns)
         self._controller.instruct(self._instruction, sight.now_ns)
         self._controller.enable(True, sight.now_ns)
 
     def advance(self) -> Observation | None:
-        """Let one tick pass; returns what was seen at its beginning, if that was a frame.
+        """Advance one tick; returns the observation at its beginning, if a frame was due.
 
-        The world has not moved yet when a frame is returned: call again to go on.
+        The world has not moved yet when a frame is returned: call again to continue.
         """
         now_ns = self._sight.now_ns
         if now_ns >= self._next_frame_ns:
@@ -175,7 +175,7 @@ class ClosedLoop:
         return observation
 
     def _hear(self, now_ns: int) -> None:
-        """Give the controller the answers that are there by now."""
+        """Give the controller the answers that have arrived."""
         self._is_new = False
         while self._answers and self._answers[0][0] <= now_ns:
             _, self.decision, robot = self._answers.popleft()
@@ -184,7 +184,7 @@ class ClosedLoop:
             )
 
     def _tell(self, now_ns: int) -> None:
-        """The controller's command sets off, the one that arrives is followed."""
+        """Send the controller's command; follow the one that arrives."""
         command = self._controller.command(now_ns)
         if command is not None:
             self._commands.append((now_ns + round(self._delays.acting_s * NS_PER_S), command))

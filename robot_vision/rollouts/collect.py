@@ -1,7 +1,7 @@
-"""Demonstrations in parallel processes: perception sees what the simulated robot does.
+"""Collects demonstrations in parallel processes: perception observes the simulated robot.
 
-The expert leads, disturbed; or a policy leads, and the expert says what it should have done
-(DAgger, Ross et al. 2011). An episode depends on recipe and number alone.
+The expert leads, with disturbances; or a policy leads, and the expert labels what it should have
+done (DAgger, Ross et al. 2011). An episode depends only on the recipe and its number.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ from robot_vision.simulation.robot.task import KINDS, Task
 from robot_vision.simulation.robot.world import RobotWorld
 
 HISTORY = 2
-# Whoever can point at nothing does not mind a false track; one that is missing cannot be had.
+# A policy that can point at nothing tolerates a false track; a missing one cannot be recovered.
 PERCEPTION = {
     "detector.score_threshold": 0.25,
     "tracker.high_score": 0.3,
@@ -44,11 +44,11 @@ PERCEPTION = {
 
 @dataclass(frozen=True, kw_only=True)
 class CollectRecipe:
-    """What episodes depend on. `policy` is a bundle that leads; empty: the expert leads.
+    """Everything episodes depend on. `policy` is the bundle that leads; empty: the expert leads.
 
-    `frames` ends episodes early, 0 leaves them whole: a glance at many scenes teaches words at
+    `frames` ends episodes early, 0 leaves them whole: short looks at many scenes teach words at
     little cost. Each frame is shown with the episode's instruction, `others` that could be given
-    in it, and `absent` about things that are not there. `perception` holds parameters of the
+    in it, and `absent` ones about missing objects. `perception` holds parameters of the
     service by dotted name, for the live service to match.
     """
 
@@ -70,10 +70,10 @@ def collect_episodes(
     processes: int,
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> None:
-    """Write the episodes that the folder lacks; `on_progress` is told how many are there.
+    """Write the episodes missing from the folder; calls `on_progress` with the number present.
 
-    Raises `ConfigError` if the folder holds episodes of another kind, or the policy that is to
-    lead was trained on another perception.
+    Raises `ConfigError` if the folder holds episodes of another kind, or the policy that should
+    lead was trained on a different perception.
     """
     eyesight = eyesight_of(recipe.perception_model, recipe.perception)
     if recipe.policy:

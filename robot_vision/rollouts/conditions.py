@@ -1,4 +1,4 @@
-"""Under what a policy is evaluated: what is said, what is seen, and what goes wrong."""
+"""Conditions for evaluating a policy: the instruction, the observation, and faults."""
 
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -23,11 +23,11 @@ _CAMERA_M, _CAMERA_RAD = 0.02, float(np.deg2rad(2.0))
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """`said`: the scene's task, another one of the same scene, or about a thing that is not there.
+    """`said`: the scene's task, another one in the same scene, or one about a missing object.
 
-    `new_combination`: the thing named has a colour that training never showed it in.
-    `later_s` is added to the latency. `table` is the kind of task and how many things there are,
-    each of which could be meant; None: kinds take turns among two to six things.
+    `new_combination`: the named object has a colour that training never showed it in.
+    `later_s` is added to the latency. `table` is the kind of task and the number of objects,
+    any of which could be the target; None: kinds alternate, with two to six objects.
     """
 
     description: str
@@ -45,14 +45,14 @@ class Condition:
 CONDITIONS: dict[str, Condition] = {
     "held_out": Condition(description="scenes, looks and lights that training never showed"),
     "combinations": Condition(
-        description="and the thing named in a colour that training never showed it in",
+        description="the named object also in a colour that training never showed it in",
         new_combination=True,
     ),
     "paraphrases": Condition(
         description="held-out scenes, sentences that training never showed", new_words=True
     ),
     "swap": Condition(
-        description="held-out scenes, told to do something to another thing", said="other"
+        description="held-out scenes, with an instruction about another object", said="other"
     ),
     "absent": Condition(
         description="held-out scenes, words that name nothing in view: holds", said="absent"
@@ -67,20 +67,20 @@ CONDITIONS: dict[str, Condition] = {
         description="camera moved by 2 cm and 2° after calibration", camera_moved=True
     ),
     "lights": Condition(description="lights changed once more", other_lights=True),
-    "lift_only": Condition(description="lift the only thing there is", table=("pick", 1)),
+    "lift_only": Condition(description="lift the only object", table=("pick", 1)),
     "named_of_two": Condition(description="lift the named one of two", table=("pick", 2)),
     "named_of_three": Condition(description="lift the named one of three", table=("pick", 3)),
     "named_swap": Condition(
-        description="the scenes of named_of_two, the other one named",
+        description="the scenes of named_of_two, with the other one named",
         table=("pick", 2),
         said="other",
     ),
     "no_words": Condition(
-        description="named_of_two without words: whoever needs them goes by chance",
+        description="named_of_two without words: a policy that needs them acts by chance",
         table=("pick", 2),
         words_withheld=True,
     ),
-    "push": Condition(description="push the only thing as the words say", table=("push", 1)),
+    "push": Condition(description="push the only object as instructed", table=("push", 1)),
     "no_depth": Condition(
         description="lift_only without depth", table=("pick", 1), delays=Delays(depth=False)
     ),
@@ -94,7 +94,7 @@ CONDITIONS: dict[str, Condition] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trial:
-    """An episode to be run: a world, what is asked for in it, in which words."""
+    """An episode to run: a world, the task in it, and its wording."""
 
     world: RobotWorld
     task: Task
@@ -115,7 +115,7 @@ def draw_trial(
     sizes_px: Sizes = DEFAULT_SIZES_PX,
     fixed_camera: bool = False,
 ) -> Trial:
-    """Episode `number`: the same scene under all conditions that do not ask for another.
+    """Episode `number`: the same scene under all conditions that do not require another.
 
     `sizes_px` are those of the front and the wrist camera, w × h.
     """
@@ -155,7 +155,7 @@ def draw_trial(
 def _asked(
     condition: Condition, world: RobotWorld, task: Task, rng: np.random.Generator
 ) -> Task | None:
-    """What is asked for in this world, if the condition can be had here."""
+    """The task in this world, if the condition is possible here."""
     if condition.said == "absent":
         return absent_task(world, rng, kind=task.kind)
     if _is_new(task) != condition.new_combination:

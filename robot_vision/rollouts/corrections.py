@@ -1,7 +1,7 @@
-"""Demonstrations where a policy leads, and the expert says what it should have done.
+"""Demonstrations in which a policy leads, and the expert labels what it should have done.
 
-DAgger (Ross et al. 2011, arXiv 1011.0686): what is recorded is where the policy gets to. For a
-share of the time, in stretches, the expert leads, so that later parts of a task are seen as well.
+DAgger (Ross et al. 2011, arXiv 1011.0686): records the states that the policy reaches. For a
+share of the time, in stretches, the expert leads, so that later parts of a task are recorded too.
 """
 
 from dataclasses import replace
@@ -38,19 +38,19 @@ def led_by(
 ) -> DemonstrationRecipe:
     """The recipe with a policy that leads.
 
-    Where nobody says whether the front camera stands still it does for a policy that learnt where
-    it stands. Raises `ConfigError` for one that does not see pictures alone, and where the expert
-    is to lead for a share of the time in joints that it does not know.
+    Unless specified, the front camera is fixed for a policy that learnt where
+    it is. Raises `ConfigError` for a policy that needs more than pictures, and if the expert
+    should lead for a share of the time in joints that it does not know.
     """
     manifest = find_policy(policy).manifest
     shown = manifest.observation
     if shown is None or needs_perception(manifest):
         raise ConfigError(
-            f"{manifest.policy_id} looks at perception; `collect --policy` is for such policies"
+            f"{manifest.policy_id} needs perception; use `collect --policy` for such policies"
         )
     must_be_simulated(shown)
     if expert_share > 0 and manifest.action_spec.joint_names:
-        raise ConfigError(f"{manifest.policy_id} answers in joints: give an expert's share of 0")
+        raise ConfigError(f"{manifest.policy_id} answers in joints: set the expert's share to 0")
     sha256 = manifest.identity or manifest.sha256
     return replace(
         recipe,
@@ -64,7 +64,7 @@ def led_by(
 def record_corrected(job: Job) -> Path:
     """Record an episode that a policy leads; returns its folder.
 
-    Each row's action and chunk are the expert's from the tool as it is.
+    Each row's action and chunk are the expert's, starting from the current tool pose.
     """
     recipe = job[1]
     policy = policy_of(recipe.policy)
@@ -86,7 +86,7 @@ def record_corrected(job: Job) -> Path:
 
 
 class _Turns:
-    """Leads as a policy does, which the expert relieves for some stretches."""
+    """Leads like a policy, with the expert taking over for some stretches."""
 
     def __init__(
         self, policy: Policy, expert: ExpertPolicy, *, share: float, rng: np.random.Generator
@@ -103,7 +103,7 @@ class _Turns:
         if observation.stamp_ns >= self._until_ns:
             self._until_ns = observation.stamp_ns + round(_STRETCH_S * NS_PER_S)
             self._expert_leads = bool(self._rng.random() < self._share)
-        # always asked: it remembers what it saw
+        # always called: it remembers what it saw
         answer = self._policy.decide(observation, instruction)
         return self._expert.decide(observation, instruction) if self._expert_leads else answer
 

@@ -1,6 +1,6 @@
-"""Demonstrations on disk, an episode a file, and in memory as training takes them.
+"""Demonstrations on disk, one file per episode, and in memory as training uses them.
 
-A frame is stored once, as the tokens that the policy would be given. A sample is a frame and an
+A frame is stored once, as the tokens that the policy would get. A sample is a frame and an
 instruction: which tokens may be pointed at, and what the expert would do. The same frame serves
 many instructions.
 """
@@ -28,9 +28,9 @@ _SAMPLE_ARRAYS = ("frame", "texts", "pointers", "action", "moves")
 
 
 class SetDescription(BaseModel):
-    """What all episodes of a set have in common: whose perception they saw, and what steps mean.
+    """What all episodes of a set share: the perception bundle, and the meaning of steps.
 
-    `perception` holds parameters of the service by dotted name, `recipe` what was asked for.
+    `perception` holds parameters of the service by dotted name, `recipe` the requested options.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,11 +45,11 @@ class SetDescription(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
-    """What the expert would do about one instruction in one frame.
+    """What the expert would do for one instruction in one frame.
 
-    `texts` are several wordings of it. `pointers` marks what may be pointed at as target and as
-    destination: the objects' rows, then the hand, then nothing. `action` is in physical units,
-    None where the answer is to hold.
+    `texts` are several wordings of it. `pointers` marks which rows are valid as target and as
+    destination: the objects, then the hand, then nothing. `action` is in physical units,
+    None if the answer is to hold.
     """
 
     texts: tuple[str, ...]
@@ -60,7 +60,7 @@ class Sample:
 def save_episode(
     file: Path, frames: list[tuple[PolicyInputs, list[Sample]]], *, horizon: int
 ) -> None:
-    """Write an episode atomically; `frames` are in the order in which they were seen."""
+    """Write an episode atomically; `frames` are in the order of observation."""
     texts: dict[tuple[str, ...], int] = {}
     rows: list[tuple[int, int, np.ndarray, np.ndarray, bool]] = []
     for number, (_, samples) in enumerate(frames):
@@ -123,26 +123,26 @@ def write_description(folder: Path, description: SetDescription) -> None:
     """Write `set.json`; raises `ConfigError` if the folder holds a set of another kind."""
     file = folder / SET_FILE
     if file.exists() and (found := read_description(folder)) != description:
-        raise ConfigError(f"{folder} holds another set: {found}, asked for {description}")
+        raise ConfigError(f"{folder} holds another set: {found}, requested: {description}")
     _write_whole(file, description.model_dump_json(indent=1))
 
 
 def read_description(folder: Path) -> SetDescription:
-    """What `write_description` wrote; raises `ConfigError` if it is missing or damaged."""
+    """Read what `write_description` wrote; raises `ConfigError` if it is missing or damaged."""
     file = folder / SET_FILE
     try:
         return SetDescription.model_validate_json(read_text(file))
     except (ForeignFileError, ValidationError) as error:
-        raise ConfigError(f"{folder} is no set of episodes: {error}") from error
+        raise ConfigError(f"{folder} is not a set of episodes: {error}") from error
 
 
 def write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
-    """Write `vocabulary.json`: the words that the set's instructions are put in."""
+    """Write `vocabulary.json`: the words of the set's instructions."""
     _write_whole(folder / VOCABULARY_FILE, vocabulary.model_dump_json(indent=1))
 
 
 def read_vocabulary(folder: Path) -> Vocabulary:
-    """What `write_vocabulary` wrote; raises `ConfigError` if it is missing or damaged."""
+    """Read what `write_vocabulary` wrote; raises `ConfigError` if it is missing or damaged."""
     file = folder / VOCABULARY_FILE
     if not file.exists():
         raise ConfigError(
@@ -152,33 +152,33 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     try:
         return Vocabulary.model_validate_json(read_text(file))
     except (ForeignFileError, ValidationError) as error:
-        raise ConfigError(f"{file} holds no vocabulary: {error}") from error
+        raise ConfigError(f"{file} is not a vocabulary: {error}") from error
 
 
 def common_vocabulary(folders: list[str]) -> Vocabulary:
-    """The vocabulary of sets that may be mixed; raises `ConfigError` if theirs differ."""
+    """The common vocabulary of sets to mix; raises `ConfigError` if they differ."""
     first, *others = [read_vocabulary(Path(folder)) for folder in folders]
     for folder, other in zip(folders[1:], others, strict=True):
         if other != first:
             apart = sorted(set(other.words) ^ set(first.words))
             raise ConfigError(
-                f"{folder} does not go with {folders[0]}: their vocabularies differ"
-                f"{' in ' + quoted(', '.join(apart)) if apart else ''}; collect one of them anew"
+                f"{folder} cannot be mixed with {folders[0]}: their vocabularies differ"
+                f"{' in ' + quoted(', '.join(apart)) if apart else ''}; collect one of them again"
             )
     return first
 
 
 def common_description(folders: list[str]) -> SetDescription:
-    """The description of sets that may be mixed; raises `ConfigError` if they may not be."""
+    """The common description of sets to mix; raises `ConfigError` if they cannot be mixed."""
     first, *others = [read_description(Path(folder)) for folder in folders]
     for folder, other in zip(folders[1:], others, strict=True):
         if other.model_copy(update={"recipe": first.recipe}) != first:
-            raise ConfigError(f"{folder} does not go with {folders[0]}: {other}, not {first}")
+            raise ConfigError(f"{folder} cannot be mixed with {folders[0]}: {other}, not {first}")
     return first
 
 
 def _write_whole(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
     partial.write_text(text)
@@ -186,7 +186,7 @@ def _write_whole(file: Path, text: str) -> None:
 
 
 def episode_files(folders: list[str]) -> list[Path]:
-    """The episodes of some folders, in order; raises `ConfigError` where there are none."""
+    """The episodes of several folders, in order; raises `ConfigError` if there are none."""
     files = []
     for folder in folders:
         found = sorted(Path(folder).glob("*.npz"))
@@ -197,7 +197,7 @@ def episode_files(folders: list[str]) -> list[Path]:
 
 
 def load_set(folders: list[str], vocabulary: Vocabulary) -> PolicySet:
-    """Read the episodes of some folders.
+    """Read the episodes of several folders.
 
     Raises `ConfigError` if an instruction cannot be followed with the vocabulary.
     """
@@ -219,12 +219,14 @@ def load_set(folders: list[str], vocabulary: Vocabulary) -> PolicySet:
 
 
 def _stored(file: Path) -> tuple[dict[str, np.ndarray], list[tuple[str, ...]]]:
-    """The arrays of an episode, and its instructions; raises `ConfigError` where it is none."""
+    """The arrays of an episode, and its instructions; raises `ConfigError` if it is not one."""
     try:
         with ZipFile(file) as packed:
             size = sum(part.file_size for part in packed.infolist())
         if size > MOST_EPISODE_BYTES:
-            raise ConfigError(f"{file} unpacks to {size} bytes; read are {MOST_EPISODE_BYTES}")
+            raise ConfigError(
+                f"{file} unpacks to {size} bytes; at most {MOST_EPISODE_BYTES} are read"
+            )
         with np.load(file) as found:
             stored = {name: found[name] for name in (*_FRAME_ARRAYS, *_SAMPLE_ARRAYS)}
             texts = parse_json(str(found["texts_json"]), what=str(file))
@@ -234,7 +236,7 @@ def _stored(file: Path) -> tuple[dict[str, np.ndarray], list[tuple[str, ...]]]:
     except ConfigError:
         raise
     except (OSError, KeyError, TypeError, ValueError, MemoryError, BadZipFile) as error:
-        raise ConfigError(f"{file} holds no episode: {quoted(repr(error))}") from error
+        raise ConfigError(f"{file} is not an episode: {quoted(repr(error))}") from error
     return stored, local
 
 

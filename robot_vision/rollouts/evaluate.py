@@ -1,4 +1,4 @@
-"""Success in closed loop: the exported policy on the simulated robot, perception in the loop."""
+"""Closed-loop success: the exported policy on the simulated robot, with perception in the loop."""
 
 import json
 from collections import Counter
@@ -33,12 +33,12 @@ from robot_vision.simulation.robot.arms import SEVEN, arm_named
 from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX
 
 EPISODES_FILE, EVALUATION_FILE = "episodes.jsonl", "evaluation.json"
-_MOST_HOLDS = 3  # reasons that a report names
+_MOST_HOLDS = 3  # reasons named in a report
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What results depend on, beside the condition and the number of the episode."""
+    """Everything results depend on, besides the condition and the number of the episode."""
 
     policy: str
     policy_id: str
@@ -75,19 +75,18 @@ def evaluate_policy(
     against: Path | None = None,
     on_progress: Callable[[int, int], object] = lambda *_: None,
 ) -> dict[str, Any]:
-    """Run `episodes` of each condition, or those that `out` lacks, and sum them up.
+    """Run `episodes` of each condition, or those missing from `out`, and summarise them.
 
-    `model` is the bundle of perception; empty: that of the name that the policy was trained on.
+    `model` is the bundle of perception; empty: the one that the policy was trained on, by name.
     `arm` is the simulated robot's; in `joint_space` it is commanded by joint positions. `split`
-    says whose looks scenes have. `environment` names an outside simulator (`module:function`) in
-    place of ours, whose episodes are the only condition then. With `fixed_camera` the front camera
-    is where `demonstrations generate --fixed-camera` has it; None: so for a policy that learnt
-    where it stands. The policy `expert` is the
-    simulated robot's own, the upper bound of ours.
-    Writes `episodes.jsonl` and `evaluation.json` into `out`; an episode that has ended is kept
-    whatever ends the run. `against` is the `out` of another run of the same seed, whose episodes
-    are compared one by one. Raises `ConfigError` for unknown conditions, where `out` holds
-    episodes of another policy, and where `against` holds other scenes.
+    decides the scenes' looks. `environment` names an outside simulator (`module:function`)
+    instead of ours; its episodes are then the only condition. With `fixed_camera` the front camera
+    is where `demonstrations generate --fixed-camera` puts it; None: this applies to a policy that
+    learnt its place. The policy `expert` is the simulated robot's own, the upper bound for ours.
+    Writes `episodes.jsonl` and `evaluation.json` into `out`; finished episodes are kept however
+    the run ends. `against` is the `out` of another run with the same seed, whose episodes are
+    compared one by one. Raises `ConfigError` for unknown conditions, if `out` holds episodes of
+    another policy, or if `against` holds other scenes.
     """
     unknown = [name for name in conditions if name not in CONDITIONS]
     if unknown and not environment:
@@ -168,7 +167,7 @@ def _setup(policy: str, *, model: str, seed: int, latency_s: float, environment:
     common: dict[str, Any] = {"policy": policy, "seed": seed, "latency_s": latency_s}
     if policy == EXPERT:
         if environment:
-            raise ConfigError(f"the {EXPERT} knows the simulated robot only; name a bundle")
+            raise ConfigError(f"the {EXPERT} knows only the simulated robot; name a bundle")
         name = f"{EXPERT}@1"
         return Setup(policy_id=name, policy_sha256="", perception_model="", **common)
     manifest = find_policy(policy).manifest
@@ -188,7 +187,7 @@ def _setup(policy: str, *, model: str, seed: int, latency_s: float, environment:
 
 
 def _sizes_px(manifest: PolicyManifest) -> Sizes:
-    """Of front and wrist camera, as the policy takes them; perception has the size it knows."""
+    """Sizes of front and wrist camera, as the policy takes them; perception has its fixed size."""
     shown = manifest.observation
     if shown is None:
         return DEFAULT_SIZES_PX
@@ -198,7 +197,7 @@ def _sizes_px(manifest: PolicyManifest) -> Sizes:
 
 
 def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
-    """Episodes that are there already; the first line says of what."""
+    """Existing episodes; the first line describes them."""
     out.mkdir(parents=True, exist_ok=True)
     file = out / EPISODES_FILE
     if not file.exists():
@@ -207,13 +206,13 @@ def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
     kind, found = _parse(file)
     if kind != json.loads(json.dumps(asdict(setup))):
         raise ConfigError(
-            f"{file} holds episodes of another kind: {quoted(str(kind))}; asked for {setup}"
+            f"{file} holds episodes of another kind: {quoted(str(kind))}; requested: {setup}"
         )
     return found
 
 
 def _read_other(folder: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
-    """Episodes to compare with: of the same scenes, whoever leads whichever arm there."""
+    """Episodes to compare with: of the same scenes, with any policy and any arm."""
     kind, found = _parse(folder / EPISODES_FILE)
     if kind["seed"] != setup.seed:
         raise ConfigError(
@@ -224,7 +223,7 @@ def _read_other(folder: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
 
 
 def _parse(file: Path) -> tuple[dict[str, Any], dict[tuple[str, int], Outcome]]:
-    """What the episodes of a file are of, and the episodes. Raises `ConfigError`."""
+    """The description of a file's episodes, and the episodes. Raises `ConfigError`."""
     first, *lines = read_text(file).split("\n")
     kind = parse_json(first, what=str(file))
     if not isinstance(kind, dict) or "seed" not in kind:
@@ -234,7 +233,7 @@ def _parse(file: Path) -> tuple[dict[str, Any], dict[tuple[str, int], Outcome]]:
         outcomes = [Outcome(**values) for values in found]
     except TypeError as error:
         raise ConfigError(f"{file} holds no episodes: {quoted(error)}") from error
-    before = {  # as files were before they said
+    before = {  # for files from before this was recorded
         "joint_space": False,
         "arm": SEVEN.name,
         "split": "test",
@@ -260,7 +259,7 @@ def _report(setup: Setup, outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def _remarks(setup: Setup, outcomes: list[Outcome]) -> list[str]:
-    """What figures alone do not say: that it held, or that cameras were elsewhere."""
+    """Notes beyond the figures: that the policy held, or that cameras were elsewhere."""
     remarks = []
     failed = [o for o in outcomes if not o.success]
     for hold, count in Counter(o.last_hold for o in failed if o.last_hold).most_common(
@@ -271,11 +270,11 @@ def _remarks(setup: Setup, outcomes: list[Outcome]) -> list[str]:
         advice = (
             "train it with the cameras of this arm"
             if setup.fixed_camera
-            else "leave --no-fixed-camera out, or train it with options.camera_poses=false"
+            else "omit --no-fixed-camera, or train it with options.camera_poses=false"
         )
         remarks.append(
             f"in {len(strays)} of {len(outcomes)} episodes cameras were not where the policy has "
-            f"them, and what it makes of pictures is off by as much: {'; '.join(strays[0])}; "
+            f"them, and its use of pictures is off by as much: {'; '.join(strays[0])}; "
             f"{advice}"
         )
     return remarks

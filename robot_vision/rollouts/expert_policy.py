@@ -1,6 +1,6 @@
-"""The expert as a policy: knows where everything is, answers in normalised actions.
+"""The expert as a policy: it knows where everything is and answers in normalised actions.
 
-It is the upper bound of what can be learnt, under the latency and the limits of the service.
+It is the upper bound for learning, under the latency and the limits of the service.
 """
 
 import numpy as np
@@ -13,14 +13,14 @@ from robot_vision.simulation.robot.expert import plan
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.world import RobotWorld
 
-EXPERT = "expert"  # in place of a bundle's name
+EXPERT = "expert"  # instead of a bundle's name
 _STATISTICS = ActionStatistics(
     mean=(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5), scale=(0.02, 0.02, 0.02, 0.1, 0.1, 0.1, 0.5)
 )
 
 
 class ExpertPolicy:
-    """Does a task whatever the words; answers in the steps of `spec`, else in its own."""
+    """Does a task regardless of the words; answers in the steps of `spec`, or else in its own."""
 
     provider = "cpu"
 
@@ -41,7 +41,7 @@ class ExpertPolicy:
     def decide(self, observation: Observation, instruction: Instruction) -> Decision:
         del instruction
         if self._task.target.item < 0:
-            reason = "nothing there is what was named"
+            reason = "the named object is not there"
             return Decision(stamp_ns=observation.stamp_ns, action=None, hold_reason=reason)
         spec = self.spec
         poses, gripper = plan(self._world, self._task, steps=spec.horizon, step_s=spec.step_s)

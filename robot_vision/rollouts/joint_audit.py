@@ -1,7 +1,7 @@
-"""Every joint command of an episode against the limits that were promised for it.
+"""Audits every joint command of an episode against its promised limits.
 
-Looks at positions and stamps alone, as an arm's driver does: speeds and accelerations are their
-differences, not what the command says of itself.
+Uses only positions and stamps, as an arm's driver does: speeds and accelerations are their
+differences, not the command's own fields.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from robot_vision.core.action_spec import JointSpec
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.types import Command
 
-# Relative: what differences of rounded positions may be off.
+# Relative tolerance for differences of rounded positions.
 _SLACK = 1e-6
 
 
 class JointAudit:
-    """`violations` counts commands in which some joint was beyond a limit, by limit."""
+    """`violations` counts, by limit, commands in which some joint exceeded it."""
 
     def __init__(self, spec: JointSpec) -> None:
         self._lower, self._upper = np.array(spec.lower), np.array(spec.upper)
@@ -27,7 +27,7 @@ class JointAudit:
         self.violations = {"position": 0, "velocity": 0, "acceleration": 0}
 
     def note(self, command: Command) -> None:
-        """Compare with the command before; one without joints begins anew, from rest."""
+        """Compare with the previous command; one without joints restarts from rest."""
         if command.joints is None:
             self._before, self._velocity_before = None, np.zeros_like(self._velocity)
             return

@@ -1,6 +1,6 @@
-"""What the expert would do about an instruction, and which tokens are meant: ground truth.
+"""Ground truth: the expert's action for an instruction, and the tokens it refers to.
 
-It goes into what is learnt, never into what the policy is given.
+It is used as a learning target, never as a policy input.
 """
 
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ _NEAR_M = 0.03
 class Labelled:
     """An observation's tokens, the tool at its stamp, and the item that each token is (−1: none).
 
-    The world must stand as it did at the stamp.
+    The world must be in its state at the stamp.
     """
 
     world: RobotWorld
@@ -46,7 +46,7 @@ class Labelled:
 
 
 def labelled(world: RobotWorld, observation: Observation, inputs: PolicyInputs) -> Labelled:
-    """Find out which item each token is of, by its box and its place."""
+    """Match each token to an item, by its box and its position."""
     tracks = observation.perception.tracks
     row_of_id = {int(k): row for row, k in enumerate(tracks.track_id)}
     rows = [row_of_id[int(k)] for k in inputs.track_id[inputs.present]]
@@ -54,7 +54,7 @@ def labelled(world: RobotWorld, observation: Observation, inputs: PolicyInputs) 
     if rows:
         overlap = pairwise_iou(tracks.box_xyxy_px[rows], _item_boxes(world, observation))
         away_m = _distances(world, inputs)
-        # A place tells where boxes do not: what is hidden in part, or predicted.
+        # Positions decide where boxes cannot: for partly hidden or predicted objects.
         support = np.where(overlap >= _LEAST_IOU, overlap, 0) + (away_m < _NEAR_M)
         best = support.argmax(axis=1)
         items[: len(rows)] = np.where(support.max(axis=1) > 0, best, -1)
@@ -67,10 +67,10 @@ def labelled(world: RobotWorld, observation: Observation, inputs: PolicyInputs) 
 
 
 def answer(seen: Labelled, task: Task, texts: tuple[str, ...]) -> Sample | None:
-    """The expert's answer, None where there is none to learn from.
+    """The expert's answer; None if there is none to learn from.
 
-    Nothing can be pointed at while perception misses what is named. A policy without memory
-    cannot know where a push began: each is taken to begin now, and not asked about once it is
+    Nothing can be pointed at while perception misses the named object. A policy without memory
+    cannot know where a push began: each is assumed to begin now, and skipped once it is
     done.
     """
     if task.target.item < 0 or (task.destination is not None and task.destination.item < 0):
@@ -99,7 +99,7 @@ def steps_between(
     base_from_target: Float[np.ndarray, "t 4 4"],
     gripper_open: Float[np.ndarray, " t"],
 ) -> Float32[np.ndarray, "t 7"]:
-    """Targets as actions: Δ from the one before, the first from the tool as observed."""
+    """Targets as actions: Δ from the previous one, the first from the observed tool."""
     poses = np.concatenate([base_from_tool[None], base_from_target])
     turns = [quaternions.from_matrix(pose[:3, :3]) for pose in poses]
     action = np.empty((len(base_from_target), 7), np.float32)
@@ -117,7 +117,7 @@ def _pointing(*, nothing: bool = False) -> Bool[np.ndarray, "2 p"]:
 
 
 def _item_boxes(world: RobotWorld, observation: Observation) -> Float[np.ndarray, "k 4"]:
-    """Boxes around the items' outlines in the picture, hidden parts too."""
+    """Boxes around the items' outlines in the picture, including hidden parts."""
     camera = observation.perception.frame.camera
     assert camera is not None
     camera_from_base = invert_transform(observation.base_from_camera)
@@ -131,7 +131,7 @@ def _item_boxes(world: RobotWorld, observation: Observation) -> Float[np.ndarray
 
 
 def _distances(world: RobotWorld, inputs: PolicyInputs) -> Float[np.ndarray, "n k"]:
-    """From each token's measured place to each item's middle (metres); far without a surface."""
+    """Distances (m) from tokens' measured positions to items' centres; far without a surface."""
     tokens = inputs.objects[inputs.present]
     middles = np.stack([world.base_from_item(i)[:3, 3] for i in range(len(world.items))])
     away = np.linalg.norm(tokens[:, None, OBJECT_SLICES["centre"]] - middles[None], axis=2)

@@ -1,4 +1,4 @@
-"""A policy leads the simulated robot until the task is done, or it is of no use to go on."""
+"""A policy leads the simulated robot until the task is done, or continuing is pointless."""
 
 from collections.abc import Iterator
 
@@ -13,22 +13,22 @@ from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
 
-# It is watched so long after it is done, and given up if it stays in a place.
+# How long it is watched after the task is done, and when it is given up for not moving.
 _DONE_S, _STUCK_S, _STUCK_M = 1.2, 3.0, 0.01
 _LATENCY_S = (0.03, 0.15)
 
 
 def draw_delays(rng: np.random.Generator) -> Delays:
-    """Answers as late as on a slow or a fast machine."""
+    """Latencies of a slow and of a fast machine."""
     return Delays(latency_s=float(rng.uniform(*_LATENCY_S)))
 
 
 def policy_leads(
     sight: Sight, world: RobotWorld, task: Task, policy: Policy, words: str, delays: Delays
 ) -> Iterator[Observation]:
-    """What was seen, while the world stands as it was then.
+    """Observations, each while the world is in that state.
 
-    Ends when the task is done or its time is up: mishaps are what is to be learnt from.
+    Ends when the task is done or its time is up: mishaps are what there is to learn from.
     """
     loop = ClosedLoop(sight, world, policy, words, delays=delays)
     undone_s = moved_s = world.time_s

@@ -1,4 +1,4 @@
-"""One episode of an evaluation: a policy leads, and what came of it is judged."""
+"""One episode of an evaluation: a policy leads, and the outcome is judged."""
 
 from dataclasses import dataclass, field
 
@@ -19,20 +19,20 @@ from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
 
 SUCCESS_S = 0.5  # success must last
-HOLD_S, HELD_M = 4.0, 0.01  # nothing is named: so long it is watched, and may move so far
+HOLD_S, HELD_M = 4.0, 0.01  # if nothing is named: how long it is watched, and how far it may move
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """An episode.
 
-    `first_touched` says whether the first thing touched was the one named, None if nothing was.
-    `seen` is the share of frames in which perception had the thing named (or the hand held it),
+    `first_touched`: whether the first object touched was the named one; None if none was touched.
+    `seen` is the share of frames in which perception had the named object (or the hand held it),
     `pointed` that in which the policy pointed at it; None without perception. `jump` is the 95th
-    percentile of the command's steps at the beginning of chunks over that of the others, None if
+    percentile of the command's steps at the beginning of chunks over that of other steps, None if
     it hardly moved.
     `joint_violations` counts commands beyond a limit of a joint; empty outside joint space.
-    `misplaced` says which cameras were elsewhere than the policy learnt that they are.
+    `misplaced` names cameras that were not where the policy learnt them.
     """
 
     condition: str
@@ -66,7 +66,7 @@ def judge_trial(
 ) -> Outcome:
     """Let the policy lead, by tool poses or joints, until the task is done or its time is up.
 
-    Without `eyesight` perception is not run; `shown` is what a policy from pixels sees.
+    Without `eyesight` perception is not run; `shown` is the input of a policy from pixels.
     """
     world, task = trial.world, trial.task
     spec = policy.spec
@@ -125,14 +125,14 @@ def judge_trial(
 
 
 class _Watch:
-    """Why an episode fails: perception misses what is named, or the policy points elsewhere."""
+    """Why an episode fails: perception misses the named object, or the policy points elsewhere."""
 
     def __init__(self, world: RobotWorld, task: Task, *, history: int) -> None:
         self._world, self._task, self._history = world, task, history
         self._frames = self._seen = self._pointed = 0
 
     def judge(self, observation: Observation, decision: Decision | None) -> None:
-        """Count a frame; the world stands as it did at its stamp."""
+        """Count a frame; the world is in its state at the frame's stamp."""
         if self._task.target.item < 0 or decision is None:
             return
         inputs = encode_observation(observation, history=self._history)

@@ -1,7 +1,7 @@
-"""Policies in simulators that are not ours: any that is reset, observed and acted in.
+"""Runs policies in other simulators: any that can be reset, observed and acted in.
 
-An environment is made by a function, named `module:function` or `file.py:function`: importing
-that runs whatever code is in it, so it takes `--allow-code`.
+A function makes an environment, named `module:function` or `file.py:function`: importing
+it runs its code, so it needs `--allow-code`.
 """
 
 import importlib
@@ -33,10 +33,10 @@ _REMEMBERED_S = 2.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seen:
-    """What an environment reports now. Pictures by the names of the policy's cameras.
+    """An environment's current report. Pictures by the names of the policy's cameras.
 
     `base_from_tool` has the tool's z axis along the fingers; `gripper_open` is 0 closed to 1
-    open. Depth is in metres, 0 or NaN where there is none.
+    open. Depth is in metres, 0 or NaN for none.
     """
 
     base_from_tool: Float64[np.ndarray, "4 4"]
@@ -49,18 +49,18 @@ class Seen:
 
 @runtime_checkable
 class Environment(Protocol):
-    """A simulator with one arm. Its time passes in `act` alone, `control_s` a call."""
+    """A simulator with one arm. Its time advances only in `act`, by `control_s` per call."""
 
     name: str
     control_s: float
     time_out_s: float
 
     def reset(self, seed: int) -> str:
-        """Begin the episode of that seed; returns the words for its task."""
+        """Begin the episode with this seed; returns the instruction for its task."""
         ...
 
     def observe(self, *, pictures: bool) -> Seen:
-        """What there is to see; without `pictures` only the arm is asked for."""
+        """The current observation; without `pictures` only the arm."""
         ...
 
     def act(self, base_from_tool: Float64[np.ndarray, "4 4"], gripper_open: float) -> None:
@@ -68,7 +68,7 @@ class Environment(Protocol):
         ...
 
     def is_done(self) -> bool:
-        """Whether the task is done as things are now."""
+        """Whether the task is currently done."""
         ...
 
 
@@ -76,7 +76,7 @@ class Environment(Protocol):
 def environment_of(name: str) -> Environment:
     """The environment that `module:function` makes. Raises `ConfigError`."""
     if not code_is_permitted():
-        raise ConfigError(f"environment {name!r} is code that would run: allow it by {OPTION}")
+        raise ConfigError(f"environment {name!r} would run code: allow it with {OPTION}")
     module, _, function = name.rpartition(":")
     if not (module and function):
         raise ConfigError(f"environment {name!r}; expected module:function or file.py:function")
@@ -98,7 +98,7 @@ def _imported(module: str) -> ModuleType:
 
 
 class OutsideArm:
-    """An environment's arm on the clock of the closed loop, which ticks faster than it acts."""
+    """An environment's arm on the closed loop's clock, which ticks faster than the arm acts."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment, self._owed_s = environment, 0.0
@@ -113,7 +113,7 @@ class OutsideArm:
         self._target, self._gripper_open = np.array(base_from_tool), float(gripper_open)
 
     def step(self, seconds: float) -> None:
-        """Let time pass; the environment acts whenever its control period is over."""
+        """Advance time; the environment acts whenever its control period is over."""
         self.time_s += seconds
         self._owed_s += seconds
         while self._owed_s > self._environment.control_s - 1e-6:
@@ -122,7 +122,7 @@ class OutsideArm:
 
 
 class OutsideSight:
-    """Observations of an environment, as `Sight` makes those of ours; nothing is perceived."""
+    """Observations of an environment, as `Sight` makes those of ours, without perception."""
 
     def __init__(self, environment: Environment, arm: OutsideArm, shown: ObservationSpec) -> None:
         self._environment, self._arm = environment, arm
@@ -136,20 +136,20 @@ class OutsideSight:
         return START_NS + round(self._arm.time_s * NS_PER_S)
 
     def note(self) -> bool:
-        """Take in what the arm reports."""
+        """Add the arm's report."""
         self._states.add(self._arm.state(self.now_ns))
         return True
 
     def see(self, *, depth: bool, lost: tuple[str, ...]) -> Observation:
-        """Raises `ConfigError` where the environment lacks a camera of the policy."""
+        """Raises `ConfigError` if the environment lacks a camera of the policy."""
         stamp_ns, seen = self.now_ns, self._environment.observe(pictures=True)
         for camera in self._pictures.cameras:
             if camera.name in lost:
                 continue
             if camera.name not in seen.rgb:
                 raise ConfigError(
-                    f"{self._environment.name} has no camera {camera.name!r}, by which the "
-                    f"policy sees; it has {sorted(seen.rgb)}"
+                    f"{self._environment.name} has no camera {camera.name!r}, which the policy "
+                    f"needs; it has {sorted(seen.rgb)}"
                 )
             has_depth = depth and camera.has_depth and camera.name in seen.depth_m
             self._pictures.add(
@@ -171,7 +171,7 @@ class OutsideSight:
 
 
 def robot_state(seen: Seen, stamp_ns: int) -> RobotState:
-    """The arm of what an environment reports, copied: it may write into its arrays later."""
+    """The arm in an environment's report, copied: the environment may overwrite its arrays."""
     return RobotState(
         stamp_ns=stamp_ns,
         joint_position_rad=np.array(seen.joint_position_rad, np.float64),
@@ -220,7 +220,7 @@ def judge_outside(
 
 
 def _run(environment: Environment, arm: OutsideArm, loop: ClosedLoop) -> bool:
-    """Until the task has been done for a while, or its time is up; says which."""
+    """Run until the task has been done for a while, or its time is up; returns which."""
     since_s: float | None = None
     while arm.time_s < environment.time_out_s:
         if loop.advance() is not None:
@@ -235,5 +235,5 @@ def _run(environment: Environment, arm: OutsideArm, loop: ClosedLoop) -> bool:
 
 
 def episode_seed(seed: int, number: int) -> int:
-    """A seed of its own for each episode of an evaluation."""
+    """A distinct seed for each episode of an evaluation."""
     return int(np.random.SeedSequence((seed, number)).generate_state(1)[0])

@@ -14,7 +14,7 @@ from robot_vision.core.unperceived import unperceived
 from robot_vision.simulation.robot.world import RobotWorld
 
 FRONT, WRIST = "front", "wrist"
-_SPARE_S = 0.3  # kept beyond what is asked for: a frame that was lost is taken from before
+_SPARE_S = 0.3  # kept longer than requested: a lost frame is replaced by an earlier one
 
 
 def must_be_simulated(shown: ObservationSpec) -> None:
@@ -22,18 +22,18 @@ def must_be_simulated(shown: ObservationSpec) -> None:
     unknown = [camera.name for camera in shown.cameras if camera.name not in (FRONT, WRIST)]
     if unknown:
         raise ConfigError(
-            f"the policy sees by the cameras {unknown}; the simulated robot has {FRONT}, {WRIST}"
+            f"the policy needs the cameras {unknown}; the simulated robot has {FRONT}, {WRIST}"
         )
 
 
 def known_to_stand(manifest: PolicyManifest) -> bool:
-    """Whether the policy learnt where the front camera stands."""
+    """Whether the policy learnt where the front camera is."""
     mount = manifest.camera_mounts.get(FRONT)
     return mount is not None and mount.mount == "base"
 
 
 def misplaced(manifest: PolicyManifest, world: RobotWorld) -> list[str]:
-    """Cameras that are elsewhere than the policy learnt that they are, in words."""
+    """Describes cameras that are not where the policy learnt them."""
     poses = {FRONT: world.base_from_camera, WRIST: world.base_from_wrist_camera}
     found = [
         mount.elsewhere(name, poses[name], world.base_from_tool)
@@ -56,7 +56,7 @@ class PictureHistory:
         self._kept: dict[str, deque[Picture]] = {c.name: deque() for c in shown.cameras}
 
     def add(self, camera: str, frame: Frame) -> None:
-        """Keep a camera's picture, newer than those before."""
+        """Keep a camera's picture, newer than earlier ones."""
         kept = self._kept[camera]
         kept.append(Picture(stamp_ns=frame.stamp_ns, rgb=frame.rgb, depth_m=frame.depth_m))
         while seconds_between(kept[0].stamp_ns, frame.stamp_ns) > self._keep_s:
@@ -64,7 +64,7 @@ class PictureHistory:
 
     @property
     def pictures(self) -> dict[str, tuple[Picture, ...]]:
-        """Of each camera, oldest first; none of one that has given none."""
+        """The pictures of each camera, oldest first; none for a camera that gave none."""
         return {name: tuple(kept) for name, kept in self._kept.items()}
 
 
@@ -75,7 +75,7 @@ def blind(
     base_from_camera: Float64[np.ndarray, "4 4"],
     history: tuple[RobotState, ...] = (),
 ) -> Observation:
-    """An observation for whoever needs no perception: it is not run, and there is no frame."""
+    """An observation for policies without perception: it is not run, and there is no frame."""
     nothing = Frame(stamp_ns=stamp_ns, frame_id="", rgb=np.zeros((1, 1, 3), np.uint8))
     return Observation(
         perception=unperceived(nothing),

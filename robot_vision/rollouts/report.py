@@ -9,12 +9,12 @@ from robot_vision.core.foreign import brief
 from robot_vision.terminal import Screen, styled
 
 _KINDS = ("pick", "put", "push")
-# A curve each: what is on its axis, and the conditions by value.
+# One curve each: its axis label, and the conditions by value.
 _CURVES: dict[str, dict[float, str]] = {
     "frames dropped, %": {0: "held_out", 20: "lost_20", 50: "lost_50"},
     "added delay, ms": {0: "held_out", 50: "delay_50", 100: "delay_100", 200: "delay_200"},
 }
-_WIDTH = 140  # where nobody says how wide the terminal is
+_WIDTH = 140  # if the terminal's width is unknown
 _OTHERS = ("named first", "seen", "pointed", "starved", "jump", "s")
 _BARS = ("held_out", "depth_lost", "camera_moved", "lights")
 
@@ -56,7 +56,7 @@ def print_report(report: dict[str, Any], console: Screen | None = None) -> None:
 
 def _paired(found: dict[str, Any]) -> str:
     if not found["n"]:
-        return f"no episode is in {brief(found['against'])} too"
+        return f"no episode is also in {brief(found['against'])}"
     low, high = 100 * found["low"], 100 * found["high"]
     return (
         f"against {brief(found['against'])}, {found['n']} pairs: {found['gained']} gained, "
@@ -65,7 +65,7 @@ def _paired(found: dict[str, Any]) -> str:
 
 
 def draw_degradation(report: dict[str, Any], file: Path) -> bool:
-    """Success against what goes wrong; False where no such condition was evaluated."""
+    """Success against the strength of faults; False if no such condition was evaluated."""
     conditions = report["conditions"]
     curves = {
         axis: {value: conditions[name] for value, name in points.items() if name in conditions}

@@ -1,7 +1,7 @@
-"""What perception makes of the simulated arm itself, with and without the self-filter.
+"""Measures how perception treats the simulated arm itself, with and without the self-filter.
 
-The expert leads, so that both see the very same pictures. Truth is what the simulator draws: the
-thing, or the arm, that each pixel shows.
+The expert leads, so that both see identical pictures. Truth is what the simulator draws: the
+object, or the arm, that each pixel shows.
 """
 
 from collections.abc import Callable
@@ -31,16 +31,16 @@ from robot_vision.simulation.robot.task import KINDS
 from robot_vision.simulation.robot.world import ROBOT, RobotWorld
 
 _LEAST_IOU, _LEAST_PX = 0.4, 60
-# A box that is no thing's is on the robot from this share of its pixels on.
+# A box that matches no object is on the robot from this share of its pixels on.
 _ROBOT_SHARE = 0.4
 _RESAMPLED = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """Of one episode. Tracks count in frames in which they were detected.
+    """Counts of one episode. Tracks count in frames in which they were detected.
 
-    `things` are those of which something is in view, `touched` those that the hand touches.
+    `things` are objects partly in view, `touched` those that the hand touches.
     """
 
     frames: int = 0
@@ -69,7 +69,7 @@ def compare_self_filter(
     parameters: tuple[tuple[str, Any], ...] = (),
     on_progress: Callable[[int], object] = lambda _: None,
 ) -> dict[str, Any]:
-    """Run `episodes`; figures with and without the filter. Perception is as policies know it."""
+    """Run `episodes`; figures with and without the filter. Perception is as for policies."""
     jobs: list[Job] = [(model, seed, number, parameters) for number in range(episodes)]
     counted: list[Episode] = []
     for episode in run_jobs(count_episode, jobs, processes=processes):
@@ -89,7 +89,7 @@ def compare_self_filter(
 
 
 def count_episode(job: Job) -> Episode:
-    """One episode: the same pictures through both."""
+    """One episode: the same pictures through both pipelines."""
     model, seed, number, parameters = job
     eyesight = eyesight_of(model, PERCEPTION | dict(parameters))
     world, task = build_task_world(
@@ -126,7 +126,7 @@ class _Both:
 
 
 class _Once:
-    """A perceiver that works once for each stamp: both pipelines get the same percept."""
+    """A perceiver that runs once per stamp: both pipelines get the same percept."""
 
     def __init__(self, perceiver: Perceiver) -> None:
         self._perceiver = perceiver
@@ -144,11 +144,11 @@ class _Once:
         return _Once(self._perceiver.with_config(config))
 
     def forget(self) -> None:
-        """Each pipeline begins a new epoch with the same frame: once is as good as twice."""
+        """Both pipelines begin a new epoch with the same frame: a second call changes nothing."""
         self._perceiver.forget()
 
     def close(self) -> None:
-        """The models are the eyesight's."""
+        """Nothing to do: the eyesight owns the models."""
 
 
 def detected_boxes(perception: Perception) -> Float32[np.ndarray, "n 4"]:
@@ -163,7 +163,7 @@ def count_frame(
     shown: Int32[np.ndarray, "h w"],
     touched: set[int],
 ) -> Counts:
-    """Judge the boxes of a frame by what its pixels show."""
+    """Judge the boxes of a frame by what their pixels show."""
     items, sizes = np.unique(shown[shown >= 0], return_counts=True)
     items = items[sizes >= _LEAST_PX]
     truth = np.array([_tight_box(shown == item) for item in items], np.float32).reshape(-1, 4)
@@ -181,7 +181,7 @@ def count_frame(
 
 
 def _is_on_robot(box_px: Float32[np.ndarray, "4"], shown: Int32[np.ndarray, "h w"]) -> bool:
-    """Whether a box shows the arm, and no thing as much."""
+    """Whether a box shows the arm more than any object."""
     x0, y0 = np.floor(box_px[:2]).astype(int)
     x1, y1 = np.ceil(box_px[2:]).astype(int)
     inside = shown[max(y0, 0) : y1, max(x0, 0) : x1]
@@ -208,7 +208,7 @@ def _figures(episodes: list[Counts]) -> dict[str, Any]:
 
 
 def _recall_change(episodes: list[Episode], found: str, of: str) -> dict[str, float]:
-    """In points, with the interval of 95 % by resampling episodes (paired bootstrap)."""
+    """Difference in points, with the 95 % interval by resampling episodes (paired bootstrap)."""
     gained = np.array([getattr(b, found) - getattr(a, found) for a, b in episodes], float)
     size = np.array([getattr(a, of) for a, _ in episodes], float)
     rows = np.random.default_rng(0).integers(len(episodes), size=(_RESAMPLED, len(episodes)))

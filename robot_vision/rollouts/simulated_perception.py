@@ -1,4 +1,4 @@
-"""What the service would know of a simulated robot: its pictures perceived, its arm's states."""
+"""What the service would know about a simulated robot: perceived pictures, the arm's states."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ from robot_vision.tracking import build_tracker
 
 # No camera has a stamp of 0.
 START_NS = NS_PER_S
-# Between two states that the arm reports, as the simulated robot's node has them.
+# Period of the arm's state reports, as in the simulated robot's node.
 STATE_S = 0.02
 _REMEMBERED_S = 2.0
 BASE, TOOL = "base", "tool"
@@ -38,7 +38,7 @@ def service_config(model: str, perception: dict[str, object]) -> ServiceConfig:
 
 
 class Eyesight:
-    """Loaded models of perception, to be used in many episodes."""
+    """Loaded models of perception, for use in many episodes."""
 
     def __init__(self, model: str, perception: dict[str, object]) -> None:
         self.config = service_config(model, perception)
@@ -64,12 +64,12 @@ def eyesight_of(model: str, perception: Mapping[str, Any]) -> Eyesight:
 
 
 def must_see_alike(policy: PolicyManifest, model: str, eyesight: Eyesight) -> None:
-    """Raise `ConfigError` unless `eyesight`, of the bundle `model`, is what the policy knows."""
+    """Raise `ConfigError` unless `eyesight`, from the bundle `model`, matches the policy's."""
     wanted = policy.action_spec.perception_model_id
     if eyesight.model_id != wanted:
         raise ConfigError(
             f"{policy.policy_id} was trained on {wanted}; {model!r} is {eyesight.model_id}: "
-            "name the bundle with --model, or train the policy anew"
+            "name the bundle with --model, or retrain the policy"
         )
 
 
@@ -79,7 +79,7 @@ def _loaded(model: str, perception: tuple[tuple[str, Any], ...]) -> Eyesight:
 
 
 def simulated_body(world: RobotWorld, config: ServiceConfig) -> SelfFilter | None:
-    """The self-filter of the simulated arm, where parameters ask for it."""
+    """The self-filter of the simulated arm, if the parameters enable it."""
     if not config.self_filter.enabled:
         return None
     robot = read_urdf(urdf_of(world.model, world.arm, base=BASE, tool=TOOL))
@@ -87,7 +87,7 @@ def simulated_body(world: RobotWorld, config: ServiceConfig) -> SelfFilter | Non
 
 
 def with_robot(frame: Frame, world: RobotWorld, body: SelfFilter) -> Frame:
-    """The frame of now, and where the arm is in it by its joints and the calibration."""
+    """The current frame, and the arm's place in it by its joints and the calibration."""
     assert frame.camera is not None
     state = world.state(frame.stamp_ns)
     joints = dict(zip(state.joint_names, state.joint_position_rad.tolist(), strict=True))
@@ -100,10 +100,10 @@ def with_robot(frame: Frame, world: RobotWorld, body: SelfFilter) -> Frame:
 
 
 class Sight:
-    """One episode: states are noted as they come, pictures become observations.
+    """One episode: records states as they come, turns pictures into observations.
 
-    Nothing but what cameras and arm report goes in. Without `eyesight` nothing is perceived; a
-    policy that sees pictures says by `shown` of which cameras, and only these are drawn.
+    Only the reports of cameras and arm are used. Without `eyesight` nothing is perceived; a
+    policy that sees pictures names its cameras in `shown`, and only these are rendered.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Sight:
         return START_NS + round(self._world.time_s * NS_PER_S)
 
     def note(self) -> bool:
-        """Take in what the arm reports, if it is time for that; says whether it was."""
+        """Record the arm's report, if one is due; returns whether it was."""
         time_s = self._world.time_s
         if time_s - self._noted_s < STATE_S - 1e-6:
             return False
@@ -138,7 +138,7 @@ class Sight:
         return True
 
     def see(self, *, depth: bool = True, lost: Collection[str] = ()) -> Observation:
-        """What there is to decide by now; cameras that are `lost` give no pictures."""
+        """The current observation to decide on; `lost` cameras give no pictures."""
         front = None if self._pipeline is None else self.look(depth=depth)
         observation = self._unperceived(self.now_ns) if front is None else self.observe(front)
         if self._pictures is None:
@@ -171,7 +171,7 @@ class Sight:
         return self._states.before(stamp_ns, count=self._history_steps, step_s=self._step_s)
 
     def look(self, *, depth: bool = True) -> Frame:
-        """The fixed camera's picture of now."""
+        """The fixed camera's current picture."""
         frame = self._world.frame(self.now_ns)
         if not depth:
             frame = replace(frame, depth_m=None, depth_stamp_ns=None)

@@ -1,4 +1,4 @@
-"""Many outcomes in figures: shares with their intervals, and what explains them."""
+"""Summarises outcomes: success rates with intervals, and explanatory figures."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -8,11 +8,11 @@ import numpy as np
 
 from robot_vision.rollouts.outcome import Outcome
 
-_Z = 1.96  # of a confidence of 95 %
+_Z = 1.96  # of 95 % confidence
 
 
 def sum_up(outcomes: list[Outcome]) -> dict[str, Any]:
-    """Of one condition: shares of success by kind, what was seen, touched and how it moved."""
+    """Summary of one condition: success rates by kind, objects seen and touched, and motion."""
     kinds = sorted({o.kind for o in outcomes})
     jumps = [o.jump for o in outcomes if o.jump is not None]
     touched = [o for o in outcomes if o.first_touched is not None]
@@ -33,7 +33,7 @@ def sum_up(outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def wilson(successes: int, count: int) -> tuple[float, float]:
-    """The interval in which a share lies with a confidence of 95 % (Wilson, 1927)."""
+    """The 95 % confidence interval of a share (Wilson, 1927)."""
     if count == 0:
         return 0.0, 1.0
     share, z2 = successes / count, _Z * _Z
@@ -45,7 +45,7 @@ def wilson(successes: int, count: int) -> tuple[float, float]:
 def paired(
     first: Mapping[Any, Outcome], second: Mapping[Any, Outcome]
 ) -> dict[str, float | int | None]:
-    """How much oftener `second` succeeds than `first` in the same episodes, by their keys.
+    """How much more often `second` succeeds than `first` in the same episodes, matched by key.
 
     The interval (95 %) is Tango's score interval of paired shares (Tango 1998, Statistics in
     Medicine 17, 891 to 908); None without a pair.
@@ -76,7 +76,7 @@ def tango(gained: int, lost: int, count: int) -> tuple[float, float]:
 
 
 def _crossing(score: Callable[[float], float], low: float, high: float, level: float) -> float:
-    """Where a falling function passes `level`, by halving."""
+    """Where a decreasing function crosses `level`, by bisection."""
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if score(middle) > level else (low, middle)
@@ -91,7 +91,7 @@ def _total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    """Of those that are known."""
+    """The mean of the known values."""
     known = [value for value in values if value is not None]
     return round(float(np.mean(known)), 3) if known else None
 

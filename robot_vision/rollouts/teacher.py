@@ -1,4 +1,4 @@
-"""What the expert says to each frame: answers to several instructions, in several wordings."""
+"""The expert's labels for each frame: answers to several instructions, in several wordings."""
 
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -21,10 +21,10 @@ _WORDINGS = 6
 
 
 class Teacher:
-    """Keeps what was seen of one episode, and what the expert says to it.
+    """Records one episode's observations, and the expert's labels for them.
 
-    Each frame is shown with the episode's task, `others` that could be asked for in it and
-    `absent` about things that are not there. `held_out` mixes in sentences that training never
+    Each frame is shown with the episode's task, `others` that are possible in it and
+    `absent` ones about missing objects. `held_out` mixes in sentences that training never
     shows.
     """
 
@@ -46,18 +46,18 @@ class Teacher:
         self.frames: Frames = []
 
     def teach(self, observation: Observation) -> None:
-        """Add a frame; the world stands as it did at the observation's stamp."""
+        """Add a frame; the world is in its state at the observation's stamp."""
         inputs = encode_observation(observation, history=self._history)
         seen = labelled(self._world, observation, inputs)
         samples = [answer(seen, task, self._wordings(task)) for task in self._tasks(seen)]
         self.frames.append((inputs, [s for s in samples if s is not None]))
 
     def _tasks(self, seen: Labelled) -> Iterator[Task]:
-        """The episode's own, others that could be asked for now, and some about absent things."""
+        """The episode's own task, others that are possible now, and some about absent objects."""
         yield self._task
         visible = set(seen.item[seen.item >= 0].tolist()) - {self._task.target.item}
         others = [t for t in possible_tasks(self._world) if t.target.item in visible]
-        # Kinds take turns: there are many more pairs to put than things to pick.
+        # Kinds alternate: there are many more pairs to place than objects to pick.
         by_kind = [[t for t in others if t.kind == kind] for kind in KINDS]
         for tasks in by_kind:
             self._rng.shuffle(tasks)  # pyright: ignore[reportArgumentType]
@@ -79,6 +79,6 @@ class Teacher:
 
 
 def _meaning(task: Task) -> tuple[str, ...]:
-    """What words say of a task."""
+    """The task in words."""
     named = [f"{n.color_name} {n.class_name}" for n in (task.target, task.destination) if n]
     return (task.kind, str(task.direction), *named)

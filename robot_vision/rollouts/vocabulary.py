@@ -11,6 +11,6 @@ ACTIONS = (
 
 
 def robot_vocabulary() -> Vocabulary:
-    """All words that tasks are put in, for training and held out alike."""
+    """All words used for tasks, in training and held out."""
     things = tuple(sorted({word for words in CLASS_WORDS.values() for word in words}))
     return Vocabulary(words=all_words(), things=things, actions=ACTIONS, max_words=24)

@@ -1,6 +1,6 @@
-"""Segmentation of anything by prompts (SAM and its kin): `Segmenter`, no torch, no ROS.
+"""Promptable segmentation (SAM and its relatives): `Segmenter`, no torch, no ROS.
 
-`prompt` (what is meant) → `picture` (the encoder's input) → `segmenter` (two ONNX graphs, whose
-tensors `pairs/` knows) → `masks` (in the picture's pixels). `everything` asks without a prompt,
-`holding` keeps what was meant on a live stream, `requests` and `answers` are its JSON.
+`prompt` (the target) → `picture` (the encoder's input) → `segmenter` (two ONNX graphs, whose
+tensors `pairs/` knows) → `masks` (in the picture's pixels). `everything` needs no prompt,
+`holding` follows targets on a live stream, `requests` and `answers` are its JSON.
 """

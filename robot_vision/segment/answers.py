@@ -1,4 +1,4 @@
-"""Segments in words of JSON: box, score, area, outlines and run lengths."""
+"""Segments as JSON: box, score, area, outlines and run lengths."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def described(segment: Segment, *, run_lengths: bool = False) -> dict[str, Any]:
 
 
 def runs_of(mask: Bool[np.ndarray, "h w"]) -> list[int]:
-    """Lengths of runs of outside, inside, outside … down the columns: COCO's `counts`."""
+    """Run lengths of outside, inside, outside … down the columns: COCO's `counts`."""
     flat = mask.T.ravel()
     edges = np.flatnonzero(np.diff(flat)) + 1
     runs = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
@@ -38,12 +38,12 @@ def runs_of(mask: Bool[np.ndarray, "h w"]) -> list[int]:
 
 
 def label_image(segments: list[Segment]) -> UInt8[np.ndarray, "h w"]:
-    """A picture of labels: 1 is the first segment, 0 is none; small ones lie over large ones.
+    """A label map: 1 is the first segment, 0 is none; small ones lie over large ones.
 
-    Raises `ConfigError` for more than 255, which a picture of 8 bits cannot hold.
+    Raises `ConfigError` for more than 255, which 8 bits cannot hold.
     """
     if not segments:
-        raise ConfigError("no segments: there is no picture of labels of nothing")
+        raise ConfigError("no segments: a label map needs at least one")
     if len(segments) > MOST_LABELS:
         raise ConfigError(f"{len(segments)} segments; a mask of 8 bits holds {MOST_LABELS}")
     labels = np.zeros(segments[0].mask.shape, np.uint8)
@@ -55,7 +55,7 @@ def label_image(segments: list[Segment]) -> UInt8[np.ndarray, "h w"]:
 def painted(
     rgb: UInt8[np.ndarray, "h w 3"], segments: list[Segment]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """The picture with every segment in a colour of its own, small ones over large ones."""
+    """The picture with each segment in its own colour, small ones over large ones."""
     drawn = rgb.astype(np.float32)
     for row in sorted(range(len(segments)), key=lambda n: -segments[n].area_px):
         color = np.array(color_of(row), np.float32)

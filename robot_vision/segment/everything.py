@@ -1,4 +1,4 @@
-"""All things in a picture, without a prompt: a grid of points, sure masks, no doubles."""
+"""Segments everything in a picture: a grid of points as prompts, confident, distinct masks."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -10,25 +10,21 @@ from robot_vision.segment.segmenter import Embedding, Segmenter
 
 
 class EverythingOptions(Params):
-    """As SAM's own automatic mode has them."""
+    """Defaults of SAM's own automatic mode."""
 
     points_per_side: int = param(32, "points along each side of the grid", ge=1, le=128)
-    points_at_once: int = param(64, "points that the decoder answers in one run", ge=1, le=1024)
-    least_score: float = param(
-        0.88, "masks of which the model thinks less are dropped", ge=0, le=1
-    )
-    least_stability: float = param(
-        0.95, "masks that depend more on their threshold are dropped", ge=0, le=1
-    )
+    points_at_once: int = param(64, "points per run of the decoder", ge=1, le=1024)
+    least_score: float = param(0.88, "masks with a lower predicted IoU are dropped", ge=0, le=1)
+    least_stability: float = param(0.95, "masks with a lower stability are dropped", ge=0, le=1)
     most_overlap: float = param(
-        0.7, "IoU of boxes above which the worse of two masks is a double", ge=0, le=1
+        0.7, "IoU of boxes above which the worse of two masks is a duplicate", ge=0, le=1
     )
 
 
 def segment_everything(
     segmenter: Segmenter, embedding: Embedding, options: EverythingOptions | None = None
 ) -> tuple[Segment, ...]:
-    """Masks by falling score; one may lie within another, as a part lies in its thing."""
+    """Masks by falling score; one may lie within another, as a part within its object."""
     options = options or EverythingOptions()
     prompts = [_at(point) for point in grid_px(embedding, options.points_per_side)]
     found: list[Segment] = []
@@ -38,7 +34,7 @@ def segment_everything(
         scores = candidates.score.reshape(-1)
         maps = candidates.logits.reshape(-1, *candidates.logits.shape[2:])
         good = np.flatnonzero((scores > options.least_score) | (options.least_score <= 0))
-        for row in good:  # scores first: most masks need never be made as large as the picture
+        for row in good:  # scores first: most masks never need upsampling to the picture's size
             segment = segmenter.finish(embedding, maps[row], float(scores[row]))
             if segment.stability > options.least_stability or options.least_stability <= 0:
                 found.append(segment)

@@ -24,8 +24,8 @@ _DTYPES = {
 class RunningGraph:
     """One ONNX file, open: arrays in, arrays out, by name.
 
-    `device` is cpu, cuda or auto (CUDA where it is to be had). Raises `BundleError` for a file
-    that cannot be run, `DeviceError` where the device is not to be had.
+    `device` is cpu, cuda or auto (CUDA if available). Raises `BundleError` for a file
+    that cannot be run, `DeviceError` if the device is not available.
     """
 
     def __init__(self, file: Path, *, device: str = "cpu", threads: int = 1) -> None:
@@ -39,7 +39,7 @@ class RunningGraph:
         )
 
     def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The outputs by name; raises `BundleError` where the graph fails on these inputs."""
+        """The outputs by name; raises `BundleError` if the graph fails on these inputs."""
         names = list(self.graph.outputs)
         try:
             values = self._session.run(names, dict(inputs))
@@ -59,7 +59,7 @@ def _session(file: Path, *, device: str, threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Asked now and then, beside a pipeline whose cores these are: never polls for work.
+    # Runs only now and then, and the pipeline needs these cores: never polls for work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     wanted = [_CUDA, CPU] if has_cuda and device != "cpu" else [CPU]
     session = open_onnx(file, options, providers=wanted)

@@ -1,8 +1,8 @@
-"""Things that were pointed at, held on a live stream: segmented now and then, carried by tracks.
+"""Holds selected objects on a live stream: segments them now and then, tracks carry them between.
 
-The encoder sees a picture once a period, in which each held thing is segmented anew: its track's
-box of that very frame is the prompt, or the mask of before where no track fits it. In the frames
-between, a mask moves and grows as its track's box does.
+The encoder runs once a period, and then each held object is segmented again: its track's
+box in that frame is the prompt, or its earlier mask if no track fits. In the frames
+between, a mask moves and grows with its track's box.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _BOX_MARGIN = 0.1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Held:
-    """A thing that is held. `segment` is of `segmented_ns`, when its track was in `box_then`."""
+    """A held object. `segment` is from `segmented_ns`, when its track's box was `box_then`."""
 
     id: str
     segment: Segment
@@ -44,7 +44,7 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
-    """A thing in one frame: its mask was segmented in it, or carried to it from an earlier one."""
+    """An object in one frame: its mask is from this frame, or carried over from an earlier one."""
 
     id: str
     segment: Segment
@@ -55,9 +55,9 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
-    """What is said of one frame. `request` is what was answered once; empty: of what is held.
+    """The answer for one frame. `request` names the one-off request; empty: for held objects.
 
-    `problems` say in words what was refused and what was lost.
+    `problems` describe what was refused and what was lost.
     """
 
     perception: Perception
@@ -67,7 +67,7 @@ class Answer:
 
 
 class Holder:
-    """Takes requests and frames, in one thread; says what was found. It owns no clock."""
+    """Takes requests and frames in one thread and returns what was found. It owns no clock."""
 
     def __init__(self, segmenter: Segmenter, config: SegmentConfig) -> None:
         self._segmenter, self._config = segmenter, config
@@ -81,7 +81,7 @@ class Holder:
         return not self._held
 
     def step(self, perception: Perception, requests: Sequence[LiveRequest]) -> list[Answer]:
-        """Answers to requests, each in an answer of its own, then what is held in this frame."""
+        """One answer per request, then one for the objects held in this frame."""
         problems = self._forget_old_scene(perception)
         for request in requests:
             if request.op == "release":
@@ -112,13 +112,13 @@ class Holder:
         if not is_another:
             return []
         self._held.clear()
-        return ["tracking began anew, or pictures changed their size: nothing is held any more"]
+        return ["tracking restarted, or the picture size changed: nothing is held any more"]
 
     def _release(self, id: str) -> list[str]:
         if not id:
             self._held.clear()
         elif self._held.pop(id, None) is None:
-            return [f"nothing called {id!r} is held; held: {', '.join(self._held) or 'nothing'}"]
+            return [f"nothing named {id!r} is held; held: {', '.join(self._held) or 'nothing'}"]
         return []
 
     def _asked(
@@ -142,8 +142,8 @@ class Holder:
                 return refused("the model finds nothing there: its mask is empty")
             if name not in self._held and len(self._held) >= self._config.most_held:
                 return refused(
-                    f"{len(self._held)} things are held already, the most that "
-                    "segment.most_held allows: release one"
+                    f"{len(self._held)} objects are held already, the most that segment.most_held "
+                    "allows: release one"
                 )
             self._held[name] = _hold(name, found[0], perception)
             return []
@@ -154,7 +154,7 @@ class Holder:
         return [Answer(perception=perception, request=name, shown=shown)]
 
     def _renew(self, perception: Perception, embedding: Embedding) -> list[str]:
-        """Segment what is held in this frame; returns in words what was lost."""
+        """Segment the held objects in this frame; returns descriptions of lost ones."""
         lost: list[str] = []
         for held in list(self._held.values()):
             now = self._renewed(held, perception, embedding)
@@ -228,7 +228,7 @@ class Holder:
 
 
 def _hold(id: str, segment: Segment, perception: Perception) -> Held:
-    """Held by the track whose box fits the mask best, or by its mask where none fits it."""
+    """Attach it to the track whose box fits the mask best, or to its mask if none fits."""
     tracks = perception.tracks
     overlap = pairwise_iou(segment.box_xyxy_px[None], tracks.box_xyxy_px)[0]
     best = int(overlap.argmax()) if len(overlap) else -1
@@ -253,7 +253,7 @@ def _track_box(perception: Perception, track_id: int | None) -> Float32[np.ndarr
 def _moved(
     segment: Segment, then: Float32[np.ndarray, "4"], now: Float32[np.ndarray, "4"]
 ) -> Segment:
-    """The mask moved and grown as the box was."""
+    """The mask, moved and scaled with the box."""
     scale = (now[2:] - now[:2]) / np.maximum(then[2:] - then[:2], 1.0)
     shift = now[:2] - scale * then[:2]
     matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]], np.float64)
@@ -281,4 +281,4 @@ def _iou(a: Bool[np.ndarray, "h w"], b: Bool[np.ndarray, "h w"]) -> float:
 def _why_lost(held: Held) -> str:
     if held.track_id is not None:
         return f"its track {held.track_id} is gone, or left the picture"
-    return "nothing like it is where it was, and no track followed it"
+    return "nothing similar is at its last place, and no track followed it"

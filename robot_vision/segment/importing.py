@@ -1,4 +1,4 @@
-"""Which pair an encoder and a decoder are, by the names of their tensors, and their manifest."""
+"""Identifies a pair of encoder and decoder by the names of their tensors; makes its manifest."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ def describe_pair(
 ) -> SegmenterManifest:
     """A manifest for the two files; `picture` replaces fields of `PictureInput`.
 
-    Raises `BundleError` if they are no pair that is known, with the tensors that they have.
+    Raises `BundleError`, with their tensors, if they are not a known pair.
     """
     graphs = RunningGraph(encoder).graph, RunningGraph(decoder).graph
     pair = recognised(*graphs)
@@ -47,7 +47,7 @@ def describe_pair(
 
 
 def recognised(encoder: Graph, decoder: Graph) -> Pair:
-    """The pair that these are; raises `BundleError` if they are none."""
+    """The pair that they form; raises `BundleError` if they form none."""
     for name in PAIRS:
         if PAIRS.get(name).recognises(encoder, decoder):
             return PAIRS.get(name)
@@ -61,7 +61,7 @@ def recognised(encoder: Graph, decoder: Graph) -> Pair:
 
 
 def _side_px(encoder: Graph) -> int | None:
-    """The side of the encoder's square, where its file says it."""
+    """The side of the encoder's square, if its file gives it."""
     (shape,) = encoder.inputs.values()
     sides = [size for size in shape if size is not None and size > 3]
     return max(sides, default=None)

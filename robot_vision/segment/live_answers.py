@@ -1,4 +1,4 @@
-"""What is said of a live frame as JSON, and as a picture of labels."""
+"""Answers for a live frame, as JSON and as a label map."""
 
 import json
 
@@ -10,7 +10,7 @@ from robot_vision.segment.holding import Answer
 
 
 def answer_json(answer: Answer, *, model_id: str) -> str:
-    """`label` is the value of a thing's pixels in the picture of labels."""
+    """`label` is the value of an object's pixels in the label map."""
     perception = answer.perception
     height_px, width_px = perception.frame.rgb.shape[:2]
     return json.dumps(
@@ -38,7 +38,7 @@ def answer_json(answer: Answer, *, model_id: str) -> str:
 
 
 def answer_labels(answer: Answer) -> UInt8[np.ndarray, "h w"]:
-    """The picture of labels; zeros where nothing is shown."""
+    """The label map; zeros where there is no object."""
     if not answer.shown:
         return np.zeros(answer.perception.frame.rgb.shape[:2], np.uint8)
     return label_image([shown.segment for shown in answer.shown[:MOST_LABELS]])

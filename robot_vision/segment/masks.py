@@ -1,4 +1,4 @@
-"""Masks in the picture's pixels: how stable they are, where they lie, which are doubles."""
+"""Masks in the picture's pixels: their stability, their boxes, duplicates."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ STABILITY_OFFSET = 1.0
 class Segment:
     """One mask over the picture.
 
-    `score` is the model's own guess of its IoU. `stability` is the IoU of the masks above two
+    `score` is the IoU that the model predicts. `stability` is the IoU of the masks above two
     thresholds around the model's. `box_xyxy_px` runs through the centres of the outermost pixels
     (zeros: the mask is empty). `logits` is the decoder's map, for the next prompt.
     """
@@ -31,7 +31,7 @@ class Segment:
 
 
 def stability_of(over: Float32[np.ndarray, "h w"], *, threshold: float) -> float:
-    """How little a mask depends on its threshold: 1 not at all; 0 where it is empty."""
+    """How little a mask depends on its threshold: 1 not at all; 0 if it is empty."""
     inner = np.count_nonzero(over > threshold + STABILITY_OFFSET)
     outer = np.count_nonzero(over > threshold - STABILITY_OFFSET)
     return inner / outer if outer else 0.0

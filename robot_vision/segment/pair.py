@@ -1,4 +1,4 @@
-"""What a pair of an encoder and a decoder declares: the names of its tensors and their meaning."""
+"""What a pair of encoder and decoder declares: the names of its tensors and their meaning."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Shape = tuple[int | None, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """What an ONNX file says of its tensors; a free axis is None."""
+    """An ONNX file's description of its tensors; a dynamic axis is None."""
 
     inputs: Mapping[str, Shape]
     dtypes: Mapping[str, str]
@@ -26,7 +26,7 @@ class Graph:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tokens:
-    """Prompts of equally many points, in pixels of the encoder's square.
+    """Prompts with the same number of points, in pixels of the encoder's square.
 
     A box is two more points, labelled `TOP_LEFT` and `BOTTOM_RIGHT`.
     """
@@ -40,7 +40,7 @@ class Tokens:
         return bool((self.label >= TOP_LEFT).any())
 
     def with_padding(self) -> "Tokens":
-        """The same and, where there is no box, a point that is none: as SAM was trained."""
+        """The same with, if there is no box, a padding point: as SAM was trained."""
         if self.has_box:
             return self
         count = len(self.xy_px)
@@ -63,8 +63,8 @@ class Candidates:
 class Pair(Protocol):
     """One kind of export. Register it with `register_pair` in the file that implements it.
 
-    `picture` is how its encoders take pictures, as far as their files do not say;
-    `prompts_axis` the decoder's input and axis along which several prompts lie.
+    `picture` is how its encoders take pictures, for whatever their files leave open;
+    `prompts_axis` is the decoder's input and the axis that stacks several prompts.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Pair(Protocol):
     def prompts_axis(self) -> tuple[str, int]: ...
 
     def recognises(self, encoder: Graph, decoder: Graph) -> bool:
-        """Whether these are such an encoder and decoder, by the names of their tensors."""
+        """Whether these are an encoder and a decoder of this kind, judged by tensor names."""
         ...
 
     def feed_encoder(
@@ -93,7 +93,7 @@ PAIRS: Registry[Pair] = Registry("pair", package="robot_vision.segment.pairs")
 
 
 def register_pair(pair: Pair) -> None:
-    """Make a pair known by its name."""
+    """Register a pair under its name."""
     PAIRS.register(pair.name)(pair)
 
 

@@ -32,7 +32,7 @@ class View:
     def from_input(
         self, logits: Float32[np.ndarray, "h w"]
     ) -> Float32[np.ndarray, "rows columns"]:
-        """A map over the square as a map over the picture, in two bilinear steps as SAM's."""
+        """A map over the square as a map over the picture, in two bilinear steps as in SAM."""
         side = self.side_px
         if logits.shape != (side, side):
             logits = cv2.resize(logits, (side, side), interpolation=cv2.INTER_LINEAR)

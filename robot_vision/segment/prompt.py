@@ -1,4 +1,4 @@
-"""What is meant in a picture: points on it and points off it, a box, an earlier mask."""
+"""Prompts for an object in a picture: points on it, points off it, a box, an earlier mask."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ MOST_POINTS = 64
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prompt:
-    """One thing that is meant, in the picture's pixels.
+    """A prompt for one object, in the picture's pixels.
 
-    `is_object` says of each point whether it lies on the thing; `mask_logits` is an earlier
+    `is_object` says for each point whether it lies on the object; `mask_logits` is an earlier
     answer's (`Segment.logits`), which this prompt corrects.
     """
 
@@ -28,7 +28,7 @@ class Prompt:
 
     @property
     def is_ambiguous(self) -> bool:
-        """One point may mean a thing or a part of it: several masks answer better than one."""
+        """A single point may mean an object or a part of it: several masks beat one."""
         return self.box_xyxy_px is None and self.mask_logits is None and len(self.is_object) == 1
 
 
@@ -39,11 +39,11 @@ def make_prompt(
     box: Box | None = None,
     mask_logits: Float32[np.ndarray, "h w"] | None = None,
 ) -> Prompt:
-    """A prompt of points on the thing, points off it, a box around it; raises `ConfigError`."""
+    """A prompt of points on the object, points off it, a box around it; raises `ConfigError`."""
     if not points and box is None and mask_logits is None:
         raise ConfigError(
-            "a prompt needs a point on the thing, a box around it or an earlier mask; "
-            f"it has {len(not_points)} points off it only"
+            "a prompt needs a point on the object, a box around it or an earlier mask; "
+            f"it has {len(not_points)} points off it and nothing else"
         )
     if len(points) + len(not_points) > MOST_POINTS:
         count = len(points) + len(not_points)
@@ -58,7 +58,7 @@ def make_prompt(
 
 
 def check_prompt(prompt: Prompt, *, width_px: int, height_px: int) -> None:
-    """Raise `ConfigError` unless all that the prompt names lies in the picture."""
+    """Raise `ConfigError` unless the prompt's points and box lie in the picture."""
     size = np.array([width_px, height_px], np.float32)
     for point in prompt.point_xy_px:
         if not (np.isfinite(point).all() and (point >= 0).all() and (point <= size).all()):

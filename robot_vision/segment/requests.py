@@ -1,4 +1,4 @@
-"""What programs ask for on a live stream: the JSON of `~/segment/request` and of the console."""
+"""Requests on a live stream: the JSON of `~/segment/request` and of the console."""
 
 from typing import Annotated, Literal
 
@@ -15,7 +15,7 @@ Id = Annotated[str, Field(pattern=r"^[\w .:-]*$", max_length=56)]
 
 
 class PromptRequest(BaseModel):
-    """Points on the thing, points off it, a box around it: in pixels of the camera's picture."""
+    """Points on the object, points off it, a box around it, in pixels of the camera's picture."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,15 +24,15 @@ class PromptRequest(BaseModel):
     box: Corners | None = Field(default=None, description="left, top, right, bottom")
 
     def prompt(self) -> Prompt:
-        """Raises `ConfigError` where it says nothing of where the thing is."""
+        """Raises `ConfigError` if nothing in it locates the object."""
         return make_prompt(points=self.points, not_points=self.not_points, box=self.box)
 
 
 class LiveRequest(PromptRequest):
-    """`hold`: segment in the newest frame and follow; `once`: the newest frame alone.
+    """`hold`: segment in the newest frame and follow; `once`: only the newest frame.
 
-    `everything`: all things of the newest frame, once. `release`: follow `id` no more, or
-    nothing that was held. `hold` under an `id` that is held replaces it.
+    `everything`: all objects in the newest frame, once. `release`: stop following `id`, or
+    everything held. `hold` with an `id` that is already held replaces it.
     """
 
     op: Literal["hold", "once", "everything", "release"] = "hold"
@@ -40,7 +40,7 @@ class LiveRequest(PromptRequest):
 
 
 def read_request(text: str) -> LiveRequest:
-    """Raises `ConfigError` that says what is wrong with it."""
+    """Raises `ConfigError` that names the problem."""
     try:
         request = LiveRequest.model_validate_json(text)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Pictures to another size with the very bits that SAM's own processors give.
+"""Resizes pictures bit-identically to SAM's own processors.
 
 Bilinear, smoothed where it shrinks, in fixed point: first along x, then along y, rounded to 8 bits
 after each, with the weights of a pixel rounded to 16 bits (as Pillow and torch do it). Sums of
@@ -17,7 +17,7 @@ _LARGEST_WEIGHT = 2**15
 def resize_smoothly(
     rgb: UInt8[np.ndarray, "h w 3"], *, width_px: int, height_px: int
 ) -> UInt8[np.ndarray, "rows columns 3"]:
-    """The picture at that size."""
+    """The picture at this size."""
     height, width = rgb.shape[:2]
     if width != width_px:
         columns = _blended(rgb.transpose(1, 0, 2).reshape(width, -1), width_px)
@@ -28,7 +28,7 @@ def resize_smoothly(
 
 
 def _blended(lines: UInt8[np.ndarray, "before m"], count: int) -> UInt8[np.ndarray, "after m"]:
-    """So many lines in place of those, each a blend of a few that lie beside each other."""
+    """Resamples to this many lines, each a blend of a few neighbouring ones."""
     first, weights, bits = _weights(len(lines), count)
     sums = np.full((count, lines.shape[1]), 1 << (bits - 1), np.float32)
     for tap in range(weights.shape[1]):
@@ -41,7 +41,7 @@ def _blended(lines: UInt8[np.ndarray, "before m"], count: int) -> UInt8[np.ndarr
 def _weights(
     before: int, after: int
 ) -> tuple[Int64[np.ndarray, " after"], Float32[np.ndarray, "after taps"], int]:
-    """Of each line after: the first line before, whole-numbered weights from it on, their bits."""
+    """For each output line: the first input line, integer weights from it on, and their bits."""
     scale = before / after
     support = max(scale, 1.0)
     centre = scale * (np.arange(after) + 0.5)

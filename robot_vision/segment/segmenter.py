@@ -14,20 +14,20 @@ from robot_vision.segment.pair import BOTTOM_RIGHT, OFF, ON, PAIRS, TOP_LEFT, Ca
 from robot_vision.segment.picture import View, pixels_of, view_of
 from robot_vision.segment.prompt import Prompt, check_prompt, make_prompt
 
-# Of four candidates the first answers prompts that leave no doubt, the others those that do.
+# Of four candidates the first answers unambiguous prompts, the others ambiguous ones.
 _WITH_A_SURE_ONE = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Embedding:
-    """A picture as the encoder saw it: it answers any number of prompts."""
+    """An encoded picture: it answers any number of prompts."""
 
     tensors: Mapping[str, np.ndarray]
     view: View
 
 
 class Segmenter:
-    """Masks of what prompts mean. Both graphs have run once when it is there.
+    """Masks for prompts. Both graphs have run once when the constructor returns.
 
     Raises `BundleError` if the two do not fit their pair, and `DeviceError`. Not thread-safe.
     """
@@ -39,7 +39,7 @@ class Segmenter:
         self._decoder = RunningGraph(bundle.decoder_path, device=device, threads=threads)
         if not self.pair.recognises(self._encoder.graph, self._decoder.graph):
             raise BundleError(
-                f"bundle {self.manifest.name!r} is no pair {self.pair.name!r}: its encoder has "
+                f"bundle {self.manifest.name!r} is not a pair {self.pair.name!r}: its encoder has "
                 f"{_names(self._encoder)}, its decoder {_names(self._decoder)}"
             )
         self.provider = self._encoder.provider
@@ -48,7 +48,7 @@ class Segmenter:
         self.segment(blank, make_prompt(points=[(1.0, 1.0)]))
 
     def embed(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Embedding:
-        """Run the encoder: the slow part, once a picture."""
+        """Run the encoder: the slow part, once per picture."""
         spec = self.manifest.picture
         view = view_of(spec, width_px=rgb.shape[1], height_px=rgb.shape[0])
         pixels = pixels_of(rgb, spec, view)
@@ -58,12 +58,12 @@ class Segmenter:
     def segment(
         self, embedding: Embedding, prompt: Prompt, *, several: bool | None = None
     ) -> tuple[Segment, ...]:
-        """The masks that a prompt may mean, the best first.
+        """The candidate masks for a prompt, the best first.
 
-        There are `several` by default where it is ambiguous; else the model's one for sure
-        prompts, where it has such a one.
+        There are `several` by default if it is ambiguous; else the model's single mask for
+        unambiguous prompts, if it has one.
 
-        Raises `ConfigError` for a prompt that is not of the picture, or that the pair cannot take.
+        Raises `ConfigError` for a prompt outside the picture, or one that the pair cannot take.
         """
         several = prompt.is_ambiguous if several is None else several
         candidates = self.candidates(embedding, [prompt], several=several)
@@ -76,10 +76,10 @@ class Segmenter:
     def candidates(
         self, embedding: Embedding, prompts: Sequence[Prompt], *, several: bool
     ) -> Candidates:
-        """The decoder's maps for prompts alike in kind and number of points, all at once.
+        """The decoder's maps for prompts of the same kind and number of points, all at once.
 
-        `several` takes the masks for prompts in doubt; else the one for sure prompts, where the
-        model has such a one.
+        `several` takes the masks for ambiguous prompts; else the one for unambiguous prompts, if
+        the model has one.
         """
         for prompt in prompts:
             self._check(prompt, embedding.view)
@@ -102,7 +102,7 @@ class Segmenter:
         )
 
     def _decode(self, embedding: Embedding, tokens: Tokens) -> Candidates:
-        """All prompts in one run where the graph takes several, else one after the other."""
+        """All prompts in one run if the graph takes several, else one after the other."""
         if len(tokens.xy_px) > 1 and not self._takes_several:
             parts = [self._decode(embedding, _row(tokens, n)) for n in range(len(tokens.xy_px))]
             return Candidates(
@@ -127,7 +127,7 @@ class Segmenter:
         check_prompt(prompt, width_px=view.width_px, height_px=view.height_px)
         about = f"{self.manifest.model_id} ({self.pair.about})"
         if prompt.box_xyxy_px is not None and not self.pair.takes_boxes:
-            raise ConfigError(f"{about} takes no boxes: give points on the thing and off it")
+            raise ConfigError(f"{about} takes no boxes: give points on the object and off it")
         if prompt.mask_logits is not None and not self.pair.takes_masks:
             raise ConfigError(f"{about} takes no earlier mask: give points or a box")
 
@@ -137,7 +137,9 @@ def _tokens(prompts: Sequence[Prompt], view: View) -> Tokens:
     masks = [prompt.mask_logits for prompt in prompts]
     given = [mask for mask in masks if mask is not None]
     if len({len(label) for _, label in rows}) > 1 or len(given) not in (0, len(masks)):
-        raise ConfigError("prompts that are answered at once have equally many points and parts")
+        raise ConfigError(
+            "prompts in one batch must have the same number of points and the same parts"
+        )
     return Tokens(
         xy_px=np.stack([xy_px for xy_px, _ in rows]),
         label=np.stack([label for _, label in rows]),

@@ -1,5 +1,6 @@
-"""The robot is no thing: its links are drawn where they are, and kept out of what is seen.
+"""Removes the robot from what is seen: its links are drawn at their poses and masked out.
 
-`meshes` reads files, `solids` makes convex bodies of a URDF's shapes, `own_links` says which links
-are the robot's, `drawing` draws them into a picture, `removal` takes detections and depth away.
+`meshes` reads files, `solids` turns a URDF's shapes into convex bodies, `own_links` decides which
+links are the robot's, `drawing` draws them into a picture, `removal` drops their detections and
+depth.
 """

@@ -1,4 +1,4 @@
-"""Which reports of joints can be true, by the robot's description and by the reports before."""
+"""Decides which joint reports are plausible, from the robot's description and earlier reports."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from robot_vision.arm.urdf import Joint, Robot
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.foreign import quoted
 
-# What noise and stamps may add, in rad or m; as for the policy's arm (`arm.slack_rad`).
+# Allowance for noise and stamps, in rad or m; as for the policy's arm (`arm.slack_rad`).
 _SLACK = 0.1
 
 Report = tuple[int, dict[str, float]]
@@ -15,11 +15,11 @@ Report = tuple[int, dict[str, float]]
 
 
 class BelievedJoints:
-    """Judges each report of a joint beside the one before it, believed or not.
+    """Judges each report of a joint against the one before it, whether that was accepted or not.
 
-    So a report that lies is refused, and the true one after it, which leaps back; a robot that was
-    set up elsewhere is believed from its second report on, which confirms the first. `max_speed`
-    is in rad/s or m/s; 0: leaps are not looked at.
+    So a false report is refused, and so is the true one after it, which jumps back; a robot that
+    was moved elsewhere is accepted from its second report on, which confirms the first.
+    `max_speed` is in rad/s or m/s; 0: jumps are not checked.
     """
 
     def __init__(self, robot: Robot, *, max_speed: float) -> None:
@@ -29,7 +29,7 @@ class BelievedJoints:
         self._doubted: dict[str, tuple[int, float]] = {}
 
     def refusal(self, name: str, position: float, *, stamp_ns: int) -> str:
-        """Why a report cannot be true; empty if it can, and for joints of other robots."""
+        """Why a report is implausible; empty if plausible, and for joints of other robots."""
         joint = self._joints.get(name)
         if joint is None:
             return ""
@@ -43,15 +43,16 @@ class BelievedJoints:
             return ""
         self._doubted[name] = stamp_ns, position
         return (
-            f"joint {quoted(name)} leaps by {moved:.3g} in {passed_s:.3g} s; expected at most "
-            f"{self._max_speed:g} a second (self_filter.max_joint_speed). Do two publish it?"
+            f"joint {quoted(name)} jumps by {moved:.3g} in {passed_s:.3g} s; expected at most "
+            f"{self._max_speed:g} a second (self_filter.max_joint_speed). Do two publishers "
+            "report it?"
         )
 
     def take(
         self, names: Sequence[str], positions: Sequence[float], *, stamp_ns: int
     ) -> tuple[list[Report], list[str]]:
-        """What a message, and the one before, say that can be true, oldest first; and why the
-        rest of it cannot."""
+        """The plausible reports of this message and the one before, oldest first; and why the
+        rest were refused."""
         now, before = dict[str, float](), list[Report]()
         refused = list[str]()
         for name, position in zip(names, positions, strict=True):
@@ -75,6 +76,6 @@ def _beyond(joint: Joint, position: float) -> str:
 
 
 def _move(joint: Joint, before: float, after: float) -> float:
-    """How far a joint moved; one that turns without end the short way round."""
+    """How far a joint moved; a continuous joint by the shorter way."""
     moved = after - before
     return math.remainder(moved, 2 * math.pi) if joint.kind == "continuous" else moved

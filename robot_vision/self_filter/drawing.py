@@ -1,7 +1,7 @@
-"""Draws convex bodies into a picture: their outline, and how far their surface is.
+"""Draws convex bodies into a picture: their outline and the distance of their surface.
 
-The outline is the hull of projected points (exact for a convex body without a lens). The depth of
-a body along a ray is that of the furthest of the planes that face the camera (Kay and Kajiya
+The outline is the hull of projected points (exact for a convex body without distortion). The depth
+of a body along a ray is that of the furthest of the planes that face the camera (Kay and Kajiya
 1986): 1/z is linear in the ray, so that all planes and rays are one product of matrices.
 """
 
@@ -22,7 +22,7 @@ _SHIFT = 3  # bits of a pixel's fraction
 
 
 class Drawing:
-    """Bodies whose links move. Rays of a camera are kept until there is another one."""
+    """Bodies whose links move. A camera's rays are kept until the camera changes."""
 
     def __init__(self, solids: Sequence[Solid]) -> None:
         count = [len(solid.points_m) for solid in solids]
@@ -64,7 +64,7 @@ class Drawing:
         pixels = project(np.where(in_front[:, None], points_m, 1.0), camera=camera)
         mask = np.zeros((camera.height_px, camera.width_px), np.uint8)
         outline = _fixed_point(pixels, mask)
-        # A plane through the camera is neither before nor behind it.
+        # A plane through the camera is neither in front of nor behind it.
         facing = offset_m < 0
         apart_m = np.where(np.abs(offset_m) < 1e-9, 1e-9, offset_m)
         planes = (normal / apart_m[:, None]).astype(np.float32)
@@ -101,9 +101,9 @@ class Drawing:
 
 
 def _cut(points_m: Float64[np.ndarray, "n 3"], front: np.ndarray) -> Float64[np.ndarray, "m 3"]:
-    """Where lines between points before and behind the near plane cross it.
+    """Where lines between points in front of and behind the near plane cross it.
 
-    Of all pairs: their hull is that of the body's cut, whatever its edges are.
+    Of all pairs: their hull is that of the cut body, whatever its edges are.
     """
     before, behind = points_m[front][:, None], points_m[~front][None]
     share = (before[..., 2] - _NEAR_M) / (before[..., 2] - behind[..., 2])
@@ -113,7 +113,7 @@ def _cut(points_m: Float64[np.ndarray, "n 3"], front: np.ndarray) -> Float64[np.
 
 
 def _fixed_point(pixels: Float64[np.ndarray, "n 2"], mask: np.ndarray) -> Int32[np.ndarray, "n 2"]:
-    """Pixels with a fraction; those far outside, which would overflow, are drawn nearer."""
+    """Pixels with a fraction; those far outside, which would overflow, are pulled in."""
     limit = 4 * max(mask.shape)
     near = np.clip(np.nan_to_num(pixels), -limit, limit)
     return np.rint(near * 2**_SHIFT).astype(np.int32)
@@ -126,7 +126,7 @@ def _draw_nearness(
     planes: Float32[np.ndarray, "p 3"],
     facing: Bool[np.ndarray, " p"],
 ) -> None:
-    """Raise 1/z of the cells of the grid where the body is nearer than what is there."""
+    """Raise 1/z in the cells of the grid where the body is nearer than the present content."""
     left, top, width, height = (side >> _SHIFT for side in cv2.boundingRect(hull))
     rows = slice(max(top // _COARSE, 0), max((top + height) // _COARSE + 1, 0))
     columns = slice(max(left // _COARSE, 0), max((left + width) // _COARSE + 1, 0))

@@ -1,6 +1,6 @@
-"""Which links of a description are the robot's own, and what they look like.
+"""Which links of a description are the robot's own, and their shapes.
 
-A description often has the table and the cell as well: own are the links that joints move, and
+A description often includes the table and the cell: own links are those that joints move, and
 the one that the first of these joints stands on.
 """
 
@@ -31,10 +31,10 @@ def own_links(
     ignored: Collection[str] = (),
     read: MeshReader = read_mesh,
 ) -> OwnLinks:
-    """The bodies of the robot's own links: what is drawn of them, else what collides.
+    """The bodies of the robot's own links: their visual shapes, else their collision shapes.
 
-    A link without any shape is a frame and no part of the robot. Raises `ConfigError` where no
-    link can be drawn, for ignored links that are not there, and for more bodies than robots have.
+    A link without any shape is a frame, not a part of the robot. Raises `ConfigError` where no
+    link can be drawn, for unknown ignored links, and for more bodies than robots have.
     """
     unknown = set(ignored) - set(robot.links)
     if unknown:
@@ -65,7 +65,7 @@ def own_links(
 
 
 def root_of(robot: Robot) -> str:
-    """The link that all others hang on. Raises `ConfigError` where there is none, or several."""
+    """The root link. Raises `ConfigError` where there is none, or several."""
     parents = {joint.parent for joint in robot.joints.values()}
     roots = sorted(parents - set(robot.joints))
     if len(roots) != 1:
@@ -98,7 +98,7 @@ def _moved(robot: Robot) -> set[str]:
 
 
 def _solids(link: Link, padding_m: float, read: MeshReader) -> tuple[Solid, ...]:
-    """Of the visual shapes, of the collision shapes where one of those cannot be had."""
+    """From the visual shapes, or the collision shapes where a visual one cannot be read."""
     first_error: ValueError | None = None
     for shapes in (link.visual, link.collision):
         try:

@@ -1,7 +1,7 @@
-"""Takes the robot itself out of what is seen; what it touches and holds stays.
+"""Removes the robot itself from what is seen; objects that it touches and holds stay.
 
-A pixel shows the robot where its outline is and the measured depth is that of its surface. What is
-nearer is before the robot, what is further off is seen past it.
+A pixel shows the robot where it lies in the outline and its measured depth is that of the surface.
+Nearer pixels show something in front of the robot, further ones something behind it.
 """
 
 from dataclasses import replace
@@ -19,9 +19,9 @@ _LEAST_CELLS = 1.0
 def shown_robot(
     view: RobotView, depth: Depth | None, *, config: SelfFilterConfig
 ) -> Bool[np.ndarray, "h w"]:
-    """Where a picture shows the robot; where nothing is measured its outline counts.
+    """Where a picture shows the robot; where no depth is measured, its outline counts.
 
-    `view` is of links that are larger by `padding_m`: what is measured lies below their surface.
+    `view` has links enlarged by `padding_m`: measured points lie below their surface.
     """
     if depth is None:
         return view.mask
@@ -36,9 +36,9 @@ def shown_robot(
 def without_robot(
     detections: Detections, shown: Bool[np.ndarray, "h w"], *, config: SelfFilterConfig
 ) -> Detections:
-    """The detections of which less than `removed_share` shows the robot.
+    """The detections that show the robot in less than `removed_share` of their area.
 
-    The share is that of a detection's mask; of its box, where it has none.
+    The area is that of a detection's mask, or of its box if it has none.
     """
     if not len(detections) or not shown.any():
         return detections
@@ -47,7 +47,7 @@ def without_robot(
 
 
 def without_robot_depth(depth: Depth, shown: Bool[np.ndarray, "h w"]) -> Depth:
-    """Depth that is unknown (NaN) where the robot is: it lifts nothing."""
+    """Depth that is unknown (NaN) where the robot is: nothing is lifted there."""
     on_robot = _resized(shown.view(np.uint8), depth.depth_m.shape).view(bool)
     depth_m = np.where(on_robot, np.float32(np.nan), depth.depth_m)
     return replace(depth, depth_m=depth_m)

@@ -1,4 +1,4 @@
-"""Where a robot's own links are in a picture, by its description and its joints."""
+"""Finds a robot's own links in a picture, from its description and its joints."""
 
 from collections.abc import Collection, Mapping
 
@@ -18,8 +18,8 @@ from robot_vision.self_filter.own_links import joints_above, own_links, root_of
 class SelfFilter:
     """Draws the own links of `robot`, each larger by `padding_m`.
 
-    `base_link` is what poses of cameras are relative to; empty takes the root. `unseen` says of
-    which own links there is no shape, and why; `joint_names` are those that move what is drawn.
+    Poses of cameras are relative to `base_link`; empty takes the root. `unseen` says for
+    which own links there is no shape, and why; `joint_names` are the joints that move drawn links.
     Raises `ConfigError` where there is nothing to draw.
     """
 
@@ -47,7 +47,7 @@ class SelfFilter:
     def base_from_link(
         self, link: str, joints: Mapping[str, float]
     ) -> Float64[np.ndarray, "4 4"] | None:
-        """Where a link is, such as that of a camera; None if the description does not say it."""
+        """The pose of a link, such as a camera's; None if the description does not give it."""
         return link_poses(self._robot, joints, base_link=self.base_link).get(link)
 
     def view(

@@ -1,4 +1,4 @@
-"""Shapes of a URDF as convex bodies: points whose outline is theirs, and planes around them."""
+"""Shapes of a URDF as convex bodies: points that span their outline, and planes around them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from robot_vision.core.geometry import transform_points
 Points = Float64[np.ndarray, "n 3"]
 
 _TURNS = 16
-# More than the ends: a lens bends straight edges.
+# More than the ends, because lens distortion bends straight edges.
 _ALONG = np.linspace(-1, 1, 4)
 _MOST_MESH_POINTS = 96
 
@@ -65,7 +65,7 @@ def _cylinder(size_m: tuple[float, ...], padding_m: float) -> Solid:
     angle = np.linspace(0, 2 * np.pi, _TURNS, endpoint=False)
     around = np.stack([np.cos(angle), np.sin(angle), np.zeros(_TURNS)], axis=1)
     up = np.array([0.0, 0.0, 1.0])
-    # Corners so far out that half of the ring is outside the circle, half inside.
+    # Corners placed so that half of the ring is outside the circle, half inside.
     ring_m = around * radius_m * 2 / (1 + np.cos(np.pi / _TURNS))
     return Solid(
         points_m=np.concatenate([ring_m + share * half_m * up for share in _ALONG]),
@@ -85,7 +85,7 @@ def _sphere(size_m: tuple[float, ...], padding_m: float) -> Solid:
 
 
 def _around(points_m: Points, padding_m: float) -> Solid:
-    """The hull of points: those that lie furthest in many directions, and planes before them."""
+    """The hull of points: those furthest in many directions, and the planes through them."""
     if len(points_m) < 4 or not np.isfinite(points_m).all():
         raise ValueError(f"a mesh of {len(points_m)} points; expected at least 4, all finite")
     furthest = np.unique((points_m @ _directions(_MOST_MESH_POINTS).T).argmax(axis=0))

@@ -1,6 +1,6 @@
-"""Similar pictures and places: an index of embeddings on disk, and what is asked of it.
+"""Similar pictures and places: an index of embeddings on disk, and queries to it.
 
-`frames` names the pictures of any source, `embedder` says what each looks like, `build` puts them
+`frames` names the pictures of any source, `embedder` embeds them, `build` puts them
 into a `store`; `search` (exact) and `graph` (approximate, an extra) find the nearest rows.
 `duplicates` and `novelty` judge by thresholds that the index itself calibrates; `regions` compares
 two pictures cell by cell; `sheets` draws. No torch, no ROS.

@@ -1,4 +1,4 @@
-"""Questions to an index: the rows most like a picture, by the way of search that fits its size."""
+"""Queries to an index: the rows most like a picture, by the search that suits its size."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from robot_vision.similar.store import Index
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbour:
-    """A row of the index and how like it is: the cosine."""
+    """A row of the index and its similarity: the cosine."""
 
     row: int
     similarity: float
@@ -22,9 +22,9 @@ class Neighbour:
 
 
 def neighbours(index: Index, query: Float32[np.ndarray, " d"], *, count: int) -> list[Neighbour]:
-    """The most alike first: exact up to `EXACT_ROWS` rows, or where there is no graph.
+    """The most similar first: exact up to `EXACT_ROWS` rows, or if there is no graph.
 
-    Raises `MissingDependencyError` where a graph is there and voyager is not.
+    Raises `MissingDependencyError` if there is a graph but voyager is not installed.
     """
     if len(index) > EXACT_ROWS and graph_file(index).is_file():
         cosine, rows = nearest_by_graph(index, query[None], count=count)

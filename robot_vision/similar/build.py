@@ -1,4 +1,4 @@
-"""Sources into an index: what is new is added, what was interrupted goes on."""
+"""Adds sources to an index: only new pictures, resuming where it was interrupted."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from robot_vision.similar.sheets import decoded, jpeg, thumbnail
 from robot_vision.similar.store import Entry, Index, create_index, is_index, open_index
 
 _FLUSHED = 64
-# One of so many pictures is shown as an altered copy too: the yardstick of duplicates.
+# One in this many pictures is also embedded as an altered copy, to calibrate duplicates.
 COPIED_EVERY = 8
-# As copies come about: encoded again, and cropped a little.
+# As copies arise in practice: re-encoded, and slightly cropped.
 _COPY_QUALITY, _COPY_CROP = 60, 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
 class Added:
-    """What became of a source: pictures added, those that were there, those that are damaged."""
+    """The outcome for a source: pictures added, already present, and damaged."""
 
     path: Path
     new: int
@@ -33,7 +33,7 @@ class Added:
 
 
 def index_for(folder: Path, embedder: Embedder) -> Index:
-    """The index in that folder, or a new one; raises `SimilarError` if it is of another model."""
+    """The index in this folder, or a new one; raises `SimilarError` if it is of another model."""
     if not is_index(folder):
         return create_index(folder, embedder.model)
     index = open_index(folder, to_write=True)
@@ -51,10 +51,10 @@ def add_source(
     every: int = 1,
     on_progress: Callable[[float], None] | None = None,
 ) -> Added:
-    """Add each `every`-th picture of a source that the index does not have.
+    """Add every `every`-th picture of a source, unless the index has it.
 
-    A source that was read whole and did not change is not read again. Memory does not grow with
-    the source. Raises `BagError` for what cannot be read.
+    A source that was read completely and has not changed is not read again. Memory does not grow
+    with the source. Raises `BagError` for what cannot be read.
     """
     path = path.resolve()
     number, state = index.source_number(str(path)), f"{fingerprint(path)}/{every}"
@@ -103,7 +103,7 @@ def _entry(source: int, picture: NamedPicture, embedder: Embedder, *, is_copied:
 
 
 def altered_copy(rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "rows columns 3"]:
-    """3 % of each side left out, and through a JPEG of quality 60."""
+    """Crops 3 % from each side, and re-encodes as a JPEG of quality 60."""
     height, width = rgb.shape[:2]
     down, across = round(height * _COPY_CROP), round(width * _COPY_CROP)
     kept = jpeg(rgb[down : height - down, across : width - across], _COPY_QUALITY)

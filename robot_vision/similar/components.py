@@ -1,4 +1,4 @@
-"""What the cells of feature maps differ by most, as colours: like parts get like colours."""
+"""Colours cells of feature maps by their main differences: similar parts get similar colours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jaxtyping import Float32, UInt8
 from robot_vision.core.types import Features
 from robot_vision.similar.store import SimilarError
 
-# Shares of the cells that are black or full in a component: a few outliers would dim all others.
+# Shares of the cells clipped to black or full in a component: a few outliers would dim the rest.
 _DARKEST, _BRIGHTEST = 0.02, 0.98
 
 
@@ -25,7 +25,7 @@ class Components:
     explained: Float32[np.ndarray, " 3"]
 
     def colours(self, features: Features) -> UInt8[np.ndarray, "h w 3"]:
-        """A colour a cell: the first component is red, the second green, the third blue."""
+        """A colour per cell: the first component is red, the second green, the third blue."""
         channels, height, width = features.grid.shape
         along = (features.grid.reshape(channels, -1).T - self.mean) @ self.directions
         shares = (along - self.low) / np.maximum(self.high - self.low, 1e-12)
@@ -33,9 +33,9 @@ class Components:
 
 
 def principal_components(maps: Sequence[Features]) -> Components:
-    """Of the cells of all maps together, so that colours mean the same in each.
+    """Components over the cells of all maps together, so that colours mean the same in each.
 
-    `explained` are the components' shares of the variance. Raises `SimilarError` where all cells
+    `explained` are the components' shares of the variance. Raises `SimilarError` if all cells
     are alike, or have fewer than three numbers.
     """
     cells = np.concatenate([each.grid.reshape(len(each.grid), -1).T for each in maps])
@@ -61,6 +61,6 @@ def principal_components(maps: Sequence[Features]) -> Components:
 def draw_components(
     rgb: UInt8[np.ndarray, "h w 3"], colours: UInt8[np.ndarray, "hc wc 3"]
 ) -> UInt8[np.ndarray, "h w2 3"]:
-    """The picture, and its cells in their colours beside it."""
+    """The picture, with its coloured cells beside it."""
     size = rgb.shape[1], rgb.shape[0]
     return np.hstack([rgb, cv2.resize(colours, size, interpolation=cv2.INTER_NEAREST)])

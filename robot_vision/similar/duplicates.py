@@ -1,4 +1,4 @@
-"""Near-duplicates: pictures as alike as a picture is to an altered copy of itself."""
+"""Near-duplicates: pictures as similar as a picture and an altered copy of it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from jaxtyping import Float32, Int64
 
 from robot_vision.similar.store import Index, SimilarError
 
-# Of altered copies, so many are found.
+# This share of altered copies is found.
 FOUND_COPIES = 0.95
 _LEAST_COPIES = 8
 _BLOCK = 1024
@@ -15,7 +15,7 @@ _BLOCK = 1024
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
-    """Rows that look the same: `kept` came first, `others` are at least `threshold` like it."""
+    """Rows that look the same: `kept` came first, `others` are `threshold` similar or more."""
 
     kept: int
     others: Int64[np.ndarray, " n"]
@@ -26,22 +26,22 @@ def duplicate_threshold(index: Index) -> float:
     """The cosine that `FOUND_COPIES` of the pictures have with an altered copy of themselves.
 
     The index measured it on one in eight of its pictures (`altered`). Raises `SimilarError`
-    where these are too few to say.
+    if these are too few.
     """
     known = index.rows["copy_similarity"]
     known = known[np.isfinite(known)]
     if len(known) < _LEAST_COPIES:
         raise SimilarError(
-            f"{len(index)} pictures are too few to choose a threshold by: it is measured on one "
+            f"{len(index)} pictures are too few to choose a threshold: it is measured on one "
             f"in eight, and {_LEAST_COPIES} are needed. Give --threshold (a cosine, as 0.98)"
         )
     return float(np.quantile(known, 1 - FOUND_COPIES))
 
 
 def duplicate_groups(vectors: Float32[np.ndarray, "n d"], *, threshold: float) -> list[Group]:
-    """Groups by falling size. Each row joins the first kept row that it is like, or is kept.
+    """Groups by falling size. Each row joins the first kept row that it resembles, or is kept.
 
-    Rows are compared with what is kept and not in chains: along a slow pan, chains would make
+    Rows are compared with kept rows, not in chains: along a slow pan, chains would make
     one group of all.
     """
     kept_rows = list[int]()

@@ -1,4 +1,4 @@
-"""What a picture looks like, in numbers of any bundle that gives features."""
+"""Embeds pictures with any bundle that gives features."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,10 @@ class EmbedderOptions:
 
 
 class Embedder:
-    """A bundle that gives features; pictures are shown to it by colour alone.
+    """A bundle that gives features; it gets only the colours of a picture.
 
-    Depth is left out, so that a recording with depth and a picture without are compared by the
-    same things. Raises `SimilarError` for a bundle without features.
+    Depth is left out, so that a recording with depth and a picture without it are compared on the
+    same basis. Raises `SimilarError` for a bundle without features.
     """
 
     def __init__(self, bundle: str, options: EmbedderOptions | None = None) -> None:
@@ -51,22 +51,22 @@ class Embedder:
 
     def features(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Features:
         """The map of a picture, and its embedding of unit norm."""
-        self._model.forget()  # pictures follow one another in no time
+        self._model.forget()  # pictures have no time between them
         frame = Frame(stamp_ns=0, frame_id="", rgb=rgb)
         found = features_of(frame, self._model.run(frame, stage_s={}))
         assert found is not None
         return found
 
     def look(self, rgb: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, " d"]:
-        """What an index holds of a picture: `look_of` its features."""
+        """What an index stores for a picture: `look_of` its features."""
         return look_of(self.features(rgb))
 
 
 def look_of(features: Features) -> Float32[np.ndarray, " d"]:
-    """Embedding, mean and spread of the map, each of unit norm and of equal say; of unit norm.
+    """Embedding, mean and spread of the map, each of unit norm and equal weight; of unit norm.
 
-    The cosine of two looks is the mean of three. An embedding alone may be nearly the same for
-    pictures that only share that the model knows nothing in them (docs/similar.md).
+    The cosine of two looks is the mean of three cosines. An embedding alone may be nearly the same
+    for pictures with nothing in common but content unknown to the model (docs/similar.md).
     """
     parts = (features.embedding, mean_of(features), features.grid.std(axis=(1, 2)))
     assert len(parts) == LOOK_PARTS
@@ -80,9 +80,9 @@ def mean_of(features: Features) -> Float32[np.ndarray, " c"]:
 
 
 def embedder_of(model: IndexedModel, *, bundle: str, options: EmbedderOptions) -> Embedder:
-    """The model of an index, by the name it has there unless `bundle` names another place.
+    """The model of an index, by the name stored in it unless `bundle` names another place.
 
-    Raises `SimilarError` if that is another model now: its numbers mean something else.
+    Raises `SimilarError` if that is now another model, whose vectors are not comparable.
     """
     embedder = Embedder(bundle or model.bundle, options)
     check_same_model(model, embedder)
@@ -95,5 +95,6 @@ def check_same_model(model: IndexedModel, embedder: Embedder) -> None:
         raise SimilarError(
             f"the index is of {model.model_id} (sha256 {model.sha256[:12]}…), and the model is "
             f"{found.model_id} (sha256 {found.sha256[:12]}…): vectors of two models cannot be "
-            f"compared. Name the bundle it was made with (--model), or make another index"
+            "compared. Name the bundle that the index was made with (--model), or make a new "
+            "index"
         )

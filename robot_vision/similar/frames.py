@@ -19,7 +19,7 @@ from robot_vision.replay.reading.sources import open_source
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NamedPicture:
-    """A picture not decoded yet. `name` is unlike all others of its source.
+    """A picture not decoded yet. `name` is unique within its source.
 
     `read` gives u8 [h,w,3] and raises `EncodingError`.
     """
@@ -37,7 +37,7 @@ class PictureSource:
     frames: FrameSource
 
     def pictures(self) -> Iterator[NamedPicture]:
-        """Pictures in order, read as they are asked for."""
+        """Pictures in order, read on demand."""
         if isinstance(self.frames, FolderSource):
             pairs = zip(self.frames.raw_frames(), self.frames.pairs.frames, strict=True)
             for raw, file in pairs:
@@ -49,17 +49,17 @@ class PictureSource:
 
 
 def open_pictures(path: Path, *, config: ServiceConfig, options: BagOptions) -> PictureSource:
-    """Raises `BagError` for what is nothing that can be read."""
+    """Raises `BagError` for a source that cannot be read."""
     return PictureSource(path=path, frames=open_source(path, config=config, options=options))
 
 
 def read_picture(file: Path) -> UInt8[np.ndarray, "h w 3"]:
-    """Raises `EncodingError` for what is no picture, or cannot be read."""
+    """Raises `EncodingError` for a file that is not a picture, or cannot be read."""
     return read_image(file, cv2.IMREAD_COLOR_RGB)
 
 
 def fingerprint(path: Path) -> str:
-    """Differs where a file of the source is new, gone, of another size or changed since."""
+    """Changes if a file of the source is added, removed, resized or modified."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     digest = blake2b(digest_size=16)
     for file in files:

@@ -1,6 +1,6 @@
 """Approximate search in an index too large for the exact one: Voyager's HNSW graph, an extra.
 
-HNSW: Malkov and Yashunin, arXiv:1603.09320. The graph lies beside the vectors and is read whole.
+HNSW: Malkov and Yashunin, arXiv:1603.09320. The graph lies beside the vectors and is loaded whole.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from robot_vision.similar.store import Index, SimilarError
 EXACT_ROWS = 200_000
 _FILE = "graph.voyager"
 _BLOCK = 16_384
-# Neighbours of a row, and candidates looked at while a graph is built and asked.
+# Neighbours per row, and candidates examined while building and querying.
 _NEIGHBOURS, _CANDIDATES_BUILT, _CANDIDATES_ASKED = 16, 200, 128
 
 
@@ -25,13 +25,13 @@ def graph_file(index: Index) -> Path:
 
 
 def build_graph(index: Index, *, threads: int = 1) -> int:
-    """Put the rows that the graph lacks into it; returns how many.
+    """Add the missing rows to the graph; returns how many.
 
-    Raises `MissingDependencyError` where voyager is not installed.
+    Raises `MissingDependencyError` if voyager is not installed.
     """
     voyager, file = _library(), graph_file(index)
     graph = _open(index) if file.is_file() else None
-    if graph is None or len(graph) > len(index):  # the end of the index was cut off since
+    if graph is None or len(graph) > len(index):  # the end of the index was truncated since
         graph = voyager.Index(
             voyager.Space.InnerProduct,
             num_dimensions=index.model.dimensions,
@@ -53,26 +53,26 @@ def build_graph(index: Index, *, threads: int = 1) -> int:
 def nearest_by_graph(
     index: Index, queries: Float32[np.ndarray, "q d"], *, count: int
 ) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"]]:
-    """As `search.nearest`, most of the time: recall is in docs/similar.md.
+    """As `search.nearest`, but approximate: recall is in docs/similar.md.
 
-    Raises `SimilarError` where the graph lacks rows of the index.
+    Raises `SimilarError` if the graph lacks rows of the index.
     """
     graph = _kept(index)
     if len(graph) != len(index):
         raise SimilarError(
             f"{graph_file(index)} knows {len(graph)} of {len(index)} rows: run `similar index` "
-            "again, which adds the rest"
+            "again to add the rest"
         )
     count = min(count, len(index))
     found, _ = graph.query(queries, k=count, num_threads=1, query_ef=max(count, _CANDIDATES_ASKED))
     rows = np.asarray(found).astype(np.int64)
-    # The graph says distances of its own: cosines are computed from the vectors.
+    # The graph returns its own distances, so cosines are computed from the vectors.
     cosine = np.einsum("qkd,qd->qk", np.asarray(index.vectors[rows]), queries)
     order = np.argsort(-cosine, axis=1, kind="stable")
     return np.take_along_axis(cosine, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
-# Graphs of open indices, and when they were written: read once for many questions.
+# Graphs of open indices, and when they were written: loaded once for many queries.
 _READ: WeakKeyDictionary[Index, tuple[int, Any]] = WeakKeyDictionary()
 
 
@@ -91,7 +91,7 @@ def _open(index: Index) -> Any:
         return library.Index.load(str(file))
     except (RuntimeError, ValueError) as error:
         raise SimilarError(
-            f"{file} is damaged: {error}; delete it, and `similar index` makes it anew"
+            f"{file} is damaged: {error}; delete it, and `similar index` rebuilds it"
         ) from error
 
 
@@ -101,6 +101,6 @@ def _library() -> Any:
     except ImportError as error:
         raise MissingDependencyError(
             "a graph for large indices needs voyager: pip install 'robot_vision[similar]'. "
-            "Without it every search is exact, and takes time in proportion to the rows"
+            "Without it every search is exact, and its time grows in proportion to the rows"
         ) from error
     return voyager

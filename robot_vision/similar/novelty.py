@@ -1,4 +1,4 @@
-"""What is unlike anything seen: how far away the k-th neighbour is, against what is usual."""
+"""Novelty: the distance of the k-th neighbour, compared with the usual one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from robot_vision.similar.store import Index, SimilarError
 from robot_vision.similar.yardstick import Yardstick, nearest_by, yardstick_of
 
 NEIGHBOURS = 5
-# Rows that the index is calibrated by, spread over it.
+# Rows for calibrating the index, spread over it.
 _CALIBRATED = 2000
 _TOGETHER = 256
 _JUDGED_TOGETHER = 64
@@ -27,19 +27,19 @@ _PARTS = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Usual:
-    """Distances of the index's own rows to their k-th neighbours, rising, by its yardstick."""
+    """Distances of the index's own rows to their k-th neighbours, ascending."""
 
     distance: Float32[np.ndarray, " n"]
     neighbours: int
     yardstick: Yardstick
 
     def share(self, distance: Float32[np.ndarray, " q"]) -> Float64[np.ndarray, " q"]:
-        """Which share of the index's rows is less far from the rest: 1 is farther than all."""
+        """The share of the index's rows that are closer to the rest: 1 is farther than all."""
         return np.searchsorted(self.distance, distance, side="left") / len(self.distance)
 
 
 def usual_distances(index: Index, *, neighbours: int = NEIGHBOURS, apart_s: float = 1.0) -> Usual:
-    """Of rows spread over the index; neighbours in time are none.
+    """Distances for rows spread over the index; rows close in time do not count as neighbours.
 
     Frames beside each other look the same: by them, everything else would be new. Every other
     fifth of the index makes the yardstick, and the rest is measured by it: rows that made it, and
@@ -64,7 +64,7 @@ def usual_distances(index: Index, *, neighbours: int = NEIGHBOURS, apart_s: floa
     distance = np.sort(distance[np.isfinite(distance)])
     if not len(distance):
         raise SimilarError(
-            f"no picture of the index has {neighbours} others that are more than {apart_s:g} s "
+            f"no picture of the index has {neighbours} others more than {apart_s:g} s "
             "apart: index more, or give smaller --neighbours or --apart"
         )
     return Usual(distance=distance, neighbours=neighbours, yardstick=yardstick)
@@ -105,8 +105,8 @@ def places_of(index: Index, rows: np.ndarray) -> Places:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """A picture: its distance to the k-th neighbour, the share of the index's own rows that lie
-    less far from the rest, and the row of the index that is nearest."""
+    """A picture: its distance to the k-th neighbour, the share of the index's own rows that are
+    closer to the rest, and its nearest row in the index."""
 
     source: str
     name: str
@@ -126,7 +126,7 @@ def judge_novelty(
     options: BagOptions,
     every: int = 1,
 ) -> Iterator[Judged]:
-    """Each `every`-th picture of a source that can be decoded. Raises `BagError`."""
+    """Every `every`-th decodable picture of a source. Raises `BagError`."""
     source = open_pictures(path, config=config, options=options)
     waiting: list[tuple[str, bytes, np.ndarray]] = []
     for place, picture in enumerate(source.pictures()):

@@ -1,4 +1,4 @@
-"""Which places of two pictures look alike: cells of their feature maps that choose each other."""
+"""Matches similar regions of two pictures: mutually nearest cells of their feature maps."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from robot_vision.core.types import Features
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Matches:
-    """Mutual nearest cells, the most alike first: their middles in pixels of either picture."""
+    """Mutually nearest cells, the most similar first: their centres in pixels of each picture."""
 
     first_px: Float32[np.ndarray, "n 2"]
     second_px: Float32[np.ndarray, "n 2"]
@@ -26,7 +26,7 @@ def match_regions(
 ) -> Matches:
     """The `count` best of the pairs in which each cell is the other's nearest by cosine.
 
-    The mean of both pictures' cells is taken off first: what all cells share distinguishes none.
+    The mean over both pictures' cells is subtracted first, as it distinguishes none.
     `sizes_px` are width and height of the two.
     """
     cells = [_cells(features.grid) for features in (first, second)]

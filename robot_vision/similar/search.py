@@ -10,7 +10,7 @@ BLOCK = 16_384
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Places:
-    """Where vectors are from: the number of the source, −1 for none, and the stamp there."""
+    """The origin of vectors: the number of the source, −1 for none, and the stamp in it."""
 
     source: Int64[np.ndarray, " n"]
     stamp_ns: Int64[np.ndarray, " n"]
@@ -32,9 +32,9 @@ def nearest(
     count: int,
     apart: Apart | None = None,
 ) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"]]:
-    """Cosines, falling, and rows of the `count` nearest of each query; k is at most n.
+    """Cosines, descending, and rows of the `count` nearest of each query; k is at most n.
 
-    Where fewer rows count, the rest have the cosine −inf.
+    If fewer rows qualify, the rest have the cosine −inf.
     """
     count = min(count, len(vectors))
     best = np.full((len(queries), 0), -np.inf, np.float32)
@@ -50,7 +50,7 @@ def nearest(
         if best.shape[1] > count:
             kept = np.argpartition(-best, count - 1, axis=1)[:, :count]
             best, rows = (np.take_along_axis(each, kept, axis=1) for each in (best, rows))
-    # By falling cosine, and of equals the first row: the same answer each time.
+    # By descending cosine, then by row, so that results are reproducible.
     order = np.lexsort((rows, -best), axis=1)
     return np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
 

@@ -1,4 +1,4 @@
-"""Sheets to look at: rows of small pictures with a word below, and two pictures with lines."""
+"""Contact sheets: rows of captioned thumbnails, and pairs of pictures joined by lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def write_sheet(file: Path, rows: Sequence[Sequence[Tile]]) -> None:
 def draw_matches(
     first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h2 w2 3"], matches: Matches
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Both pictures side by side, a line for each match, thicker the more alike."""
+    """Both pictures side by side, with a line for each match, thicker for more similar ones."""
     scales = [_PICTURE_HEIGHT_PX / picture.shape[0] for picture in (first, second)]
     shown = [
         cv2.resize(picture, (round(picture.shape[1] * scale), _PICTURE_HEIGHT_PX))
@@ -102,7 +102,7 @@ def _put(sheet: np.ndarray, tile: Tile, at: tuple[int, int]) -> None:
     left, top = at
     sheet[top : top + size[1], left : left + size[0]] = cv2.resize(tile.rgb, size)
     for number, line in enumerate(tile.lines):
-        # OpenCV's fonts have these letters only.
+        # OpenCV's fonts have only these letters.
         text = line.encode("ascii", "replace").decode()
         place = (left + 2, top + _HEIGHT_PX + _LINE_PX * (number + 1))
         cv2.putText(sheet, text[-26:], place, _FONT, 0.35, _INK, 1, cv2.LINE_AA)

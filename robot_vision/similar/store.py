@@ -1,8 +1,8 @@
-"""An index on disk: a row a picture, appended to, never rewritten.
+"""An index on disk: a row per picture, append-only.
 
-`index.json` says of which model and from which sources; `vectors.f32` holds unit vectors,
-`rows.bin` where each is from, `pictures.bin` its name and a thumbnail. Rows are written last: of
-an index whose writer was killed, what has no row is cut off when it is opened to write.
+`index.json` names the model and the sources; `vectors.f32` holds unit vectors,
+`rows.bin` their origin, `pictures.bin` their names and thumbnails. Rows are written last: if
+the writer is killed, data without a row are truncated when the index is next opened to write.
 """
 
 import json
@@ -40,10 +40,7 @@ class SimilarError(RobotVisionError, ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class IndexedModel:
-    """The model of an index: how to find it (`bundle`), what it is called, its file's sha256.
-
-    A look has `dimensions`: those of the embedding, then twice the `channels` of the map.
-    """
+    """The model of an index: where to find it (`bundle`), its name, its file's sha256."""
 
     bundle: str
     model_id: str
@@ -54,7 +51,7 @@ class IndexedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where rows are from. `fingerprint` is empty until all of it was read."""
+    """The source of rows. `fingerprint` is empty until all of it has been read."""
 
     path: str
     fingerprint: str = ""
@@ -62,7 +59,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entry:
-    """A picture to be appended. `thumbnail` is a JPEG."""
+    """A picture to append. `thumbnail` is a JPEG."""
 
     source: int
     stamp_ns: int
@@ -100,7 +97,7 @@ class Index:
 
     @property
     def rows(self) -> np.ndarray:
-        """Where each vector is from, memory-mapped."""
+        """The origin of each vector, memory-mapped."""
         return _mapped(self.folder / _ROWS, ROW, (len(self),))
 
     def name(self, row: int) -> str:
@@ -127,7 +124,7 @@ class Index:
         return names
 
     def source_number(self, path: str) -> int:
-        """The number of a source, which is added if it is new."""
+        """The number of a source; a new source is added."""
         known = [source.path for source in self.sources]
         if path not in known:
             self.sources.append(Source(path=path))
@@ -136,12 +133,12 @@ class Index:
         return known.index(path)
 
     def finish(self, number: int, fingerprint: str) -> None:
-        """Note that all of a source is in."""
+        """Record that a source is complete."""
         self.sources[number] = Source(path=self.sources[number].path, fingerprint=fingerprint)
         self.save()
 
     def append(self, entries: list[Entry]) -> None:
-        """Write entries; raises `DiskFullError`, and what was there before can be read."""
+        """Write entries; if it raises `DiskFullError`, earlier entries remain readable."""
         pictures = self.folder / _PICTURES
         begins = pictures.stat().st_size if pictures.is_file() else 0
         rows, blobs = np.zeros(len(entries), ROW), list[bytes]()
@@ -157,13 +154,13 @@ class Index:
             for file, data in (
                 (_PICTURES, b"".join(blobs)),
                 (_VECTORS, vectors.tobytes()),
-                (_ROWS, rows.tobytes()),  # last: only what has a row is there
+                (_ROWS, rows.tobytes()),  # last: only entries with a row exist
             ):
                 with (self.folder / file).open("ab") as out:
                     out.write(data)
 
     def save(self) -> None:
-        """Write `index.json`, whole or not at all."""
+        """Write `index.json` atomically."""
         head = {
             "format": _FORMAT,
             "model": asdict(self.model),
@@ -181,9 +178,9 @@ class Index:
 
 
 def create_index(folder: Path, model: IndexedModel) -> Index:
-    """A new, empty index; raises `SimilarError` where the folder holds something else."""
+    """A new, empty index; raises `SimilarError` if the folder holds something else."""
     if folder.exists() and any(folder.iterdir()):
-        raise SimilarError(f"{folder} is not empty and no index: name a new folder")
+        raise SimilarError(f"{folder} is not empty and not an index: name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     index = Index(folder=folder, model=model)
     index.save()
@@ -195,13 +192,14 @@ def is_index(folder: Path) -> bool:
 
 
 def open_index(folder: Path, *, to_write: bool = False) -> Index:
-    """The index in a folder; `to_write` cuts off what an ended writer left half written.
+    """The index in a folder; `to_write` truncates what a killed writer left half written.
 
     Raises `SimilarError` if there is none, or it is damaged.
     """
     if not is_index(folder):
         raise SimilarError(
-            f"{folder} is no index: it has no {_HEAD}; make one by `robot-vision similar index`"
+            f"{folder} is not an index: it has no {_HEAD}; create one with `robot-vision similar "
+            "index`"
         )
     try:
         said: Any = read_json(folder / _HEAD)
@@ -243,8 +241,8 @@ def _check_sizes(index: Index) -> None:
         found = file.stat().st_size if file.is_file() else 0
         if found < size:
             raise SimilarError(
-                f"{file} has {found} bytes, and the {len(index)} rows of the index say {size}: "
-                "it is damaged; make it anew"
+                f"{file} has {found} bytes, and the {len(index)} rows of the index say {size}: it "
+                "is damaged; rebuild it"
             )
 
 

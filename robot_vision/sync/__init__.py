@@ -1,1 +1,1 @@
-"""Colour and depth paired by stamp, newest first."""
+"""Pairs colour and depth by stamp, newest first."""

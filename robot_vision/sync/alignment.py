@@ -1,4 +1,4 @@
-"""Depth as a `Frame` must have it: on the view of colour, in metres, or not at all."""
+"""Brings depth to what a `Frame` needs: on the view of colour, in metres, or none."""
 
 from collections.abc import Callable
 
@@ -12,25 +12,25 @@ from robot_vision.core.types import Camera
 from robot_vision.sync.registration import Registration
 
 Report = Callable[[str, str], object]
-"""What is wrong (counted by these words), and an example."""
+"""The problem (its text is the key it is counted by), and an example."""
 
 REGISTERED = "depth registered to colour"
 NOT_ALIGNED = "depth not aligned"
 OTHER_UNIT = "depth not in metres"
 OUT_OF_RANGE = "depth out of range"
 
-# Sides of a view that was only scaled keep their ratio, but for rounding.
+# A view that was only scaled keeps its aspect ratio, except for rounding.
 _ASPECT = 0.02
-# What a factory calibration and a resize leave between two descriptions of one camera.
+# Differences that factory calibration and resizing leave between two descriptions of one camera.
 _FOCAL, _CENTRE_PX = 0.005, 1.0
-# Beyond what any depth camera of a robot measures: these are millimetres.
+# Further than any robot's depth camera measures: these are millimetres.
 _FARTHEST_MEDIAN_M = 100.0
 _LEAST_SHARE = 0.5
 _EVERY_PX = 8
 
 
 class DepthAligner:
-    """Decides by frames, sizes and intrinsics what depth needs to lie on colour, and does it."""
+    """Decides from frames, sizes and intrinsics how to align depth with colour, and does it."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -47,10 +47,10 @@ class DepthAligner:
         rgb_camera: Camera | None,
         color_from_depth: Callable[[], Float64[np.ndarray, "4 4"] | None],
     ) -> Float32[np.ndarray, "hd wd"] | None:
-        """Depth that shows what colour shows; None where it cannot, which is reported.
+        """Depth on the view of colour; None where that is impossible, which is reported.
 
-        Cameras are those of the images as they came. `color_from_depth` is asked only if the
-        frames differ, and gives None while no transform is known.
+        Cameras are those of the images as received. `color_from_depth` is called only if the
+        frames differ, and returns None while no transform is known.
         """
         shares_frame = same_frame(rgb_frame, depth_frame)
         if shares_frame and (depth_camera is None or rgb_camera is None):
@@ -95,7 +95,7 @@ class DepthAligner:
 
 
 def _see_the_same(depth_camera: Camera, rgb_camera: Camera) -> bool:
-    """Whether both say, at one size, the same of every pixel."""
+    """Whether both, scaled to the same size, map every pixel alike."""
     size = {"width_px": rgb_camera.width_px, "height_px": rgb_camera.height_px}
     scaled = scaled_camera(depth_camera, **size)
     focal = abs(scaled.fx_px / rgb_camera.fx_px - 1), abs(scaled.fy_px / rgb_camera.fy_px - 1)
@@ -111,9 +111,9 @@ def _see_the_same(depth_camera: Camera, rgb_camera: Camera) -> bool:
 def depth_in_metres(
     depth_m: Float32[np.ndarray, "h w"], config: ServiceConfig, report: Report
 ) -> Float32[np.ndarray, "h w"] | None:
-    """The depth, if its numbers can be metres; None, reported, if they cannot.
+    """The depth, if its values can be metres; if they cannot, reports that and returns None.
 
-    Reports too where most of it lies outside of `depth.min_m` to `depth.max_m`.
+    Also reports when most of it lies outside `depth.min_m` to `depth.max_m`.
     """
     sample = depth_m[::_EVERY_PX, ::_EVERY_PX]
     sample = sample[np.isfinite(sample)]

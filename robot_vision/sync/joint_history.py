@@ -1,4 +1,4 @@
-"""Where joints were at a stamp: reports of several publishers, each joint by its own."""
+"""Joint positions at a stamp, from the reports of several publishers, each joint's own."""
 
 from bisect import bisect_right
 from collections import deque
@@ -12,25 +12,25 @@ from robot_vision.core.foreign import quoted
 from robot_vision.core.geometry import joints_between
 
 _MOST_JOINTS = 256
-_MOST_REPORTS = 2000  # of a joint: two seconds of the fastest arms
-# A stamp that is behind the newest by more than this is a clock that began anew, not a straggler.
+_MOST_REPORTS = 2000  # per joint: two seconds of the fastest arms
+# A stamp behind the newest by more than this means that the clock restarted; it is no straggler.
 _RESTART_S = 1.0
 
 _Reports = deque[tuple[int, float]]
 
 
 class JointHistory:
-    """The reports of late of each joint, in the order of their stamps; locked."""
+    """The recent reports of each joint, in the order of their stamps; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._reports: dict[str, _Reports] = {}
 
     def add(self, names: Sequence[str], positions: Sequence[float], *, stamp_ns: int) -> None:
-        """Take a report (rad or m); one without positions (of velocities, say) changes nothing.
+        """Take a report (rad or m); one without positions (only velocities, say) changes nothing.
 
         Raises `ValueError` for names that do not match the positions, positions that are not
-        finite, and for more joints than any robot has.
+        finite, or for more joints than any robot has.
         """
         if not len(positions):
             return
@@ -47,7 +47,7 @@ class JointHistory:
                 _add(reports, stamp_ns, float(position))
 
     def heard_until_ns(self, names: Sequence[str]) -> int | None:
-        """The stamp until which all of these were reported; None while one never was."""
+        """The stamp up to which all of these have been reported; None while one never was."""
         with self._lock:
             if not all(self._reports.get(name) for name in names):
                 return None
@@ -58,9 +58,9 @@ class JointHistory:
     ) -> tuple[dict[str, float], str]:
         """Positions at a stamp by name, interpolated between the reports around it.
 
-        Joints that were never reported are left out. After the newest report it is the newest:
-        nothing is foretold. The words say which joint has no report within `max_age_s` of the
-        stamp, empty if all have; there are no positions then.
+        Joints that were never reported are left out. After the newest report its positions hold:
+        nothing is extrapolated. The text names a joint without a report within `max_age_s` of the
+        stamp, and then there are no positions; it is empty if all have one.
         """
         known, before, after = [], [], []
         with self._lock:
@@ -75,7 +75,7 @@ class JointHistory:
             if away_s > max_age_s:
                 return {}, (
                     f"joint {quoted(name)} was last reported {away_s:.3f} s away from the frame; "
-                    f"at most {max_age_s:g} s is taken"
+                    f"at most {max_age_s:g} s is accepted"
                 )
         return _between(known, before, after, stamp_ns), ""
 
@@ -89,7 +89,7 @@ def _add(reports: _Reports, stamp_ns: int, position: float) -> None:
 
 
 def _around(reports: _Reports, stamp_ns: int) -> tuple[tuple[int, float], tuple[int, float]]:
-    """The last report up to a stamp and the first one after it; twice the same at the ends."""
+    """The last report up to a stamp and the first one after it; the same one twice at the ends."""
     after = bisect_right(reports, stamp_ns, key=lambda report: report[0])
     return reports[max(after - 1, 0)], reports[min(after, len(reports) - 1)]
 

@@ -1,4 +1,4 @@
-"""Joint states of several publishers, merged by name; who reports a joint twice is found out."""
+"""Merges joint states of several publishers by name; detects joints that two of them report."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -9,12 +9,12 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.foreign import quoted
 
 _MOST_JOINTS = 256
-# A joint that did not come for so long has lost its publisher, and is forgotten: the state is old
-# in the meantime, so that whoever goes by it has stopped.
+# A joint not reported for this long has lost its publisher and is forgotten. The state has become
+# old by then, so everything that depends on it has stopped.
 _LOST_S = 2.0
-# What was seen in this time says who publishes what.
+# Messages within this time show who publishes what.
 _RECENT_NS = 1_000_000_000
-# One number that does not rise may be a publisher that began anew; two in that time are not.
+# One number that does not rise may be a restarted publisher; two within that time are not.
 _MOST_REPEATS = 1
 
 
@@ -32,10 +32,10 @@ class _Joint:
 
 
 class JointReports:
-    """Keeps the newest position of each joint; locked, as those who look at sources have a thread.
+    """Keeps the newest position of each joint; locked, as another thread examines the sources.
 
-    Arm and gripper often publish apart, each its own joints, in any order and not always all of
-    them: that is normal. One joint that two publishers report is not: which of the two is true?
+    Arm and gripper often publish separately, each its own joints, in any order and not always all
+    of them: that is normal. Two publishers for one joint are not: which of them is right?
     """
 
     def __init__(self) -> None:
@@ -51,11 +51,11 @@ class JointReports:
         sequence: int | None,
         now_ns: int,
     ) -> dict[str, float]:
-        """Take a message and its number among those of its publisher, where that is known.
+        """Take a message and its sequence number at its publisher, where that is known.
 
-        A message without positions (of velocities, say) changes nothing. Returns position by
-        name. Raises `ValueError` for names that do not match the positions, and for more joints
-        than any robot has.
+        A message without positions (velocities only, for example) changes nothing. Returns
+        position by name. Raises `ValueError` for names that do not match the positions, or for
+        more joints than any robot has.
         """
         if not len(positions):
             return {}
@@ -94,10 +94,10 @@ class JointReports:
         )
 
     def positions(self, wanted: Collection[str], *, gripper: str) -> tuple[dict[str, float], int]:
-        """Position by joint, the gripper's last, and the stamp of the one reported longest ago.
+        """Position by joint, the gripper's last, and the oldest stamp among them.
 
-        Of the joints `wanted`; where these are not known, of those that are reported with most
-        others. Raises `ValueError` that names what is missing.
+        For the joints `wanted`; where these are not known, for those that are reported with most
+        others. Raises `ValueError` that names the missing joints.
         """
         with self._lock:
             joints = self._joints
@@ -118,7 +118,7 @@ class JointReports:
         )
 
     def reported_twice(self, now_ns: int) -> tuple[str, ...]:
-        """Joints that two publishers report, as far as the messages of late show it."""
+        """Joints that two publishers report, as far as recent messages show."""
         with self._lock:
             return tuple(
                 sorted(
@@ -141,10 +141,10 @@ class JointReports:
 def _repeats_ns(
     before: _Joint | None, message: tuple[str, ...], sequence: int | None, now_ns: int
 ) -> deque[int]:
-    """When it looked as if somebody else reported a joint, the message in hand included.
+    """When another publisher seemed to report a joint, including this message.
 
-    Numbers of one publisher rise; those of two do not, when they report the same joint. Other
-    names beside it make that sure; without numbers they are all there is to go by.
+    Sequence numbers of one publisher rise; mixed numbers of two do not. Other
+    joint names beside it confirm that; without numbers they are the only evidence.
     """
     if before is None:
         return deque(maxlen=_MOST_REPEATS + 1)

@@ -1,4 +1,4 @@
-"""Two cameras that publish on one topic: their images alternate, and are not to be mixed."""
+"""Detects two cameras that publish on one topic: their images alternate and must not be mixed."""
 
 from typing import TypeAlias
 
@@ -6,14 +6,14 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.foreign import quoted
 
 TWO_CAMERAS = "two cameras on one topic"
-# A camera that began anew with another size or name is not seen again in its old form.
+# A camera that restarted with another size or name never returns with its old ones.
 _ALIVE_NS = 2 * NS_PER_S
 
 _Camera: TypeAlias = tuple[str, int, int]
 
 
 class OneCamera:
-    """Keeps to the camera that came first while both live; what changes once is a change."""
+    """Keeps the camera that came first while both publish; accepts a single change."""
 
     def __init__(self) -> None:
         self._kept: _Camera | None = None
@@ -22,7 +22,7 @@ class OneCamera:
         self._alternate = False
 
     def problem(self, frame_id: str, *, size_px: tuple[int, int], stamp_ns: int) -> str:
-        """Why an image is another camera's, to be left out; empty if it is not."""
+        """Why an image belongs to another camera and is left out; empty if it does not."""
         camera = (frame_id, *size_px)
         if camera != self._kept and self._kept is not None:
             if self._alternate and abs(stamp_ns - self._kept_ns) < _ALIVE_NS:

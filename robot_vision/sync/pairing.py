@@ -1,7 +1,7 @@
-"""RGB with depth, by stamp: each colour frame leaves with the nearest depth, or without one.
+"""Pairs RGB with depth by stamp: each colour frame leaves with the nearest depth, or without one.
 
-Pure logic on stamps; what is paired is opaque. A colour frame is released as soon as no nearer
-depth is to be expected, or when its wait is over. Nothing is dropped without being counted.
+Pure logic on stamps; the items are opaque. A colour frame is released as soon as no nearer
+depth can be expected, or when its wait is over. Nothing is dropped without being counted.
 """
 
 from collections import Counter, deque
@@ -14,14 +14,14 @@ from robot_vision.core.clock import NS_PER_S
 Rgb = TypeVar("Rgb")
 DepthItem = TypeVar("DepthItem")
 
-# So many frames in a row wait in vain before depth counts as absent and nothing waits for it.
+# After this many frames in a row waited in vain, depth counts as absent and nothing waits for it.
 _ABSENT_AFTER_FRAMES = 5
 _RECENT_STAMPS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair(Generic[Rgb, DepthItem]):
-    """A colour item with its depth item, or with the reason why there is none."""
+    """A colour item with its depth item, or with the reason that there is none."""
 
     stamp_ns: int
     rgb: Rgb
@@ -36,8 +36,8 @@ class Pairer(Generic[Rgb, DepthItem]):
     `add_rgb` and `add_depth` take items in order of arrival, with the time of arrival; `poll`
     gives the pair that is ready, if any. With `latest_only` one colour frame waits at most;
     without it (replay, where every frame counts) they queue. At most `depth_keep` items of depth
-    wait, and `depth_keep_bytes` where `add_depth` has sizes. A stamp that goes back begins anew:
-    what waits from before the jump is forgotten.
+    wait, and `depth_keep_bytes` where `add_depth` has sizes. A stamp that goes back restarts
+    pairing: items from before the jump are forgotten.
 
     `counts` has `superseded` (a newer colour came first), `no_depth` (none is coming),
     `out_of_tolerance`, `late` (no depth within the wait) and `unused_depth`.
@@ -65,7 +65,7 @@ class Pairer(Generic[Rgb, DepthItem]):
         self.counts: Counter[str] = Counter()
 
     def use(self, *, tolerance_s: float, wait_s: float) -> None:
-        """Pair by these from now on, also what waits already."""
+        """Pair by these from now on, including items already waiting."""
         self._tolerance_ns = round(tolerance_s * NS_PER_S)
         self._wait_ns = round(wait_s * NS_PER_S)
 
@@ -106,7 +106,7 @@ class Pairer(Generic[Rgb, DepthItem]):
         return self._make_pair(stamp_ns, item, settled=settled)
 
     def waiting_until_ns(self) -> int | None:
-        """When `poll` should be called again at the latest, if a frame waits."""
+        """The latest time at which to call `poll` again, if a frame waits."""
         return self._rgb[0][1] + self._wait_ns if self._rgb else None
 
     def reset(self) -> None:
@@ -118,7 +118,7 @@ class Pairer(Generic[Rgb, DepthItem]):
         self._depth_expected = False
 
     def _forget_before_jump(self, stamp_ns: int, last_ns: int) -> None:
-        # Depth may have gone back first: what lies nearer to the new stamp belongs to it.
+        # Depth may have gone back first: items nearer to the new stamp belong to it.
         middle_ns = (stamp_ns + last_ns) // 2
         kept = [entry for entry in self._depth if entry[0] <= middle_ns]
         self.counts["unused_depth"] += len(self._depth) - len(kept)
@@ -129,7 +129,7 @@ class Pairer(Generic[Rgb, DepthItem]):
         self._recent_rgb_ns.clear()
 
     def _settled(self, stamp_ns: int) -> bool:
-        """Whether no nearer depth is to come.
+        """Whether no nearer depth can still come.
 
         Depth that has reached the colour's stamp settles it. Older depth does so only if it is
         as near as depth usually is: at 60 FPS the last frame's depth is within tolerance too.

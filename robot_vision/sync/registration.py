@@ -1,7 +1,7 @@
-"""Depth of another camera, or of other intrinsics, brought onto the pixels of colour.
+"""Projects depth of another camera, or of other intrinsics, onto the pixels of colour.
 
-Every depth pixel is a point; it is moved into the colour camera and falls on a pixel there, where
-the nearest one counts (a z-buffer). What nothing falls on stays NaN: nothing is filled in.
+Every depth pixel is a point; it is transformed into the colour camera and lands on a pixel, where
+the nearest one counts (a z-buffer). Pixels that receive no point stay NaN: nothing is filled in.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from robot_vision.core.types import Camera
 
 
 class Registration:
-    """From one depth camera to one colour camera: what depends on them alone is computed once."""
+    """From one depth camera to one colour camera; what depends only on them is computed once."""
 
     def __init__(
         self,
@@ -23,7 +23,7 @@ class Registration:
     ) -> None:
         self.depth_camera, self.color_camera = depth_camera, color_camera
         self.color_from_depth = color_from_depth
-        # Finer than the points lie, the map would be more holes than depth.
+        # A map finer than the points would have more holes than depth.
         share = min(1.0, depth_camera.fx_px / color_camera.fx_px)
         self._target = scaled_camera(
             color_camera,
@@ -40,7 +40,7 @@ class Registration:
     def is_for(
         self, depth_camera: Camera, color_camera: Camera, color_from_depth: np.ndarray
     ) -> bool:
-        """Whether it is of these."""
+        """Whether it is for these cameras."""
         return (
             depth_camera.same_as(self.depth_camera)
             and color_camera.same_as(self.color_camera)
@@ -79,9 +79,9 @@ class Registration:
 
 
 def _nearest(at: np.ndarray, z_m: np.ndarray, size: int) -> Float32[np.ndarray, " size"]:
-    """The least of the depths that fall on each pixel, NaN where none does.
+    """The smallest depth that lands on each pixel, NaN where none does.
 
-    One of those that share a pixel is written; those nearer than what stands there try again.
+    One of the points that share a pixel is written; those nearer than it try again.
     """
     buffer = np.full(size, np.inf, np.float32)
     while at.size:

@@ -1,8 +1,8 @@
 """A short memory of the transform tree (REP 105), looked up at a stamp. No ROS needed.
 
 Between two samples translation is interpolated linearly and rotation along the shortest arc
-(Shoemake, 1985); outside of them the nearest sample holds, as what a frame that does not wait can
-have, while it is no older than the caller allows.
+(Shoemake, 1985); outside them the nearest sample holds, the best available to a frame that does
+not wait, as long as it is no older than the caller allows.
 """
 
 from bisect import bisect_left
@@ -29,8 +29,8 @@ Samples: TypeAlias = deque[tuple[int, np.ndarray, np.ndarray]]
 class TransformBuffer:
     """Keeps the last `keep_s` of every moving transform, and all static ones.
 
-    In bounded memory: of at most `MOST_FRAMES` frames, each with its share of `MOST_SAMPLES`,
-    so that none pushes out what others have.
+    Memory is bounded: at most `MOST_FRAMES` frames, each with its share of `MOST_SAMPLES`,
+    so that no frame evicts another's samples.
     """
 
     def __init__(self, *, keep_s: float = 10.0) -> None:
@@ -49,10 +49,10 @@ class TransformBuffer:
         quaternion_xyzw: Float64[np.ndarray, "4"],
         is_static: bool = False,
     ) -> None:
-        """Take a transform in.
+        """Add a transform.
 
-        Raises `ValueError` if it is not finite or has no rotation, for a name that is too long
-        and for one frame too many.
+        Raises `ValueError` if it is not finite or has no rotation, if a name is too long
+        or if there are too many frames.
         """
         parent, child = parent.lstrip("/"), child.lstrip("/")
         self._check_names(parent, child)
@@ -66,7 +66,7 @@ class TransformBuffer:
             return
         samples = self._samples_of(child)
         if samples and stamp_ns < samples[-1][0] - self._keep_ns:
-            samples.clear()  # time began anew: a loop, or another recording
+            samples.clear()  # time restarted: a loop, or another recording
         at = bisect_left(samples, stamp_ns, key=lambda sample: sample[0])
         if at < len(samples) and samples[at][0] == stamp_ns:
             return
@@ -76,7 +76,7 @@ class TransformBuffer:
             samples.popleft()
 
     def add_message(self, item: Any, *, stamp_ns: int, is_static: bool) -> None:
-        """Take a `geometry_msgs/TransformStamped` of any library in; raises as `add` does."""
+        """Add a `geometry_msgs/TransformStamped` of any library; raises as `add` does."""
         move, turn = item.transform.translation, item.transform.rotation
         self.add(
             parent=item.header.frame_id,
@@ -91,7 +91,7 @@ class TransformBuffer:
         if child not in self._moving:
             self._moving[child] = deque()
             most = self._share()
-            for samples in self._moving.values():  # all shares are smaller from now on
+            for samples in self._moving.values():  # every share is smaller from now on
                 while len(samples) > most:
                     samples.popleft()
         return self._moving[child]
@@ -120,7 +120,7 @@ class TransformBuffer:
     ) -> Float64[np.ndarray, "4 4"] | None:
         """`target_from_source` at `stamp_ns`, or None if the tree does not have it.
 
-        Nor does it where a moving transform was last heard more than `stale_s` from the stamp.
+        Also None where a moving transform's nearest sample is more than `stale_s` from the stamp.
         """
         target_chain, source_chain = self.chain(target), self.chain(source)
         shared = next((name for name in source_chain if name in target_chain), None)

@@ -1,4 +1,4 @@
-"""The images and calibrations of a frame, made to fit together: one way, live and in a replay."""
+"""Makes the images and calibrations of a frame fit together, the same way live and in a replay."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from robot_vision.sync.alignment import DepthAligner, Report, depth_in_metres
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DepthOrigin:
-    """Where depth comes from. `color_from_depth` is asked where the frames differ."""
+    """Where depth comes from. `color_from_depth` is called where the frames differ."""
 
     frame_id: str
     calibration: Calibration | None
@@ -32,7 +32,7 @@ class DepthOrigin:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ColorView:
-    """What depth has to be aligned to; `camera` is of the image as it came, before any turn."""
+    """What depth is aligned to; `camera` is that of the image as received, before any rotation."""
 
     frame_id: str
     size_px: tuple[int, int]
@@ -40,9 +40,9 @@ class ColorView:
 
 
 class Views:
-    """Cameras of colour and depth, depth on colour's view, and all of it turned as configured.
+    """Cameras of colour and depth, depth on colour's view, everything rotated as configured.
 
-    `report` gets what is wrong or assumed: a few words, by which it is counted, and an example.
+    `report` gets each problem or assumption: a short text, by which it is counted, and an example.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class Views:
         self.use(config)
 
     def use(self, config: ServiceConfig) -> None:
-        """Take up new limits of depth; how the camera is to be understood stays."""
+        """Apply new limits of depth; the interpretation of the camera stays."""
         self._config = config
 
     def color_view(
         self, frame_id: str, *, size_px: tuple[int, int], calibration: Calibration | None
     ) -> ColorView:
-        """The view of a colour image of this width and height; reports why it has no camera."""
+        """The view of a colour image of this size; reports a reason if it has no camera."""
         is_damaged = 0 in size_px  # decoding it says so
         camera = None if is_damaged else self._color.read(calibration, size_px=size_px)
         return ColorView(frame_id=frame_id, size_px=size_px, camera=camera)
@@ -76,7 +76,7 @@ class Views:
     def depth(
         self, depth_m: Float32[np.ndarray, "h w"], *, view: ColorView, origin: DepthOrigin
     ) -> Float32[np.ndarray, "hd wd"] | None:
-        """Depth on the turned view, in metres; None where it cannot be, which is reported."""
+        """Depth on the rotated view, in metres; None, with a report, where that is impossible."""
         depth = depth_in_metres(depth_m, self._config, self._report)
         if depth is not None and not self._is_aligned:
             size_px = (depth.shape[1], depth.shape[0])
@@ -92,11 +92,11 @@ class Views:
         return None if depth is None else rotated_image(depth, self.rotate_deg)
 
     def rgb(self, rgb: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "ht wt 3"]:
-        """The image, turned."""
+        """The image, rotated."""
         return rotated_image(rgb, self.rotate_deg)
 
     def camera(self, view: ColorView) -> Camera | None:
-        """The camera of the turned image."""
+        """The camera of the rotated image."""
         if view.camera is None or self.rotate_deg == 0:
             return view.camera
         if self._turned is None or self._turned[0] is not view.camera:
@@ -104,13 +104,13 @@ class Views:
         return self._turned[1]
 
     def frame_id(self, frame_id: str) -> str:
-        """The frame of the turned image's optical axes."""
+        """The frame of the rotated image's optical axes."""
         return rotated_frame(frame_id, self.rotate_deg)
 
     def pose(
         self, fixed_from_camera: Float64[np.ndarray, "4 4"] | None
     ) -> Float64[np.ndarray, "4 4"] | None:
-        """Where the turned camera is, from where the camera is."""
+        """The pose of the rotated camera, from that of the camera."""
         if fixed_from_camera is None or self.rotate_deg == 0:
             return fixed_from_camera
         return fixed_from_camera @ original_from_rotated(self.rotate_deg)
@@ -124,7 +124,7 @@ class Views:
 
 
 class _CameraReader:
-    """Reads calibrations of one topic's images; the same numbers give the same object."""
+    """Reads the calibrations of one topic's images; equal numbers give the same object."""
 
     def __init__(self, config: CameraConfig, *, topic: str, of: str, report: Report) -> None:
         self._rectified = is_rectified(topic, setting=config.rectified)
@@ -135,7 +135,7 @@ class _CameraReader:
         self._problem = ("", "")
 
     def read(self, calibration: Calibration | None, *, size_px: tuple[int, int]) -> Camera | None:
-        """The camera of an image of this size; reports why there is none, in every frame."""
+        """The camera of an image of this size; if there is none, reports why, in every frame."""
         if calibration is None:
             return None
         known = self._read_of

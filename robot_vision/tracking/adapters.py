@@ -1,6 +1,6 @@
-"""Trackers of the `trackers` library (Roboflow, Apache-2.0) behind our interface, to compare.
+"""Trackers of the `trackers` library (Roboflow, Apache-2.0) behind our interface, for comparison.
 
-They know boxes and scores only, so positions, velocities and sizes are NaN, and a track is
+They use boxes and scores only, so positions, velocities and sizes are NaN, and a track is
 reported only in frames in which it was detected.
 """
 
@@ -34,7 +34,7 @@ LIBRARY_CLASSES = {
 class LibraryTracker:
     """One of `LIBRARY_CLASSES`, with its own defaults.
 
-    With `frame_rate_hz` it counts frames, as its authors measured it; without, it is given the
+    With `frame_rate_hz` it counts frames, as its authors measured it; without, it gets the
     stamps. Raises `MissingDependencyError` where the library is not installed.
     """
 
@@ -74,13 +74,13 @@ class LibraryTracker:
         return self._tracks(found, rows=rows, library_ids=answer.tracker_id[identified].tolist())
 
     def predict(self, stamp_ns: int) -> Tracks:
-        """No tracks: the library's trackers say nothing of frames without detections."""
+        """No tracks: the library's trackers report nothing for frames without detections."""
         self._notice(stamp_ns)
         none = no_detections(stamp_ns)
         return self._tracks(none, rows=np.zeros(0, np.int64), library_ids=[])
 
     def reset(self) -> None:
-        """Begin again; ids go on from where they were."""
+        """Restart; ids continue from where they were."""
         self._tracker = self._build()
         self._ids, self._first_ns = {}, {}
         self._stamp_ns = None

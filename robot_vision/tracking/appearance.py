@@ -1,11 +1,11 @@
-"""What a likeness is worth, learnt as the tracker runs: features differ in how well they tell."""
+"""Learns, as the tracker runs, what a likeness is worth: not all features discriminate well."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-# Sums forget beyond this many samples; until the least number, looks have no say.
+# Sums forget beyond this many samples; below the minimum, appearance has no weight.
 MEMORY_SAMPLES = 500.0
 LEAST_SAMPLES = 20.0
 LEAST_SPREAD = 0.02
@@ -20,7 +20,7 @@ class Likeness:
     variance: float = 0.0
 
     def add(self, cosine: Float[np.ndarray, " k"]) -> "Likeness":
-        """Take in more cosines; old ones are forgotten bit by bit."""
+        """Add cosines; old ones are gradually forgotten."""
         if not len(cosine):
             return self
         count = self.count + len(cosine)
@@ -42,7 +42,7 @@ class Likeness:
 
 @dataclass(frozen=True, kw_only=True)
 class AppearanceModel:
-    """Cosines between looks of the same object, and between those of different ones."""
+    """Cosines between appearances of the same object, and between those of different ones."""
 
     same: Likeness = Likeness()
     different: Likeness = Likeness()
@@ -52,12 +52,12 @@ class AppearanceModel:
     ) -> Float[np.ndarray, "n m"]:
         """Log-likelihood ratio that pairs are the same object, within ±`limit`; 0 if unknown.
 
-        It is near 0 by itself where objects look alike.
+        It is naturally near 0 where objects look alike.
         """
         least = min(self.same.count, self.different.count)
         if least < LEAST_SAMPLES or self.same.mean <= self.different.mean:
             return np.zeros_like(cosine)
-        # Beyond the two means the ratio of normals would turn round.
+        # Beyond the two means the ratio of normals would reverse.
         bounded = np.clip(cosine, self.different.mean, self.same.mean)
         ratio = self.same.log_likelihood(bounded) - self.different.log_likelihood(bounded)
         return np.where(np.isnan(ratio), 0.0, np.clip(ratio, -limit, limit))
@@ -68,7 +68,7 @@ class AppearanceModel:
         same: Float[np.ndarray, " k"],
         appearance: Float[np.ndarray, "n d"],
     ) -> "AppearanceModel":
-        """Learn from cosines of sure matches, and between objects of a frame."""
+        """Learn from cosines of confident matches, and between objects of one frame."""
         pairs = (appearance @ appearance.T)[np.tri(len(appearance), k=-1, dtype=bool)]
         return AppearanceModel(
             same=self.same.add(same[np.isfinite(same)]),

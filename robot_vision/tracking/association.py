@@ -1,4 +1,4 @@
-"""Which detection belongs to which track: a likelihood ratio for every pair, then the best sum."""
+"""Assigns detections to tracks: a likelihood ratio for every pair, then the best total."""
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64
@@ -13,9 +13,9 @@ from robot_vision.tracking.motion import axis_shares, noise_px2, scale_px
 from robot_vision.tracking.observations import Observations
 from robot_vision.tracking.table import TENTATIVE, TrackTable, points_of
 
-# Pairs below this support are lost whatever their distance in space says.
+# Pairs below this support are rejected whatever their distance in space.
 WORTHWHILE = -4.0
-# Up to this share of the image an object is small: `prior` holds as it is.
+# Up to this share of the image an object is small: `prior` applies unchanged.
 SMALL_SHARE = 0.004
 
 
@@ -30,8 +30,8 @@ def associate(
 ) -> tuple[Int64[np.ndarray, " k"], Int64[np.ndarray, " k"]]:
     """Rows of tracks and rows of observations that belong together.
 
-    In stages, as ByteTrack (Zhang et al., ECCV 2022): sure detections choose first among
-    confirmed tracks, unsure ones then; tentative tracks take what sure ones are left.
+    In stages, as ByteTrack (Zhang et al., ECCV 2022): confident detections choose first among
+    confirmed tracks, then weak ones; tentative tracks take the confident ones that are left.
     """
     if not len(table) or not len(seen):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -76,7 +76,7 @@ def pair_support(
     """Log-likelihood that a pair belongs together, above that of a new object."""
     gap_s = ((stamp_ns - table["seen_ns"]) / NS_PER_S)[:, None]
     n, box, seen_box = len(table), table["box"], table["seen_box"]
-    # An object out of sight may also have stopped: OC-SORT's look at the last observation.
+    # An object out of sight may also have stopped: OC-SORT's comparison with the last observation.
     expected = np.concatenate([box["position"], seen_box["position"]])
     scale = scale_px(expected)
     variance = np.concatenate([box["var_position"], seen_box["var_position"]])
@@ -98,10 +98,10 @@ def pair_support(
 def _crowding(
     scale_px: Float[np.ndarray, "n 1"], image_size_px: tuple[int, int] | None
 ) -> Float[np.ndarray, "n 1"]:
-    """Support lost because a new object may as well be where a track expects its own.
+    """Support lost because a new object may equally appear where a track expects its own.
 
-    New objects are spread over the image: the larger they are in it, the fewer are the places.
-    Without the image's size they are taken as small.
+    New objects are spread over the image: the larger they are, the fewer places there are.
+    Without the image's size they count as small.
     """
     if image_size_px is None:
         return np.zeros_like(scale_px)
@@ -117,12 +117,12 @@ def _box_support(
     scale: Float[np.ndarray, "n 1"],
     config: TrackerConfig,
 ) -> Float[np.ndarray, "n m"]:
-    """Of Student's t, one for x and one for y, each in centre and size.
+    """Of Student's t, one for x and one for y, each over centre and size.
 
-    Detectors err more often far off than a normal. What is half hidden is off along one
-    direction and fits along the other, so the two are judged apart.
+    Detectors make large errors more often than a normal predicts. A half-hidden object is off
+    along one direction and fits along the other, so the two are judged separately.
     """
-    # One quantity at a time and in place: arrays of pairs are large, and new memory is dear.
+    # One quantity at a time and in place: arrays of pairs are large, and allocating is expensive.
     shape = len(expected_cxcywh_px), len(seen)
     unlikely, d2, term = np.ones(shape), np.empty(shape), np.empty(shape)
     for axis in (0, 1):
@@ -159,10 +159,10 @@ def _cut_distance2(
     seen_px: Float[np.ndarray, "k 2"],
     outwards: Float[np.ndarray, " k"],
 ) -> Float[np.ndarray, "n k"]:
-    """Squared distance, in centre and size along one axis, of boxes that the border cuts.
+    """Squared distance, in centre and size along one axis, of boxes cut by the border.
 
-    What is expected of a box beyond the border is granted: only the edge in the image is judged,
-    and that no more is seen than expected.
+    The expected part beyond the border is taken as given: only the edge in the image is judged,
+    and that no more is visible than expected.
     """
     longer = expected_px[:, 1:] - seen_px[:, 1]
     hidden = np.maximum(longer, 0.0)
@@ -177,7 +177,7 @@ def _depth_support(
     worthwhile: Bool[np.ndarray, "n m"],
     config: TrackerConfig,
 ) -> Float[np.ndarray, "n m"]:
-    """What the distance in space says of pairs; 0 where depth of one is not known."""
+    """Support of pairs by their distance in space; 0 where the depth of one is unknown."""
     known = (
         worthwhile
         & np.isfinite(table["point"]["mean"][:, :1])

@@ -1,9 +1,9 @@
-"""Boxes that the image's border cuts: what is seen of them says nothing of how far they reach."""
+"""Boxes cut by the image's border: their visible part does not show how far they extend."""
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-# A detector puts the edge of what is cut a little inside the border: by this share of the box.
+# A detector puts the cut edge a little inside the border: by this share of the box.
 SLACK = 0.04
 SLACK_PX = 1.0
 
@@ -25,7 +25,7 @@ def whole_boxes(
     *,
     size_px: Float[np.ndarray, "n 2"],
 ) -> tuple[Float[np.ndarray, "n 4"], Float[np.ndarray, "n 2"]]:
-    """Boxes drawn out beyond the border to the `size_px` known of them, and by how much."""
+    """Boxes extended beyond the border to their known `size_px`, and by how much."""
     missing = np.maximum(size_px - box_cxcywh_px[:, 2:], 0.0) * cut_axes(cut)
     centre = box_cxcywh_px[:, :2] + outwards(cut) * missing / 2
     return np.concatenate([centre, box_cxcywh_px[:, 2:] + missing], axis=1), missing
@@ -37,7 +37,7 @@ def cut_axes(cut: Bool[np.ndarray, "n 4"]) -> Bool[np.ndarray, "n 2"]:
 
 
 def outwards(cut: Bool[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 2"]:
-    """Where the hidden part of a box lies, across and down: −1 before it, 1 behind, 0 both."""
+    """Where the hidden part of a box lies, across and down: −1 before it, 1 after it, 0 both."""
     return cut[:, 2:].astype(np.float64) - cut[:, :2]
 
 

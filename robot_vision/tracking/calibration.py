@@ -1,4 +1,4 @@
-"""What the tracker learns from all objects at once: how the camera moves, how good boxes are."""
+"""What the tracker learns from all objects together: how the camera moves, how good boxes are."""
 
 import math
 
@@ -9,7 +9,7 @@ from robot_vision.core.config import TrackerConfig
 from robot_vision.tracking.kalman import AxisStates
 from robot_vision.tracking.motion import noise_px2
 
-# What fewer objects do together may be chance.
+# Common motion of fewer objects may be chance.
 LEAST_WITNESSES = 3
 MEDIAN_OF_CHI2 = 2 * math.log(2)  # Of two degrees of freedom.
 LARGEST_STEP = 4.0
@@ -25,10 +25,10 @@ def learn(
     dt_s: float,
     config: TrackerConfig,
 ) -> tuple[float, TrackerConfig]:
-    """The camera's unrest, and the configuration with the `box_noise` that shows itself.
+    """The camera's unsteadiness, and the configuration with the observed `box_noise`.
 
-    Where all boxes move otherwise than expected, the camera does: expect more of it. Sizes
-    hardly change between two frames, so that what they are off by is the detector's doing.
+    Where all boxes move unexpectedly, the camera moved: expect more of it. Sizes
+    hardly change between two frames, so their errors are the detector's.
     """
     if len(seen_cxcywh_px) < LEAST_WITNESSES:
         return unrest, config
@@ -46,7 +46,7 @@ def learn(
 
 
 def common_move(moves: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "2"]:
-    """What all moves have in common: their median, less the more they disagree."""
+    """The motion that all share: their median, shrunk the more they disagree."""
     if len(moves) < LEAST_WITNESSES:
         return np.zeros(2)
     middle = _median(moves)
@@ -69,6 +69,6 @@ def _surprise(d2: Float[np.ndarray, " n"]) -> float:
 def _median(
     values: Float[np.ndarray, " n"] | Float[np.ndarray, "n k"],
 ) -> Float[np.ndarray, "*k"]:
-    """The median of each column: NumPy's own takes longer than all else here."""
+    """The median of each column: NumPy's own takes longer than everything else here."""
     n, ordered = len(values), np.sort(values, axis=0)
     return np.asarray((ordered[(n - 1) // 2] + ordered[n // 2]) / 2)

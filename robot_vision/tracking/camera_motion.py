@@ -1,4 +1,4 @@
-"""Motion of the camera, known from TF or estimated from the image, taken out of the tracks."""
+"""Removes the motion of the camera, known from TF or estimated from the image, from the tracks."""
 
 from dataclasses import replace
 
@@ -13,25 +13,25 @@ from robot_vision.tracking.flow import FlowEstimator, rotation_of_camera
 from robot_vision.tracking.kalman import AxisStates, transform_points
 from robot_vision.tracking.table import TrackTable, axes_of, fill, points_of
 
-# Boxes whose depth is not known move as what is far away: by the camera's rotation alone.
+# Boxes of unknown depth move as if far away: by the camera's rotation alone.
 FAR_M = 1e4
 NEAREST_M = 0.05
-# A box that seems to grow more than this between two frames has passed the camera.
+# A box that appears to grow more than this between two frames has passed the camera.
 LARGEST_ZOOM = 4.0
 
 
 class CameraMotion:
-    """Where the camera is, and the tracks as it sees them from there.
+    """The camera's pose, and the tracks as seen from it.
 
-    The pose comes from the measurements where they have it; else, with `estimate`, from the
-    image, as a rotation; else the camera is taken to be at rest. `fixed_from_camera` is then in
+    The pose comes from the measurements if they have one; else, with `estimate`, from the
+    image, as a rotation; else the camera counts as at rest. `fixed_from_camera` is then in
     a frame of our own.
     """
 
     def __init__(self, *, estimate: bool) -> None:
         self.fixed_from_camera = np.eye(4)
         self._given = False
-        # Poses were given, and that of the newest frame is not: the camera may be elsewhere.
+        # Poses were given before, but not for the newest frame: the camera may be elsewhere.
         self.is_lost = False
         self._flow = FlowEstimator() if estimate else None
 
@@ -55,7 +55,7 @@ class CameraMotion:
     ) -> None:
         before, self.fixed_from_camera = self.fixed_from_camera, pose
         if not self._given:
-            # Until now the fixed frame was our own: the tracks move over to the one given.
+            # Until now the fixed frame was our own: move the tracks to the one given.
             self._given = True
             given_from_own = pose @ invert_transform(before)
             fill(table["point"], transform_points(points_of(table["point"]), given_from_own))
@@ -90,7 +90,7 @@ def warp_by_pose(
     now_from_before: Float[np.ndarray, "4 4"],
     camera: Camera,
 ) -> AxisStates:
-    """Boxes as the camera sees them after it moved; depth is NaN where it is not known."""
+    """Boxes as the camera sees them after it moved; depth is NaN where unknown."""
     depth_m = np.where(np.isnan(depth_m), FAR_M, np.maximum(depth_m, NEAREST_M))
     before = geometry.deproject(boxes.position[:, :2], depth_m, camera=camera)
     now = geometry.transform_points(now_from_before, before)

@@ -16,7 +16,7 @@ STILL = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 def rotation_of_camera(
     now_from_before_px: Float[np.ndarray, "2 3"], *, camera: Camera
 ) -> Float[np.ndarray, "4 4"]:
-    """The rotation `now_from_before` that moves the image's centre, and turns it, in this way."""
+    """The rotation `now_from_before` that shifts and turns the image's centre this way."""
     centre_px = np.array([camera.cx_px, camera.cy_px])
     moved_px = now_from_before_px[:, :2] @ centre_px + now_from_before_px[:, 2]
     ray = deproject(moved_px[None], np.ones(1), camera=camera)[0]
@@ -39,10 +39,10 @@ class FlowEstimator:
     def estimate(
         self, gray: UInt8[np.ndarray, "h w"], *, objects_xyxy_px: Float[np.ndarray, "n 4"]
     ) -> Float[np.ndarray, "2 3"]:
-        """`now_from_before` in pixels; no motion where the image does not tell.
+        """`now_from_before` in pixels; no motion where the image does not show any.
 
-        `objects_xyxy_px` are where objects were in the previous image: corners there are not
-        of the world at rest.
+        `objects_xyxy_px` are the boxes of objects in the previous image: corners there are not
+        part of the static world.
         """
         scale = min(1.0, FLOW_WIDTH_PX / gray.shape[1])
         small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

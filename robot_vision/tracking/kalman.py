@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AxisStates:
-    """States of scalars that move each on its own: position, velocity and their covariance.
+    """States of independent scalars: position, velocity and their covariance.
 
     The 2×2 covariances are kept as three arrays, which makes every step a few array operations.
     """
@@ -37,7 +37,7 @@ def predict_axes(
     `acceleration_psd` is the power of the white acceleration, in units² per second³.
     """
     keep = np.exp(-damping_per_s * dt_s)
-    # The mean time that a decaying velocity acts; dt_s where it does not decay.
+    # How long a decaying velocity effectively acts; dt_s where it does not decay.
     reach_s = np.where(damping_per_s > 0, (1 - keep) / np.maximum(damping_per_s, 1e-9), dt_s)
     q = acceleration_psd * dt_s
     return AxisStates(
@@ -96,7 +96,7 @@ def start_points(
     *,
     speed_std_mps: float,
 ) -> PointStates:
-    """States of points at rest, as far as known: speed is of `speed_std_mps` in each axis."""
+    """States of points of unknown speed: zero, with `speed_std_mps` in each axis."""
     n = len(position_m)
     mean = np.concatenate([position_m, np.zeros((n, 3))], axis=1)
     covariance = np.zeros((n, 6, 6))
@@ -126,7 +126,7 @@ def update_points(
     gain = np.linalg.solve(total, states.covariance[:, :3, :]).transpose(0, 2, 1)
     innovation = measured_m - states.mean[:, :3]
     mean = states.mean + (gain @ innovation[..., None])[..., 0]
-    # Joseph's form stays symmetric and positive where the short one loses its digits.
+    # Joseph's form stays symmetric and positive where the short one loses precision.
     keep = np.empty_like(states.covariance)
     keep[:] = _EYE
     keep[:, :, :3] -= gain

@@ -1,4 +1,4 @@
-"""Tracks moved on in time, and corrected by detections."""
+"""Moves tracks forward in time and corrects them by detections."""
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -17,14 +17,14 @@ from robot_vision.tracking.kalman import (
 from robot_vision.tracking.observations import Observations
 from robot_vision.tracking.table import TrackTable, axes_of, empty_table, fill, points_of
 
-# Steps of the straight line along which a track is led again when it is found after a gap.
+# Steps of the straight line along which a track is updated again after a gap.
 REPLAY_STEPS = 5
-# What an error of an edge's place does to centre and size, where the two edges err apart.
+# How an edge's error affects centre and size, where the two edges err independently.
 EDGE_SHARES = np.array([0.5, 0.5, 2.0, 2.0])
-# How much larger than seen, per box size, a thing may be that was never seen whole.
+# How much larger than its visible part, per box size, an object may be that was never seen whole.
 CUT_SHARE = 0.5
 UNKNOWN_PX2 = 1e12
-# After so long nothing is known any more; longer steps would only overflow.
+# After this long nothing is known any more; longer steps would only overflow.
 LONGEST_STEP_S = 600.0
 
 
@@ -46,7 +46,7 @@ def noise_px2(
 
 
 def start_boxes(seen: Observations, *, config: TrackerConfig) -> AxisStates:
-    """States of boxes seen once: at rest as far as known, and as large as they are seen."""
+    """States of boxes seen once: velocity unknown, and as large as they appear."""
     box_cxcywh_px = seen.box_cxcywh_px
     scale = scale_px(box_cxcywh_px)
     cut = cut_axes(seen.cut)
@@ -81,7 +81,7 @@ def correct_boxes(
     guessed_px: Float[np.ndarray, "n 2"],
     config: TrackerConfig,
 ) -> AxisStates:
-    """Correct boxes by the detections that belong to them, of which a part may be guessed."""
+    """Correct boxes by their detections, parts of which may be estimated."""
     variance = noise_px2(box_cxcywh_px, config=config)
     guess = guessed_px > 0
     variance[:, 2:] = np.where(guess, UNKNOWN_PX2, variance[:, 2:])
@@ -96,10 +96,10 @@ def replay_boxes(
     guessed_px: Float[np.ndarray, "n 2"],
     config: TrackerConfig,
 ) -> AxisStates:
-    """Lead boxes from where they were last seen to where they are found again.
+    """Move boxes from where they were last seen to where they are found again.
 
-    The observation-centric re-update of OC-SORT (Cao et al., CVPR 2023): a filter that has run
-    blind is taken back and led along a straight line, so that no error of the blind time stays.
+    The observation-centric re-update of OC-SORT (Cao et al., CVPR 2023): a filter that ran
+    blind is rewound and updated along a straight line, so that no error of that time remains.
     """
     states = seen_box
     for step in range(1, REPLAY_STEPS + 1):
@@ -113,7 +113,7 @@ def replay_boxes(
 def predict_tracks(
     table: TrackTable, *, dt_s: float, unrest: float, config: TrackerConfig
 ) -> None:
-    """Move all tracks on by `dt_s`, in place, nothing seen yet."""
+    """Move all tracks on by `dt_s`, in place; none counts as seen yet."""
     dt_s = min(dt_s, LONGEST_STEP_S)
     psd = config.point_acceleration**2
     box, point = axes_of(table["box"]), points_of(table["point"])
@@ -130,7 +130,7 @@ def correct_tracks(
     stamp_ns: int,
     config: TrackerConfig,
 ) -> None:
-    """Correct, in place, the tracks at `rows`, each by the row of `seen` in the same place."""
+    """Correct, in place, the tracks at `rows`, each by the row of `seen` at the same index."""
     track = table[rows]
     same_class = track["class_id"] == seen.class_id
     lead = track["class_score"] + np.where(same_class, seen.score, -seen.score)

@@ -1,4 +1,4 @@
-"""Measurements made ready for tracking: finite, in an order that does not depend on the sender."""
+"""Prepares measurements for tracking: finite, in an order that does not depend on the sender."""
 
 import logging
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observations:
-    """Detections by falling score, in 64 bits; `index` is the row that each had when it came.
+    """Detections by falling score, in 64 bits; `index` is each one's row in the input.
 
-    `position_m`, `covariance_m2` and `size_m` are NaN where depth says nothing, `appearance`
-    (unit rows) where there is none. `cut` tells the sides that the image's border cuts.
+    `position_m`, `covariance_m2` and `size_m` are NaN where there is no depth, `appearance`
+    (unit rows) where there is none. `cut` marks the sides cut by the image's border.
     """
 
     index: Int64[np.ndarray, " n"]
@@ -99,7 +99,7 @@ def _positive_definite(matrices: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray
 
 
 def _within_bounds(symmetric: Float[np.ndarray, "n 3 3"]) -> bool:
-    """Whether no variance, in any direction, is out of bounds: far cheaper than eigenvalues."""
+    """Whether every variance, in any direction, is within bounds: far cheaper than eigenvalues."""
     if (symmetric.trace(axis1=1, axis2=2) > MAX_VARIANCE_M2).any():
         return False
     try:

@@ -1,4 +1,4 @@
-"""The trackers that there are: what every module of `robot_vision.tracking` registers."""
+"""The registry of trackers: every module of `robot_vision.tracking` registers its own."""
 
 from collections.abc import Callable
 

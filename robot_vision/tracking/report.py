@@ -1,4 +1,4 @@
-"""The table of tracks as the rest of the service sees it: in the camera frame, in 32 bits."""
+"""Reports the table of tracks to the rest of the service: in the camera frame, in 32 bits."""
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -23,10 +23,10 @@ def report_tracks(
     events: tuple[TrackEvent, ...],
     image_size_px: tuple[int, int] | None,
 ) -> Tracks:
-    """The tracks at `stamp_ns`, copied: the table goes on changing.
+    """The tracks at `stamp_ns`, copied because the table keeps changing.
 
-    Boxes end at the border of the image where its size is known; those of objects that left it
-    are beyond.
+    Boxes end at the border of the image where its size is known; boxes of objects that left it
+    lie beyond.
     """
     point = transform_points(points_of(table["point"]), invert_transform(fixed_from_camera))
     mean, covariance = _float32(point.mean), _float32(point.covariance)

@@ -1,6 +1,7 @@
 """The tracks as a table: a structured array, one field per quantity, one row per track.
 
-To pick, put back and join rows is then one array operation each, however many fields there are.
+Selecting, replacing and joining rows is then one array operation each, however many fields there
+are.
 """
 
 import numpy as np
@@ -20,7 +21,7 @@ TrackTable = np.ndarray
 
 
 def track_dtype(*, appearance_width: int) -> np.dtype:
-    """Fields of a track. `seen_box` is the box filter as of the last detection, in today's image.
+    """Fields of a track. `seen_box`: the box filter as of the last detection, in this image.
 
     `evidence` is in log-odds; `class_score` is the lead of `class_id` over other classes.
     Points, sizes and appearances are NaN while they were never measured.
@@ -35,7 +36,7 @@ def track_dtype(*, appearance_width: int) -> np.dtype:
 
 
 def empty_table(n: int = 0, *, appearance_width: int = 0) -> TrackTable:
-    """A table of `n` tracks that are still to be filled in."""
+    """A table of `n` tracks, not yet filled in."""
     return np.zeros(n, track_dtype(appearance_width=appearance_width))
 
 
@@ -56,7 +57,7 @@ def fill(field: np.ndarray, states: AxisStates | PointStates) -> None:
 
 
 def with_appearance_width(table: TrackTable, width: int) -> TrackTable:
-    """The table with appearances of another width: of another model, so what was known is lost."""
+    """The table for appearances of another width: of a new model, so old ones are lost."""
     changed = empty_table(len(table), appearance_width=width)
     for name in table.dtype.names or ():
         changed[name] = np.nan if name == "appearance" else table[name]

@@ -1,4 +1,4 @@
-"""The tracker: predict to the stamp, associate, correct, and decide which tracks live."""
+"""The tracker: predict to the stamp, associate, correct, and decide which tracks survive."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ from robot_vision.tracking.table import (
 class StampedTracker:
     """Tracks boxes in the image and, where depth is known, points in a fixed frame.
 
-    Its only time is the stamps of the measurements. One instance serves one camera.
+    Its only clock is the stamps of the measurements. One instance serves one camera.
     """
 
     def __init__(self, config: TrackerConfig) -> None:
@@ -80,9 +80,9 @@ class StampedTracker:
         return replace(tracks, state=np.where(seen, TrackState.COASTING, tracks.state))
 
     def reset(self) -> None:
-        """Forget all tracks and begin a new epoch; ids go on from where they were.
+        """Forget all tracks and begin a new epoch; ids continue from where they were.
 
-        The ends of the tracks forgotten are reported as events of the next answer.
+        The ends of the forgotten tracks are reported as events of the next result.
         """
         if self._stamp_ns is not None:
             self._add_events(self._stamp_ns, self._table["track_id"], TrackState.ENDED)
@@ -102,7 +102,7 @@ class StampedTracker:
     def _calibrate(
         self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations
     ) -> None:
-        """Learn of camera and detector from what is off, before the tracks are corrected."""
+        """Learn about camera and detector from prediction errors, before tracks are corrected."""
         whole = ~seen.cut[columns].any(axis=1)
         expected = axes_of(self._table["box"][rows[whole]])
         boxes = seen.box_cxcywh_px[columns[whole]]
@@ -135,7 +135,7 @@ class StampedTracker:
     def _learn_appearance(
         self, rows: Int64[np.ndarray, " k"], columns: Int64[np.ndarray, " k"], seen: Observations
     ) -> None:
-        """Looks are learnt from confirmed tracks and sure detections that nothing overlaps."""
+        """Learn appearances from confirmed tracks and confident detections without overlap."""
         if not seen.appearance.shape[1]:
             return
         overlap = pairwise_iou(seen.box_xyxy_px, seen.box_xyxy_px)
@@ -158,7 +158,7 @@ class StampedTracker:
         self._stamp_ns = stamp_ns
 
     def _in_fixed_frame(self, seen: Observations) -> Observations:
-        """Where things are in the fixed frame; unknown where the camera's own place is lost."""
+        """Positions in the fixed frame; unknown where the camera's own pose is lost."""
         if self._camera.is_lost:
             return replace(
                 seen,
@@ -174,7 +174,7 @@ class StampedTracker:
         )
 
     def _one_appearance(self, seen: Observations) -> Observations:
-        """Tracks and observations with appearances of one width; without any, all are unknown."""
+        """Tracks and observations with appearances of one width; all unknown if there are none."""
         width, seen_width = self._table["appearance"].shape[1], seen.appearance.shape[1]
         if width == seen_width:
             return seen

@@ -122,7 +122,7 @@ def turned_about(axes: np.ndarray, seed: int) -> list[View]:
 @settings(max_examples=4)
 def test_one_axis_of_rotation_is_refused_by_name(axis: np.ndarray, seed: int) -> None:
     words = ", ".join(f"{part:.2f}" for part in axis)
-    with pytest.raises(CalibrationError, match="about one axis only") as error:
+    with pytest.raises(CalibrationError, match="about a single axis") as error:
         calibrated(draw_setup(seed), turned_about(axis[None], seed))
     assert words in str(error.value).replace("-0.00", "0.00")
     assert "expected 10°" in str(error.value)
@@ -177,7 +177,7 @@ def test_turns_of_the_other_direction_are_named() -> None:
         return pose
 
     setup = draw_setup(2)
-    with pytest.raises(CalibrationError, match="each turn inverted"):
+    with pytest.raises(CalibrationError, match="each rotation inverted"):
         calibrated(setup, with_poses(setup, transposed))
 
 
@@ -234,7 +234,7 @@ def test_poses_that_are_none_are_refused(fault: str) -> None:
         pose[:3, :3] *= 1.2
     views = list(setup.views)
     views[3] = replace(views[3], base_from_tool=pose)
-    with pytest.raises(CalibrationError, match=f"'{views[3].name}'.*is no rigid transform"):
+    with pytest.raises(CalibrationError, match=f"'{views[3].name}'.*is not a rigid transform"):
         calibrated(setup, views)
 
 

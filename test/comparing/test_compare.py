@@ -154,7 +154,7 @@ def test_what_cannot_be_compared_is_refused(
     options: Any = {"images": 3, "cache": tmp_path, "threads": 1, "rounds": 1}
     with pytest.raises(BundleError, match="bundles of different tasks"):
         compare([good, segmenter], inks, **options)
-    with pytest.raises(ConfigError, match="two bundles or more of different names"):
+    with pytest.raises(ConfigError, match="two or more bundles with different names"):
         compare([good, good], inks, **options)
     other = find_bundle(color_classifier(tmp_path / "other", classes=("a", "b", "c")))
     with pytest.raises(ConfigError, match="cyan"):

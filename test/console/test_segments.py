@@ -82,7 +82,7 @@ def test_everything_in_a_picture(rig: ConsoleRig) -> None:
         ("{", 422, "Invalid JSON"),
         ('{"prompts": []}', 422, "not both or neither"),
         ('{"prompts": [{"points": [[900, 3]]}]}', 422, "the point 900,3 is not in the picture"),
-        ('{"prompts": [{"not_points": [[9, 3]]}]}', 422, "needs a point on the thing"),
+        ('{"prompts": [{"not_points": [[9, 3]]}]}', 422, "needs a point on the object"),
         ('{"prompts": [{"points": [[1e999, 3]]}]}', 422, "points"),
         ('{"colour": 1}', 422, "colour"),
     ],
@@ -122,14 +122,14 @@ def test_a_thing_of_the_live_picture_is_held_and_released(rig: ConsoleRig) -> No
         (thing,) = held.segments
         assert (thing.id, thing.track_id) == ("disc", None)
         assert thing.area_px == pytest.approx(np.count_nonzero(GREEN), rel=0.1)
-        with pytest.raises(ConsoleRefusedError, match="needs a point on the thing"):
+        with pytest.raises(ConsoleRefusedError, match="needs a point on the object"):
             console.point_at(LiveRequest(not_points=[(1, 1)]))
         console.point_at(LiveRequest(id="nowhere", points=[(3000, 1)]))
         wait_until(lambda: bool(console.held().answers))
         assert "is not in the picture" in console.held().answers[-1].problems[0]
         console.point_at(LiveRequest(op="release", id="nobody"))
         wait_until(lambda: len(console.held().answers) > 1)
-        assert "nothing called 'nobody' is held" in console.held().answers[-1].problems[0]
+        assert "nothing named 'nobody' is held" in console.held().answers[-1].problems[0]
         wait_until(lambda: (console.held().held or held).problems == [])
         console.point_at(LiveRequest(op="release"))
         wait_until(lambda: not (console.held().held or held).segments)

@@ -45,7 +45,7 @@ def changed(**values: Any) -> dict[str, Any]:
         (changed(matrix=None), "either quaternion_xyzw or matrix"),
         (changed(quaternion_xyzw=[0, 0, 0, 1]), "either quaternion_xyzw or matrix"),
         (changed(matrix=None, quaternion_xyzw=[0, 0, 1, 1]), r"has the length 1\.41, expected 1"),
-        (changed(matrix=[[1, 0, 0], [0, 1, 0], [0.2, 0, 1]]), "matrix is no rotation"),
+        (changed(matrix=[[1, 0, 0], [0, 1, 0], [0.2, 0, 1]]), "matrix is not a rotation"),
         (changed(matrix=[[1, 0, 0], [0, 1, 0], [0, 0, -1]]), "matrix mirrors"),
         (changed(position_m=[600, 100, 500]), "787.4 m away; expected 10 m at most: are these mm"),
         ({"tool_from_camera": STILL | {"position_m": [0, 3, 0]}}, "expected 1 m at most"),

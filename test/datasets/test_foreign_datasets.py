@@ -151,7 +151,7 @@ def test_a_pipe_in_a_dataset_is_not_waited_for(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     (root / "meta/tasks.jsonl").unlink()
     os.mkfifo(root / "meta/tasks.jsonl")
-    assert "no plain file" in problems(root)[0]
+    assert "not a regular file" in problems(root)[0]
 
 
 def test_a_list_of_other_files_is_no_video(ours: Path, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_vector_of_another_length_is_no_vector(tmp_path: Path) -> None:
     odd = pa.array([[0.0], [1.0, 2.0, 3.0], *[[0.0, 1.0]] * 5], pa.list_(pa.float32()))
     root = write_lerobot(tmp_path / "set", Layout(version="v2.1", columns={"action": odd}))
     assert any(
-        "action is of no one shape in a row, info.json says [2]" in p for p in problems(root)
+        "action is of no consistent shape per row, info.json says [2]" in p for p in problems(root)
     )
     with pytest.raises(DatasetError, match="lists of different lengths"):
         open_dataset(root).actions(0)
@@ -162,7 +162,7 @@ def test_a_vector_of_other_length_than_declared_is_reported(tmp_path: Path) -> N
     wide = pa.array([[0.0, 1.0, 2.0]] * 7, pa.list_(pa.float32()))
     root = write_lerobot(tmp_path / "set", Layout(columns={"action": wide}))
     assert problems(root) == [
-        f"episode {number}: action is of shape [3] in a row, info.json says [2]"
+        f"episode {number}: action is of shape [3] per row, info.json says [2]"
         for number in (0, 1)
     ]
 
@@ -250,7 +250,7 @@ def test_depth_pictures_are_millimetres_beside_their_colour(tmp_path: Path) -> N
     assert problems(root) == []
     episodes = open_dataset(root)
     assert [(c.name, c.has_depth) for c in episodes.cameras] == [("top", True)]
-    assert episodes.remarks == ("depth of top: its unit is not said, and taken as mm",)
+    assert episodes.remarks == ("depth of top: its unit is not given; mm is assumed",)
     depth_m = episodes.frame(1, 2, "top").depth_m
     assert depth_m is not None
     assert np.isnan(depth_m[0, 0])
@@ -285,7 +285,9 @@ def test_a_depth_video_of_colours_is_refused(tmp_path: Path) -> None:
     info = {"video.is_depth_map": True}
     about = {"dtype": "video", "shape": [HEIGHT_PX, WIDTH_PX, 3], "info": info}
     root = write_lerobot(tmp_path / "set", Layout(features={KEY: about}))
-    assert "is to be depth, but its pixels are yuv420p: expected 12-bit codes" in problems(root)[0]
+    assert (
+        "should be depth, but its pixels are yuv420p: expected 12-bit codes" in problems(root)[0]
+    )
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libsvtav1"])
@@ -313,14 +315,14 @@ def test_timestamps_that_begin_elsewhere_are_reported(tmp_path: Path, version: s
 def test_other_versions_are_refused_with_what_to_do(tmp_path: Path, version: str) -> None:
     root = write_lerobot(tmp_path / "set", Layout(version=version))
     with pytest.raises(
-        DatasetError, match=r"readable are v3.0, v2.1, v2.0: convert it by LeRobot"
+        DatasetError, match=r"readable versions are v3.0, v2.1, v2.0: convert it with LeRobot"
     ):
         open_dataset(root)
 
 
 def test_what_others_made_is_not_exported(tmp_path: Path) -> None:
     root = write_lerobot(tmp_path / "set", Layout(version="v2.1"))
-    with pytest.raises(DatasetError, match=r"its version is v2\.1\): LeRobot's own scripts"):
+    with pytest.raises(DatasetError, match=r"its version is v2\.1\): convert others with LeRobot"):
         export_v21(root, tmp_path / "out")
 
 

@@ -116,7 +116,7 @@ def test_a_right_meaning_has_no_errors() -> None:
             False,
             {"action__gripper": OPEN | {"closed": 1, "open": 0}},
             "gripper_inverted",
-            "exchange closed and open",
+            "swap closed and open",
         ),
         (
             False,

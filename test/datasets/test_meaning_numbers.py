@@ -254,7 +254,7 @@ def test_columns_that_are_not_there_are_named_with_the_choices() -> None:
     ("change", "fault"),
     [
         ({"gripper": {"column": 6, "closed": 1, "open": 1}}, "closed and open are both 1"),
-        ({"kind": "absolute", "axes": "tool"}, "axes has to be base"),
+        ({"kind": "absolute", "axes": "tool"}, "axes must be base"),
         ({"joints": {"columns": (0,), "angle_unit": "rad"}}, "either tool or joints"),
         ({"tool": {**pose_of("rpy"), "rotation_columns": (3, 4)}}, "rpy has 3"),
     ],

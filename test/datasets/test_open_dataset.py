@@ -63,14 +63,14 @@ def test_actions_may_be_missing_or_in_parts(tmp_path: Path) -> None:
 def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
     assert not is_dataset(tmp_path)
     assert not is_dataset(tmp_path / "gone.mcap")
-    with pytest.raises(DatasetError, match="is no dataset of these kinds: lerobot"):
+    with pytest.raises(DatasetError, match="is not a dataset of these kinds: lerobot"):
         open_dataset(tmp_path)
 
 
 def test_a_rate_that_contradicts_the_dataset_is_refused(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set")
     assert open_dataset(root, fps=10).fps == 10
-    with pytest.raises(DatasetError, match="says itself that it has 10 fps, not 30"):
+    with pytest.raises(DatasetError, match="states that it has 10 fps, not 30"):
         open_dataset(root, fps=30)
 
 

@@ -111,7 +111,7 @@ def test_the_rate_is_the_option_else_the_metadata_else_assumed_and_reported(
     path = write_set(tmp_path, {"train": [[content]]}, described(metadata=metadata))
     episodes = RldsSet(path, Reading(fps=option))
     assert episodes.fps == fps
-    assumed = [remark for remark in episodes.remarks if "steps a second are assumed" in remark]
+    assumed = [remark for remark in episodes.remarks if "steps per second are assumed" in remark]
     assert len(assumed) == (fps == DEFAULT_FPS)
 
 
@@ -178,7 +178,7 @@ def test_depth_belongs_to_the_camera_of_its_name_or_to_none(tmp_path: Path) -> N
         ("hand_color_image", True),
         ("image", False),
     ]
-    assert "top_depth: depth of no camera, by its name" in episodes.remarks
+    assert "top_depth: depth whose name matches no camera" in episodes.remarks
     assert "depth_shown: neither colour nor depth" in episodes.remarks
 
 
@@ -239,7 +239,7 @@ def test_records_that_are_no_episodes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"expected steps/…, found image/encoded"):
         RldsSet(path)
     path.write_bytes(record(b"no protocol buffers at all"))
-    with pytest.raises(DatasetError, match=r"no tf\.train\.Example"):
+    with pytest.raises(DatasetError, match=r"not a tf\.train\.Example"):
         RldsSet(path)
 
 

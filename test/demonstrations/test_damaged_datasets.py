@@ -62,9 +62,12 @@ def swap_videos(root: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (remove("meta/info.json"), "is no dataset: no meta/info.json"),
+        (remove("meta/info.json"), "is not a dataset: no meta/info.json"),
         (cut("meta/info.json"), "meta/info.json: expected JSON, but "),
-        (edit_info(codebase_version="v1.6"), "is of version v1.6; readable are v3.0, v2.1"),
+        (
+            edit_info(codebase_version="v1.6"),
+            "is of version v1.6; readable versions are v3.0, v2.1",
+        ),
         (edit_info(total_frames=99), "info.json says total_frames 99, there are 15"),
         (remove("meta/tasks.parquet"), "its rows have the tasks [], meta ['pick the red cube']"),
         (cut(EPISODES), f"{EPISODES}: expected a Parquet file, but "),

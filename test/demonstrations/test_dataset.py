@@ -152,7 +152,7 @@ def test_export_as_v21_reads_back_the_same(written: Path, tmp_path: Path) -> Non
             np.testing.assert_array_equal(a.frames["front"].rgb, b.frames["front"].rgb)
             np.testing.assert_array_equal(a.action, b.action)
             assert (a.instruction, a.frame_index) == (b.instruction, b.frame_index)
-    with pytest.raises(DatasetError, match="is there already"):
+    with pytest.raises(DatasetError, match="already exists"):
         export_v21(written, tmp_path / "old")
 
 
@@ -194,9 +194,9 @@ def test_two_writers_do_not_meet(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"")
-    with pytest.raises(DatasetError, match="is not empty and no dataset"):
+    with pytest.raises(DatasetError, match="is not empty and not a dataset"):
         DatasetWriter(tmp_path, FORM, limits=LIMITS)
-    with pytest.raises(DatasetError, match="is no dataset of robot_vision"):
+    with pytest.raises(DatasetError, match="is not a dataset of robot_vision"):
         DatasetWriter(tmp_path / "new", limits=LIMITS)
 
 

@@ -52,7 +52,7 @@ def test_a_killed_recording_is_recovered_and_tells_what_it_lost(tmp_path: Path) 
     assert "is an interrupted episode" in found[0]
     with DatasetWriter(tmp_path / "set", limits=LIMITS) as writer:
         assert len(writer.recovered) == 1
-        assert "episode 1 was interrupted and is recovered" in writer.recovered[0]
+        assert "episode 1 was interrupted and has been recovered" in writer.recovered[0]
         assert "frames lost at its end, success unknown" in writer.recovered[0]
     assert problems(tmp_path / "set", every_image=True) == []
     with Dataset(tmp_path / "set") as dataset:
@@ -78,7 +78,7 @@ def test_files_cut_off_at_any_byte_are_recovered_or_put_aside(tmp_path: Path, se
         told = writer.recovered[0]
     assert problems(tmp_path / "set", every_image=True) == []
     with Dataset(tmp_path / "set") as dataset:
-        if "is recovered" in told:
+        if "has been recovered" in told:
             assert dataset.episodes[1].record is not None
             lost = dataset.episodes[1].record.lost_frames
             assert f"{lost} frames lost" in told
@@ -137,7 +137,7 @@ def test_what_cannot_be_read_is_put_aside_and_recording_goes_on(tmp_path: Path) 
     folder = _grown(tmp_path / "set", frames=3)
     (folder / "episode.json").write_text("{")
     with DatasetWriter(tmp_path / "set", limits=LIMITS) as writer:
-        assert "cannot be read and was put aside as" in writer.recovered[0]
+        assert "cannot be read and was set aside as" in writer.recovered[0]
         writer.begin("go on")
         writer.add(sample_of(0))
         assert writer.end() == 1

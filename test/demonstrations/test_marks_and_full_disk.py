@@ -95,7 +95,10 @@ def test_a_disk_that_gets_full_while_recording_costs_frames_but_not_the_mark(roo
         writer.end(success=True)
     ballast.unlink()
     (said,) = writer.add_waiting()
-    assert said.startswith("episode 1 found room: 'pick the red cube', success marked as: success")
+    assert said.startswith(
+        "episode 1 was added now that there is room: 'pick the red cube', "
+        "success marked as: success"
+    )
     writer.close()
     assert marks(root) == [True, True]
     with Dataset(root) as dataset:

@@ -149,8 +149,8 @@ def test_the_map_covers_the_view_and_not_the_padding() -> None:
 @pytest.mark.parametrize(
     ("output", "said", "message"),
     [
-        (LOGITS[None, :2], {"scores": "logits"}, r"expects \[1, 3, h, w\], or whole numbers"),
-        (TRUE[None].astype(np.float32), {"scores": "logits"}, r"is \[1, 4, 8\].*whole numbers"),
+        (LOGITS[None, :2], {"scores": "logits"}, r"expects \[1, 3, h, w\], or integer class"),
+        (TRUE[None].astype(np.float32), {"scores": "logits"}, r"is \[1, 4, 8\].*integer class"),
         (LOGITS[None], {"scores": "probabilities"}, "these are logits"),
     ],
 )

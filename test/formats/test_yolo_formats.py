@@ -121,7 +121,7 @@ def test_rows_of_objects_are_not_taken_for_cells(tmp_path: Path) -> None:
     labels = np.minimum(LABELS, 1).astype(np.float32)
     rows = np.concatenate([IN_INPUT, SCORES[:, None], labels[:, None]], axis=1)
     model = ({"format": "yolov8"}, {"output0": padded(rows, 300)})
-    with pytest.raises(BundleError, match=r"300 rows are no grid .*'end_to_end'.*'rtdetr'"):
+    with pytest.raises(BundleError, match=r"300 rows do not form a grid .*'end_to_end'.*'rtdetr'"):
         perceive(bundle_of(tmp_path / "m", model, classes=["a", "b"]))
 
 

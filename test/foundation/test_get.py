@@ -100,12 +100,12 @@ def test_a_file_that_is_not_what_the_hub_names_is_refused(hub: Served) -> None:
 
 def test_a_model_that_asks_for_consent_says_so(hub: Served) -> None:
     hub.gated = True
-    with pytest.raises(DownloadError, match="asks for consent"):
+    with pytest.raises(DownloadError, match="requires consent"):
         bring(f"hf:{MODEL}", hub.url)
 
 
 def test_a_model_that_is_not_there_says_so(hub: Served) -> None:
-    with pytest.raises(DownloadError, match="Look at the name"):
+    with pytest.raises(DownloadError, match="Check the name"):
         bring("hf:maker/tin", hub.url)
 
 
@@ -206,9 +206,9 @@ def test_a_file_that_cannot_be_found_out_is_kept_for_the_import(net: Path) -> No
     ("word", "said"),
     [
         ("dinov2-smal", "did you mean 'dinov2-small'"),
-        ("hf:only-a-name", "is no model of a hub"),
-        ("hf:../..", "is no model of a hub"),
-        ("hf:maker/tiny@../main", "is no model of a hub"),
+        ("hf:only-a-name", "is not a hub's model"),
+        ("hf:../..", "is not a hub's model"),
+        ("hf:maker/tiny@../main", "is not a hub's model"),
         ("ftp://host/net.onnx", "expected a name"),
         ("", "expected a name"),
     ],

@@ -77,7 +77,7 @@ def test_the_class_of_a_real_picture_comes_out_right(lite0: Path, tmp_path: Path
         "classification",
         "logits",
     )
-    assert "things in the pictures" not in finding.lines[0]
+    assert "objects in the pictures" not in finding.lines[0]
     assert finding.manifest.input.color == "rgb"
     model = PictureModel(write_bundle(tmp_path / "bundle", finding.manifest, lite0))
     for name, words in PICTURES.items():

@@ -46,10 +46,10 @@ def test_a_classifier_is_recognised_with_softmax_and_without(tmp_path: Path, end
     assert (manifest.task, manifest.format) == ("classification", "classification")
     assert (manifest.reading.scores, manifest.reading.background) == (scores, "none")
     assert manifest.classes == KNOWN
-    assert "classification: a row of 4 scores, and there are 4 names of classes" in finding.lines
+    assert "classification: a row of 4 scores, and there are 4 class names" in finding.lines
     assert finding.lines[0].startswith(
-        "format classification (guessed, and sure of it): its likeliest class names what is to be "
-        "seen in 8 of 8 pictures"
+        "format classification (guessed, confident): its likeliest class names an object in "
+        "8 of 8 pictures"
     )
     assert len(finding.trials) > 4  # --explain shows them
 
@@ -94,7 +94,7 @@ def test_one_answer_for_every_picture_is_no_knowledge(tmp_path: Path) -> None:
     scores = np.zeros((10, len(KNOWN)), np.float32)
     scores[:, KNOWN.index("woman")] = 8
     finding = found(classifier(tmp_path / "m.onnx", scores), KNOWN)
-    assert finding.lines[0].startswith("not sure: its likeliest class names what is to be seen in")
+    assert finding.lines[0].startswith("not sure: its likeliest class names an object in")
 
 
 @pytest.mark.parametrize("kind", ["classes", "maps"])
@@ -128,8 +128,8 @@ def test_maps_of_scores_are_recognised_at_a_quarter_and_at_full_size(
     assert (manifest.task, manifest.format) == ("segmentation", "semantic")
     assert manifest.reading.scores == {"logits": "logits", "softmax": "probabilities"}[ending]
     assert manifest.reading.background == "none"
-    assert finding.lines[0].startswith("format semantic (guessed, and sure of it)")
-    reason = f"semantic: maps of scores, 4×{side}×{side}, and there are 4 names of classes"
+    assert finding.lines[0].startswith("format semantic (guessed, confident)")
+    reason = f"semantic: maps of scores, 4×{side}×{side}, and there are 4 class names"
     assert reason in finding.lines
 
 
@@ -161,7 +161,7 @@ def test_numbers_of_classes_are_asked_about_where_pictures_cannot_say(tmp_path: 
     assert "background=first if 0 is none of the classes and 1 is 'weld'" in question
     finding = found(file, (BACKGROUND, *UNKNOWN))
     assert finding.manifest.classes == UNKNOWN
-    assert any("a map of whole numbers (int64)" in line for line in finding.lines)
+    assert any("a map of integers (int64)" in line for line in finding.lines)
 
 
 def test_a_number_that_no_class_has_is_refused(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_maps_without_names_are_neither_features_nor_depth_in_silence(tmp_path: 
     numbers = segmenter(
         tmp_path / "numbers.onnx", label_scores(PARTS, QUARTER_PX), ending="argmax"
     )
-    with pytest.raises(BundleError, match="gives the number of each pixel's class: it has no nam"):
+    with pytest.raises(BundleError, match="gives each pixel's class number: it has no nam"):
         found(numbers)
     model = onnx.load(numbers)
     model.graph.node[-1].output[0] = "whole"

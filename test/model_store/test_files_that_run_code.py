@@ -80,8 +80,8 @@ def test_no_parameter_of_the_service_loads_it(evil: Path, marker: Path, paramete
         | task.get(parameter, {}),
     )
     config = with_values(NodeConfig(), {parameter: str(folder), "device": "cpu"})
-    # A bundle that is asked by words is refused earlier: it has no encoder of words.
-    says = "needs an encoder of words" if parameter == "grounding_model" else REFUSED
+    # A bundle with a text prompt is refused earlier: it has no text encoder.
+    says = "needs a text encoder" if parameter == "grounding_model" else REFUSED
     with pytest.raises(BundleError, match=says):
         build_perceiver(config)
     with pytest.raises(ConfigError, match="unknown parameter"):

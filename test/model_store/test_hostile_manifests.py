@@ -62,7 +62,7 @@ def test_what_is_no_file_is_not_opened(
 ) -> None:
     for name in ("model.yaml", "policy.yaml"):
         make(tmp_path / name)
-    with pytest.raises(BundleError, match=r"no (model|policy) bundle"):
+    with pytest.raises(BundleError, match=r"not a (model|policy) bundle"):
         find(tmp_path)
 
 

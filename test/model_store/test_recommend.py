@@ -69,10 +69,10 @@ def test_the_faster_of_two_that_the_data_cannot_tell_apart() -> None:
     said = {row.name: reason for row, reason in advice.reasons}
     assert said == {
         "near": "recommended",
-        "best": "as good as the data can tell, and slower",
-        "middle": "fits, and is less good than best",
+        "best": "as good, as far as the data show, and slower",
+        "middle": "fits, but is not as good as best",
         "foreign": "its licence is AGPL-3.0",
-        "useless": "not surely better than the trivial answer (0.010)",
+        "useless": "not clearly better than the trivial baseline (0.010)",
     }
 
 

@@ -169,7 +169,7 @@ def test_a_model_that_only_fails_is_given_up(pictures: Path, tmp_path: Path) -> 
         ([{"kind": "oracle"}], "unknown kind of model 'oracle'; available:.*openai"),
         ([{"name": "x"}], "expected a `kind`"),
         ([{"kind": "openai"}], "model"),
-        ([{"kind": "nothing"}, {"kind": "nothing"}], "several models are called nothing"),
+        ([{"kind": "nothing"}, {"kind": "nothing"}], "several models are named nothing"),
         ([{"kind": "openai", "model": "m", "attempts": 0}], "attempts = 0"),
         ([{"kind": "openai", "model": "m", "api_key": KEY}], "has api_key; it may have"),
     ],

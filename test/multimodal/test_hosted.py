@@ -104,10 +104,10 @@ def test_a_limit_of_rates_is_waited_for(
 def test_a_limit_that_lasts_is_reported(provider: Provider, question: Question) -> None:
     text = b'{"error": {"message": "quota exceeded"}}'
     provider.faults = [Fault(status=429, body=text, headers={"Retry-After": "90"})]
-    with pytest.raises(AnswerError, match=r"limit of rates is reached.*quota.*90 s more"):
+    with pytest.raises(AnswerError, match=r"rate limit is reached.*quota.*wait 90 s more"):
         ask("openai", provider, question, most_wait_s=5)
     provider.faults = [Fault(status=503, headers={"Retry-After": "0.01"})] * 2
-    with pytest.raises(AnswerError, match=r"in trouble \(HTTP 503\), tried 2 times"):
+    with pytest.raises(AnswerError, match=r"server error \(HTTP 503\), tried 2 times"):
         ask("openai", provider, question, attempts=2)
 
 
@@ -118,8 +118,8 @@ def test_a_limit_that_lasts_is_reported(provider: Provider, question: Question) 
     [
         (Fault(body=b"{", after_s=0.0), "expected JSON"),
         (Fault(body=b"<html>"), "expected JSON"),
-        (Fault(body=b"[1, 2]"), "not as its interface says"),
-        (Fault(body=b'{"choices": [], "candidates": []}'), "not as its interface says"),
+        (Fault(body=b"[1, 2]"), "does not match its interface"),
+        (Fault(body=b'{"choices": [], "candidates": []}'), "does not match its interface"),
         (Fault(body=b"[" * 200_000), "nested too deeply|expected JSON"),
         (Fault(body=b" " * 4_100_000), "more than 4000000 bytes"),
         (Fault(body=b'{"cho', breaks_off=True), "ended early"),
@@ -174,7 +174,7 @@ def test_a_redirect_is_not_followed(provider: Provider, question: Question) -> N
     with ExitStack() as stack:
         other = stack.enter_context(serving(Provider(says=lambda *_: "")))
         provider.faults = [Fault(status=307, headers={"Location": other.url})]
-        with pytest.raises(GivenUpError, match="sends elsewhere"):
+        with pytest.raises(GivenUpError, match="it redirects"):
             ask("openai", provider, question)
         assert other.requests == []
 

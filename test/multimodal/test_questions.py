@@ -136,5 +136,5 @@ def test_bad_sets_are_refused_in_words(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ForeignFileError, match="is not a file below"):
         open_pictures(tmp_path, count=10)
     (tmp_path / "annotations.json").write_text('{"images": [{"id": 1}]}')
-    with pytest.raises(ConfigError, match="expected annotations as COCO"):
+    with pytest.raises(ConfigError, match="expected COCO annotations"):
         open_pictures(tmp_path, count=10)

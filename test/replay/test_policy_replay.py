@@ -146,7 +146,7 @@ def test_the_numbers_of_strangers_mean_what_the_policy_learnt_that_they_do(tmp_p
     top = FRONT.model_copy(update={"name": "top"})
     shown = {"observation": ObservationSpec(cameras=(top,), words="none"), "gains": {}}
     unknown = replayed(foreign, "--policy", policy_in(tmp_path / "a", **shown))
-    assert "is not said; missing" in str(unknown.exception)
+    assert "is not given; missing" in str(unknown.exception)
     meant = policy_in(tmp_path / "b", **shown, metrics={"meaning": meaning})
     known = replayed(foreign, "--policy", meant)
     assert (known.exit_code, "2 episodes, 7 rows" in known.output) == (0, True), known.output

@@ -155,7 +155,7 @@ def test_the_front_camera_is_where_the_policy_learnt_that_it_stands(
     (remark,) = report(fixed_camera=False)["remarks"]
     assert "in 1 of 1 episodes cameras were not where the policy has them" in remark
     assert "camera front is" in remark
-    assert "leave --no-fixed-camera out" in remark
+    assert "omit --no-fixed-camera" in remark
     recipe = DemonstrationRecipe(seed=0, split="train")
     assert led_by("stand-in", 0.3, recipe).fixed_camera
     assert not led_by("stand-in", 0.3, recipe, fixed_camera=False).fixed_camera

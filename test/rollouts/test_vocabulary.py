@@ -32,7 +32,7 @@ def test_a_set_without_one_says_how_to_get_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"words": 3}', '{"words": ["a"], "x": 1}'])
 def test_a_damaged_one_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / VOCABULARY_FILE).write_text(text)
-    with pytest.raises(ConfigError, match="holds no vocabulary"):
+    with pytest.raises(ConfigError, match="is not a vocabulary"):
         read_vocabulary(tmp_path)
 
 
@@ -43,7 +43,7 @@ def test_sets_of_other_words_are_not_mixed(tmp_path: Path) -> None:
     more = Vocabulary(words=("lift", "mug", "jar"), things=("mug", "jar"), actions=("lift",))
     write_vocabulary(Path(other), more)
     assert common_vocabulary([one, same]) == WORDS
-    with pytest.raises(ConfigError, match=r"other does not go with .*jar"):
+    with pytest.raises(ConfigError, match=r"other cannot be mixed with .*jar"):
         common_vocabulary([one, other])
 
 

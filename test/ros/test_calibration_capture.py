@@ -111,7 +111,7 @@ def test_views_are_taken_of_an_arm_at_rest(capture: Capture, tmp_path: Path) -> 
 
 def test_an_arm_that_moves_is_not_taken(robot: Robot, capture: Capture, tmp_path: Path) -> None:
     robot.speed_m_s = 0.1
-    with pytest.raises(CalibrationError, match="wait until the arm rests"):
+    with pytest.raises(CalibrationError, match="wait until the arm is at rest"):
         taken(capture)
     assert not (tmp_path / "views").exists()
 

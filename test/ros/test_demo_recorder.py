@@ -502,7 +502,7 @@ def test_success_survives_a_full_disk_which_the_operator_hears_of(tmp_path: Path
 def test_it_says_what_is_missing(tmp_path: Path) -> None:
     with bench(tmp_path / "set") as on:
         on.wait_for(lambda: on.status)
-        assert on.end() == (False, "no episode is open; begin one first")
+        assert on.end() == (False, "no episode is open; start one first")
         done, words = on.begin()
         assert not done
         assert "no instruction" in words
@@ -603,7 +603,7 @@ def test_an_unusable_message_is_reported_and_the_rest_is_recorded(
 def test_an_operator_at_the_command_line(tmp_path: Path) -> None:
     with bench(tmp_path / "set") as on:
         on.meet()
-        with pytest.raises(ConfigError, match="no episode is open; begin one first"):
+        with pytest.raises(ConfigError, match="no episode is open; start one first"):
             give("success")
         assert give("begin", instruction="put it down").endswith("'put it down'")
         record(on, range(8))

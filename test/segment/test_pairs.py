@@ -84,7 +84,7 @@ def test_a_bundle_of_another_pair_is_refused(tmp_path: Path) -> None:
     bundle = write_color_segmenter(tmp_path)
     text = (bundle.path / "segmenter.yaml").read_text()
     (bundle.path / "segmenter.yaml").write_text(text.replace("pair: sam", "pair: sam2"))
-    with pytest.raises(BundleError, match="is no pair 'sam2': its encoder has pixel_values"):
+    with pytest.raises(BundleError, match="is not a pair 'sam2': its encoder has pixel_values"):
         Segmenter(find_segmenter(bundle.path))
 
 
@@ -100,7 +100,7 @@ def test_a_changed_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"not_points": [(1.0, 1.0)]}, "needs a point on the thing"),
+        ({"not_points": [(1.0, 1.0)]}, "needs a point on the object"),
         ({"points": [(151.0, 3.0)]}, "the point 151,3 is not in the picture of 150×150 px"),
         ({"points": [(float("nan"), 3.0)]}, "is not in the picture"),
         ({"box": (50.0, 50.0, 20.0, 80.0)}, "left before right"),

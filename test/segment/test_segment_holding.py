@@ -111,7 +111,7 @@ def test_without_a_track_a_thing_is_held_by_its_mask(segmenter: Segmenter) -> No
     away = seen(1.0, tracked=False)
     gone = holds(holder, away)
     assert gone.shown == ()
-    assert "'it' is lost: nothing like it is where it was" in gone.problems[0]
+    assert "'it' is lost: nothing similar is at its last place" in gone.problems[0]
 
 
 def test_a_thing_whose_track_is_gone_for_too_long_is_lost(segmenter: Segmenter) -> None:
@@ -157,9 +157,9 @@ def test_requests_are_answered_once_or_refused_in_words(segmenter: Segmenter) ->
     answers = {answer.request: answer for answer in holder.step(perception, asked)}
     assert overlap(answers["a"].shown[0].segment.mask, red_and_green(perception)[1]) > 0.9
     assert len(answers["all"].shown) == 3
-    assert "1 things are held already" in answers["second"].problems[0]
+    assert "1 objects are held already" in answers["second"].problems[0]
     assert "the point 5000,80 is not in the picture" in answers["outside"].problems[0]
-    assert answers[""].problems == ("nothing called 'nobody' is held; held: nothing",)
+    assert answers[""].problems == ("nothing named 'nobody' is held; held: nothing",)
     assert [one.id for one in answers[""].shown] == ["first"]
     labels = answer_labels(answers["all"])
     assert set(np.unique(labels)) == {0, 1, 2, 3}, "two discs, the ground, and their edges"
@@ -174,7 +174,7 @@ def test_release_and_a_new_epoch_end_it(segmenter: Segmenter) -> None:
     holds(holder, seen(0.2, (60, 60)), LiveRequest(id="it", points=[(60, 60)]))
     ended = holds(holder, seen(0.3, (60, 60), epoch=1))
     assert ended.shown == ()
-    assert "tracking began anew" in ended.problems[0]
+    assert "tracking restarted" in ended.problems[0]
 
 
 def test_pictures_of_another_size_end_it_in_words(segmenter: Segmenter) -> None:
@@ -185,4 +185,4 @@ def test_pictures_of_another_size_end_it_in_words(segmenter: Segmenter) -> None:
     )
     ended = holds(holder, unperceived(frame))
     assert ended.shown == ()
-    assert "pictures changed their size" in ended.problems[0]
+    assert "picture size changed" in ended.problems[0]

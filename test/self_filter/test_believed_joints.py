@@ -36,7 +36,7 @@ def test_a_position_that_the_joint_cannot_have_is_refused(position: float) -> No
 def test_one_lie_costs_itself_and_the_report_after_it() -> None:
     said = refusals(believed(), "elbow", 0.0, 1.5, 0.0, 0.0)
     assert [bool(why) for why in said] == [False, True, True, False]
-    assert "leaps by 1.5 in 0.01 s" in said[1]
+    assert "jumps by 1.5 in 0.01 s" in said[1]
 
 
 def test_a_robot_that_was_set_up_elsewhere_is_believed_again() -> None:
@@ -52,7 +52,7 @@ def test_the_report_that_confirms_brings_the_one_that_was_doubted() -> None:
     )
     kept, (why,) = joints.take(["elbow", "roll"], [1.5, 0.1], stamp_ns=STEP_NS)
     assert kept == [(STEP_NS, {"roll": 0.1})]
-    assert "leaps by 1.5" in why
+    assert "jumps by 1.5" in why
     again = joints.take(["elbow", "roll"], [1.5, 0.2], stamp_ns=2 * STEP_NS)
     both = {"elbow": 1.5, "roll": 0.2}
     assert again == ([(STEP_NS, {"elbow": 1.5}), (2 * STEP_NS, both)], [])

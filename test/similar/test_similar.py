@@ -136,7 +136,7 @@ def test_a_shortened_index_is_refused(rooms: Index) -> None:
     os.truncate(rooms.folder / "vectors.f32", 100)
     with pytest.raises(SimilarError, match="damaged"):
         open_index(rooms.folder)
-    with pytest.raises(SimilarError, match="is no index"):
+    with pytest.raises(SimilarError, match="is not an index"):
         open_index(rooms.folder.parent)
 
 

@@ -44,7 +44,7 @@ def test_a_joint_that_was_not_reported_around_the_frame_is_named(at_s: float) ->
     found, stale = history.at(["a", "b"], round(at_s * NS), max_age_s=0.1)
     assert found == {}
     assert "was last reported 0." in stale
-    assert "at most 0.1 s is taken" in stale
+    assert "at most 0.1 s is accepted" in stale
 
 
 def test_a_clock_that_began_anew_begins_anew() -> None:

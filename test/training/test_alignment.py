@@ -218,7 +218,7 @@ def test_pictures_that_show_what_is_left_out_are_not_learnt_from(shapes_set: Pat
     assert 0 < len(rest.pictures) < len(everything.pictures)
     assert rest.looks == everything.looks - {("red", "disc")}
     assert not any("red disc" in text for text in rest.texts)
-    with pytest.raises(ConfigError, match=r"expected a colour and a thing, as \[red, mug\]"):
+    with pytest.raises(ConfigError, match=r"expected a colour and an object, as \[red, mug\]"):
         open_captions(str(shapes_set), CaptionOptions(left_out=[["red"]]))
 
 
@@ -484,8 +484,8 @@ def test_evaluate_writes_figures_and_pictures(
     )
     assert {"above_wrong_color", "things/retrieval_at_1", "modality_gap"} <= metrics.keys()
     assert "never_seen_at_1" not in metrics  # the same looks as in training
-    assert "0 captions name what training never showed" in result.output
+    assert "0 captions name looks that training never showed" in result.output
     # of the wrong words "green" and "ball" the bundle knows none
-    assert "does not know: ball, green" in result.output
+    assert "unknown to the bundle: ball, green" in result.output
     for name in ("map.png", "words.png"):
         assert (tmp_path / name).stat().st_size > 1000

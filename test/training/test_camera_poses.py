@@ -73,18 +73,18 @@ def test_what_stands_still_what_is_on_the_tool_and_what_is_neither() -> None:
     moved[5:, 2, 3] += 0.1
     poses, notes = camera_poses(placed(moved, source))
     assert not poses
-    assert "neither stands still nor is fixed to the tool" in notes[0]
+    assert "fixed neither in the base frame nor to the tool" in notes[0]
 
 
 def test_what_is_not_said_is_not_shown() -> None:
     source = demonstrations(COUNT, seed=0)
     numbers = np.arange(COUNT)
     _, notes = camera_poses(Episodes(source=source, numbers=numbers))
-    assert notes == ("the pose of camera top is not shown: not all sets say its pose and lens",)
+    assert notes == ("the pose of camera top is not shown: not all sets give its pose and lens",)
     gaps = np.tile(BASE_FROM_CAMERA, (len(source.state), 1, 1))
     gaps[3] = np.nan
     _, notes = camera_poses(placed(gaps, source))
-    assert "not all sets say its pose" in notes[0]
+    assert "not all sets give its pose" in notes[0]
 
 
 def recipe_for(root: Path) -> Recipe:

@@ -233,7 +233,7 @@ def test_sets_that_do_not_fit_are_refused(folders: Path, shapes_set: Path, tmp_p
     with pytest.raises(ConfigError, match=r"no object whose longer side .* = 60 px"):
         task_of(shapes_set, None, tmp_path, crop={"min_px": 60})
     labels = write_label_pngs(tmp_path / "labels", images=1, names=("a", "b"))
-    with pytest.raises(ConfigError, match="label PNGs; expected one with a class an image"):
+    with pytest.raises(ConfigError, match="label PNGs; expected one with a class per image"):
         task_of(labels, None, tmp_path)
     with pytest.raises(ConfigError, match=r"options\.train_set=data/train"):
         task_of(Path(), None, tmp_path, train_set="")

@@ -283,7 +283,7 @@ def test_statistics_that_are_missing_are_an_error() -> None:
     values = seven(np.array([0.0, np.nan]))
     with pytest.raises(DatasetError, match="1 of 2 rows are not finite"):
         statistics(made_up(values))
-    with pytest.raises(DatasetError, match="not one step"):
+    with pytest.raises(DatasetError, match="there is no step"):
         statistics(made_up(values[:0]))
     mean, scale = state_statistics(made_up(seven(np.zeros(3))))
     assert mean.shape == scale.shape == (0,)

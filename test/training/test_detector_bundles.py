@@ -83,5 +83,5 @@ def test_one_task_alone_is_a_bundle_of_its_own(shapes_set: Path, tmp_path: Path)
     assert (manifest.task, manifest.format) == ("segmentation", "semantic")
     assert "miou" in manifest.metrics
     assert "AP50" not in manifest.metrics
-    with pytest.raises(ConfigError, match="served beside boxes only; add detection"):
+    with pytest.raises(ConfigError, match="served only beside boxes; add detection"):
         exported(tmp_path / "c", shapes_set, "multi_task", "multi-task", tasks=["classification"])

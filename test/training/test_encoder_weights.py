@@ -92,7 +92,7 @@ def test_a_converted_encoder_begins_a_model_and_the_rest_is_noted(tmp_path: Path
     run = begun(SMALL, file)
     assert_has(run, tensors)
     (note,) = run.notes
-    assert "start afresh" in note
+    assert "start fresh" in note
     assert "missing: head.bias, head.weight" in note
 
 

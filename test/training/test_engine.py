@@ -65,7 +65,7 @@ def test_a_stopped_run_in_parts_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
         train(recipe, tmp_path / "cut", reporter=Rows(stop_after=1))
     again = Rows()
     train(recipe, tmp_path / "cut", reporter=again)
-    assert again.notes[0].startswith("goes on from step")
+    assert again.notes[0].startswith("resumes from step")
     assert_same(*(load_file(tmp_path / f / "checkpoint.safetensors") for f in ("whole", "cut")))
 
 

@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path: Path) -> None:
         (lambda _: [], "names no set"),
         (lambda root: [str(root / "absent")], "does not exist"),
         (lambda root: [str(root)], "holds no pictures"),
-        (lambda root: [str(root / "notes.txt")], "is no bag"),
+        (lambda root: [str(root / "notes.txt")], "is not a bag"),
     ],
     ids=["none", "absent", "empty", "no bag"],
 )

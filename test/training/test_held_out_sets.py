@@ -72,5 +72,5 @@ def test_a_test_set_that_is_none_is_refused_before_training(
     task: str, shapes_set: Path, tmp_path: Path
 ) -> None:
     asked = recipe(task, shapes_set, tmp_path, test_set=str(tmp_path / "nowhere"))
-    with pytest.raises(ConfigError, match="nowhere is no folder"):
+    with pytest.raises(ConfigError, match="nowhere is not a folder"):
         TASKS.get(task)(asked, CPU)

@@ -74,7 +74,7 @@ def test_what_somebody_else_reached_is_no_keyframe() -> None:
 
 
 def test_sets_without_the_tool_have_none() -> None:
-    with pytest.raises(ConfigError, match=r"keyframe_weight.*where\s+it was"):
+    with pytest.raises(ConfigError, match=r"keyframe_weight.*tool's\s+pose"):
         ways_to_keyframes(replace(grasps("o"), base_from_tool=None))
 
 

@@ -108,7 +108,7 @@ def test_confusions_tell_names_from_misses_and_false_alarms(
     objects = np.bincount(np.concatenate([f.sample.class_id for f in perfect]), minlength=2)
     right = confusions(perfect, NAMES, threshold=0.5)
     assert right.counts.tolist() == [[objects[0], 0, 0], [0, objects[1], 0], [0] * 3, [0] * 3]
-    assert "most often taken for another: none" in right.summary()
+    assert "most often confused: none" in right.summary()
 
     misnamed = [replace(f, class_id=np.zeros_like(f.class_id)) for f in perfect]
     discs = confusions(misnamed, NAMES, threshold=0.5)

@@ -99,7 +99,7 @@ def test_a_size_that_no_picture_can_have_is_named() -> None:
 
 
 def test_names_do_not_lead_into_lists() -> None:
-    with pytest.raises(ConfigError, match="which no name leads into"):
+    with pytest.raises(ConfigError, match="whose entries no name can reach"):
         recipe_of(
             PERCEPTION | {"options": {"resolutions": [{}]}}, {"options.resolutions.0.until": 0.5}
         )

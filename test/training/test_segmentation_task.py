@@ -172,7 +172,7 @@ def test_sets_that_do_not_fit_are_refused(
     with pytest.raises(ConfigError, match=r"has 1 classes: all; expected 2 to 255.*'background'"):
         task_of(one, None, tmp_path)
     folders = write_folders(tmp_path / "folders", images=1)
-    with pytest.raises(ConfigError, match=r"a class an image; expected label PNGs"):
+    with pytest.raises(ConfigError, match=r"one class per image; expected label PNGs"):
         task_of(folders, None, tmp_path)
 
 

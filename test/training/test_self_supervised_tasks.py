@@ -115,7 +115,7 @@ def test_without_labels_the_last_weights_are_kept(
 ) -> None:
     rows = Rows()
     train(recipe("mae", colors, cache, judged=False), tmp_path, reporter=rows)
-    assert any("nothing says whether the encoder becomes better" in note for note in rows.notes)
+    assert any("nothing shows whether the encoder improves" in note for note in rows.notes)
     assert not (tmp_path / "best.safetensors").exists()
     assert (tmp_path / "weights.safetensors").exists()
 

@@ -161,12 +161,12 @@ def test_an_encoder_that_was_changed_after_training_is_not_exported(
     shutil.copytree(trained / "encoder", kept)
     try:
         write_onnx_encoder(trained / "encoder", seed=1)
-        with pytest.raises(ConfigError, match="has now is another"):
+        with pytest.raises(ConfigError, match="now has another one"):
             export_run(trained / "run", tmp_path / "bundle")
         recipe = recipe_for(trained)
         start = {"init_weights": str(trained / "run" / "weights.safetensors")}
         begun = recipe.model_copy(update={"run": recipe.run.model_copy(update=start)})
-        with pytest.raises(ConfigError, match="a token would mean something else"):
+        with pytest.raises(ConfigError, match="tokens would have other meanings"):
             build_run(begun)
     finally:
         shutil.copytree(kept, trained / "encoder", dirs_exist_ok=True)
@@ -186,14 +186,14 @@ def test_folders_that_are_no_encoder_are_refused(trained: Path, tmp_path: Path) 
             build_run(recipe_for(trained, **options))
 
     refused("", "words = sentence with options.sentences.folder = ''")
-    refused(tmp_path / "nowhere", "nowhere' is no folder: expected one with tokenizer.json")
+    refused(tmp_path / "nowhere", "nowhere' is not a folder: expected one with tokenizer.json")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", r"has no tokenizer\.json: save the tokenizer")
     write_tokenizer(tmp_path / "empty")
     refused(tmp_path / "empty", r"has no model\.onnx, nor config\.json")
     (tmp_path / "empty" / "model.safetensors").write_bytes(b"")
     (tmp_path / "empty" / "config.json").write_text('{"auto_map": {"AutoModel": "evil.Model"}}')
-    refused(tmp_path / "empty", "names code of its own")
+    refused(tmp_path / "empty", "refers to its own code")
     short = {"sentences": {"folder": str(trained / "encoder"), "max_tokens": 4}}
     with pytest.raises(ConfigError, match="6 tokens in 'pick the red cube'"):
         build_run(recipe_for(trained, **short))

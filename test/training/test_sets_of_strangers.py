@@ -112,7 +112,7 @@ def packed(**arrays: np.ndarray) -> bytes:
 )
 def test_an_episode_that_is_none_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "0.npz").write_bytes(content)
-    with pytest.raises(ConfigError, match=r"0\.npz holds no episode"):
+    with pytest.raises(ConfigError, match=r"0\.npz is not an episode"):
         load_set([str(tmp_path)], robot_vocabulary())
 
 

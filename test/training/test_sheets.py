@@ -76,7 +76,7 @@ def test_evaluate_draws_it_beside_its_figures(
 
 
 def test_what_has_no_sheet_is_refused(bundles: Path, shapes_set: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="'depth': there are sheets of"):
+    with pytest.raises(BundleError, match="'depth'; sheets exist for"):
         draw_sheet(find_bundle(bundles / "depth"), shapes_set, tmp_path / "sheet.jpg")
     with pytest.raises(ConfigError, match="expected the name of a JPEG"):
         draw_sheet(find_bundle(bundles / "yolo_v1"), shapes_set, tmp_path / "sheet.txt")

@@ -155,7 +155,7 @@ def test_a_held_out_set_is_looked_at_first(shapes_set: Path, tmp_path: Path) -> 
     for category in content["categories"]:
         category["name"] += "s"
     (other / "annotations.json").write_text(json.dumps(content))
-    for val_set, why in ((str(other), "has the classes"), ("nowhere", "is no folder")):
+    for val_set, why in ((str(other), "has the classes"), ("nowhere", "is not a folder")):
         recipe = shapes_recipe(shapes_set, tmp_path / "cache", options__val_set=val_set)
         with pytest.raises(ConfigError, match=why):
             train(recipe, tmp_path / "run", reporter=Rows())

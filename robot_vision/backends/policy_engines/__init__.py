@@ -1,1 +1,1 @@
-"""Engines of policies that are no ONNX: a file each that registers itself."""
+"""Engines for policies that are not ONNX: one file each, which registers itself."""

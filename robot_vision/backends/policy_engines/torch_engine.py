@@ -1,4 +1,4 @@
-"""A policy's network from its weights, run by torch: for what is too large to become ONNX."""
+"""Runs a policy's network from its weights in torch, for networks too large for ONNX."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,7 +43,7 @@ class TorchNetwork:
     def run(
         self, names: Sequence[str] | None, inputs: Mapping[str, np.ndarray]
     ) -> list[np.ndarray]:
-        """The outputs of these names, of all where there are none."""
+        """The outputs of these names; all of them if no names are given."""
         given = [torch.from_numpy(inputs[each.name]).to(self._device) for each in self._inputs]
         with torch.inference_mode():
             found = dict(zip(self._outputs, self._module(*given), strict=True))
@@ -52,8 +52,8 @@ class TorchNetwork:
 
 @ENGINES.register(".safetensors")
 def open_torch(file: Path, *, threads: int) -> TorchNetwork:
-    """Weights of a registered policy. Raises `BundleError` where they are of none."""
-    external_files(file)  # refuses what is no safetensors, whatever its name says
+    """Weights of a registered policy. Raises `BundleError` where they belong to none."""
+    external_files(file)  # refuses anything but safetensors, whatever its name says
     if threads:
         torch.set_num_threads(threads)
     try:

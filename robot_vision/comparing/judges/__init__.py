@@ -1,1 +1,1 @@
-"""How bundles of a task are judged on a set: a file each, which registers its judge."""
+"""How bundles of a task are judged on a set: one file each, which registers its judge."""

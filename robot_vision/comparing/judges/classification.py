@@ -1,4 +1,4 @@
-"""Classifiers of pictures: top-1, and how likely each picture's class was thought."""
+"""Picture classifiers: top-1, and the probability given to each picture's true class."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from robot_vision.training.metrics.classification import resampled_top1
 
 
 def judge(bundle: Bundle, case: Case) -> Side:
-    """Crops are those that the first bundle was trained on, the same for all."""
+    """Crops are those that the first bundle was trained on; all bundles get the same."""
     names, held_out = bundle.manifest.classes, str(case.held_out)
     options = CropOptions.model_validate(weights_travel(case.first).get("crop", {}))
     opened = open_crops(held_out, options)

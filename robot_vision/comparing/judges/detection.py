@@ -1,4 +1,4 @@
-"""Detectors of any format: AP by COCO's rules, and each picture's F1 as the service answers."""
+"""Detectors of any format: AP by COCO's rules, and each picture's F1 for the service's output."""
 
 import cv2
 import numpy as np
@@ -39,7 +39,7 @@ def judge(bundle: Bundle, case: Case) -> Side:
 
 
 def f1(found: FoundBoxes, threshold: float) -> float:
-    """Of a picture's detections above the threshold; 1 where nothing is there nor found."""
+    """F1 of a picture's detections above the threshold; 1 if it is empty and nothing is found."""
     is_said = found.score >= threshold
     right = int((right_detections(found) & is_said).sum())
     wrong = mistakes(found, threshold)
@@ -49,7 +49,7 @@ def f1(found: FoundBoxes, threshold: float) -> float:
 def _drawn(
     found: FoundBoxes, classes: tuple[str, ...], threshold: float
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Truth thin and green, right detections blue, wrong ones red and dashed by their label."""
+    """Truth thin and green, correct detections blue, wrong ones red with a dashed label."""
     tile = np.ascontiguousarray(found.sample.rgb)
     for box in found.sample.box_xyxy_px:
         _box(tile, box, "", _TRUTH_RGB, 1)

@@ -1,1 +1,1 @@
-"""A file a kind of dataset: how it is recognised, and what opens it. See `open_dataset`."""
+"""One file per kind of dataset: how to recognise and open it. See `open_dataset`."""

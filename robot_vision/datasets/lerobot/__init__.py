@@ -1,4 +1,4 @@
-"""LeRobot's datasets, v3.0 and v2.1, ours and others': read only."""
+"""LeRobot datasets, v3.0 and v2.1, ours and foreign ones: read-only."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""Columns of Parquet as arrays: numbers of any number of axes, and texts."""
+"""Parquet columns as arrays: numbers with any number of axes, and texts."""
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +12,8 @@ _MOST_AXES = 8
 def array_of(column: pa.ChunkedArray, what: str) -> np.ndarray | None:
     """[rows, …] of numbers, or [rows] of texts (as objects).
 
-    None for what is neither, such as structures, and lists that differ in length. Raises
-    `DatasetError` that names `what` for numbers of which some rows have none.
+    None for anything else, such as structures, and lists of different lengths. Raises
+    `DatasetError` that names `what` if some rows lack numbers.
     """
     try:
         return _array(column.combine_chunks(), what)
@@ -41,7 +41,7 @@ def _array(values: pa.Array, what: str) -> np.ndarray | None:
 
 
 def _storage(values: pa.Array) -> pa.Array:
-    """What is stored: matrices have a type of their own where its library is there."""
+    """The stored array: matrices have their own type if its library is installed."""
     return values.storage if isinstance(values, pa.ExtensionArray) else values
 
 

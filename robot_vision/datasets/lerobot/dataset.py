@@ -1,8 +1,8 @@
-"""Reads datasets of demonstrations: LeRobot v3.0 and v2.1, ours and others'.
+"""Reads datasets of demonstrations: LeRobot v3.0 and v2.1, ours and foreign ones.
 
-`columns` and `image` work for any of them. `step` and `steps` give what training needs, and ask
-for `meta/robot_vision.json`, which says what the numbers mean. Episodes count from 0 in order of
-their numbers, in which others' datasets may have gaps (`Episode.index`).
+`columns` and `image` work for any of them. `step` and `steps` give what training needs, and
+require `meta/robot_vision.json`, which says what the numbers mean. Episodes count from 0 in order
+of their numbers, in which foreign datasets may have gaps (`Episode.index`).
 """
 
 from collections import OrderedDict
@@ -46,10 +46,10 @@ _OPEN_FILES = 8
 
 
 class Dataset:
-    """A dataset on disk, read only; `len` counts steps, `dataset[i]` is the i-th of them.
+    """A dataset on disk, read-only; `len` counts steps, `dataset[i]` is the i-th of them.
 
-    Files are opened when they are needed, a few at a time; a copy in another process opens its
-    own. Raises `DatasetError` for what is missing or damaged, when it is asked for.
+    Files are opened on demand, a few at a time; a copy in another process opens its
+    own. Raises `DatasetError` for missing or damaged data, on access.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -92,7 +92,7 @@ class Dataset:
 
     @property
     def units(self) -> dict[str, tuple[str, ...]]:
-        """Units of the numbers of each feature that says them."""
+        """Units of the numbers of each feature that states them."""
         listed = {name: (f.get("info") or {}).get("units") for name, f in self.features.items()}
         return {
             name: tuple(str(unit) for unit in units)
@@ -101,9 +101,9 @@ class Dataset:
         }
 
     def columns(self, episode_index: int) -> dict[str, np.ndarray]:
-        """What an episode has by feature: numbers [length, …], texts [length] as objects.
+        """An episode's data by feature: numbers [length, …], texts [length] as objects.
 
-        Images are not among them, nor structures and lists whose lengths differ.
+        Without images, structures, and lists of different lengths.
         """
         if episode_index not in self._columns:
             _shrink(self._columns)
@@ -115,7 +115,7 @@ class Dataset:
         return self._columns[episode_index]
 
     def frame_index_at(self, episode_index: int, time_s: float) -> int:
-        """The frame shown `time_s` after an episode's first one; raises `DatasetError`."""
+        """The frame `time_s` after an episode's first one; raises `DatasetError`."""
         frame_index = round(time_s * self.fps)
         self._must_have(episode_index, frame_index)
         return frame_index
@@ -123,7 +123,7 @@ class Dataset:
     def image(
         self, episode_index: int, frame_index: int, feature: str
     ) -> UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w"]:
-        """An image: RGB, or depth as it is stored (millimetres, 0 invalid)."""
+        """An image: RGB, or depth as stored (millimetres, 0 invalid)."""
         place = self._must_have(episode_index, frame_index)
         about = self.features.get(feature)
         if about is None or not is_image(about):
@@ -141,14 +141,14 @@ class Dataset:
         return decode(stored, of=of)
 
     def episode(self, episode_index: int) -> Episode:
-        """The episode at that place in the dataset; raises `DatasetError`."""
+        """The episode at this index in the dataset; raises `DatasetError`."""
         self._place(episode_index)
         return self.episodes[episode_index]
 
     def step(
         self, episode_index: int, frame_index: int, *, cameras: Sequence[str] | None = None
     ) -> Step:
-        """What was seen and done at a frame, with the images of `cameras` (None: of all)."""
+        """The observation and action at a frame, with the images of `cameras` (None: of all)."""
         form = self._our_form()
         self._must_have(episode_index, frame_index)
         episode = self.episodes[episode_index]
@@ -172,7 +172,7 @@ class Dataset:
         )
 
     def close(self) -> None:
-        """Close the files that are open."""
+        """Close the open files."""
         for video in self._videos.values():
             video.close()
         self._videos.clear()
@@ -180,7 +180,7 @@ class Dataset:
 
     def _episode(self, place: Place) -> Episode:
         path = self._files.path(layout.record_path(place.episode_index))
-        # LeRobot may have appended episodes, of which it says less.
+        # LeRobot may have appended episodes, with fewer details.
         record = read_model(path, EpisodeRecord) if path.exists() else None
         return Episode(
             index=place.episode_index,
@@ -193,8 +193,8 @@ class Dataset:
     def _our_form(self) -> DatasetFormat:
         if self.form is None:
             raise DatasetError(
-                f"{self.root} has no {layout.OURS}: what its state and action mean is not known; "
-                "use columns() and image()"
+                f"{self.root} has no {layout.OURS}: the meaning of its state and action is "
+                "unknown; use columns() and image()"
             )
         return self.form
 
@@ -248,10 +248,10 @@ def steps(
     cameras: Sequence[str] | None = None,
     only_success: bool = False,
 ) -> Iterator[Step]:
-    """All steps of a dataset in order, for training.
+    """All steps of a dataset, in order, for training.
 
-    `episodes` picks some by number, `cameras` whose images are decoded (None: all).
-    `only_success` leaves out episodes that failed or whose success is not known.
+    `episodes` selects some by number, `cameras` selects whose images are decoded (None: all).
+    `only_success` leaves out episodes that failed or whose success is unknown.
     """
     numbers = range(len(dataset.episodes)) if episodes is None else episodes
     for number in numbers:

@@ -1,7 +1,7 @@
-"""Depth that LeRobot writes as video: 12-bit codes of metres, on a logarithmic scale or not.
+"""Depth that LeRobot writes as video: 12-bit codes of metres, on a linear or logarithmic scale.
 
-After `dequantize_depth` of LeRobot's `depth_utils.py`. The ends of the scale stand for all that
-is beyond them, also for what the sensor did not see, and are invalid here.
+After `dequantize_depth` of LeRobot's `depth_utils.py`. The ends of the scale stand for everything
+beyond them, including missing depth, and are invalid here.
 """
 
 import math
@@ -23,7 +23,7 @@ _DEFAULTS = {"depth_min": 0.01, "depth_max": 10.0, "shift": 3.5}  # metres
 def depth_mm_of_codes(
     codes: UInt16[np.ndarray, "h w"], info: Mapping[str, Any]
 ) -> UInt16[np.ndarray, "h w"]:
-    """Whole millimetres, 0 invalid. Raises `DatasetError` for a scale that cannot be."""
+    """Whole millimetres, 0 invalid. Raises `DatasetError` for an impossible scale."""
     lowest_m, highest_m, shift_m = (_metres(info, name) for name in _DEFAULTS)
     if not -shift_m < lowest_m < highest_m:
         raise DatasetError(

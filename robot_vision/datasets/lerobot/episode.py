@@ -1,4 +1,4 @@
-"""One demonstration of a dataset, and its cameras as they were in it."""
+"""One demonstration of a dataset, and its cameras."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,9 @@ from robot_vision.datasets.lerobot.schema import CameraFormat, EpisodeRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Episode:
-    """One demonstration. `tasks` are its instructions in words, of which others' datasets may
-    have several or none; `record` has cameras, success and notes, None in others' datasets."""
+    """One demonstration. `tasks` are its instructions, of which foreign datasets may
+    have several or none; `record` has cameras, success and notes, and is None in foreign
+    datasets."""
 
     index: int
     length: int
@@ -25,13 +26,13 @@ class Episode:
 
 
 def frame_id_of(episode: Episode, name: str) -> str:
-    """The frame of a camera; its name where none was recorded."""
+    """The frame of a camera; its name if no frame was recorded."""
     record = episode.record.cameras.get(name) if episode.record else None
     return record.frame_id if record else name
 
 
 def camera_of(episode: Episode, camera: CameraFormat) -> tuple[Camera | None, str]:
-    """The camera as it was in an episode; None where it is not known, with what is wrong."""
+    """The camera in an episode; None, with the problem, if it is unknown."""
     record = episode.record.cameras.get(camera.name) if episode.record else None
     if record is None or record.intrinsics_px is None:
         return None, ""

@@ -1,4 +1,4 @@
-"""LeRobot's datasets, ours and others', as an `EpisodeSet`."""
+"""LeRobot datasets, ours and foreign ones, as an `EpisodeSet`."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from robot_vision.datasets.lerobot.files.images import depth_m_from_mm
 from robot_vision.datasets.lerobot.own_meaning import own_meaning
 from robot_vision.datasets.lerobot.schema import STATE, TAUGHT
 
-# LeRobot's policies take what begins with it; some converters write the plural.
+# LeRobot's policies take features with this prefix; some converters write the plural.
 _ACTION = "action"
 _OBSERVATION = "observation."
 _SUCCESS = "next.success"
@@ -25,8 +25,9 @@ _SUCCESS = "next.success"
 class LerobotSet:
     """Episodes by number; see `EpisodeSet`.
 
-    Frames of our own datasets have the stamps and the intrinsics that were recorded; those of
-    others have neither. Raises `DatasetError` if `fps` is above 0 and not the dataset's.
+    Frames of our own datasets have the recorded stamps and intrinsics; those of
+    foreign ones have neither. Raises `DatasetError` if `fps` is above 0 and differs from the
+    dataset's.
     """
 
     def __init__(self, path: Path, *, fps: float = 0.0) -> None:
@@ -34,7 +35,7 @@ class LerobotSet:
         self._actions = _action_features(self._dataset)
         self._states = _state_features(self._dataset)
         if fps > 0 and fps != self.fps:
-            raise DatasetError(f"{path} says itself that it has {self.fps:g} fps, not {fps:g}")
+            raise DatasetError(f"{path} states that it has {self.fps:g} fps, not {fps:g}")
 
     @property
     def name(self) -> str:
@@ -42,7 +43,7 @@ class LerobotSet:
 
     @property
     def dataset(self) -> Dataset:
-        """The files behind it, which in our own sets say more."""
+        """The dataset behind it, which says more for our own sets."""
         return self._dataset
 
     @property
@@ -73,7 +74,7 @@ class LerobotSet:
     def remarks(self) -> tuple[str, ...]:
         features = self._dataset.features
         return tuple(
-            f"depth of {view.name}: its unit is not said, and taken as mm"
+            f"depth of {view.name}: its unit is not given; mm is assumed"
             for view in views_of(features)
             if view.depth and "depth_unit" not in (features[view.depth].get("info") or {})
         )
@@ -152,7 +153,7 @@ class LerobotSet:
 
 
 def _action_features(dataset: Dataset) -> tuple[str, ...]:
-    """The one action, or the parts of it where a dataset has it in parts (`action.left_arm`)."""
+    """The one action, or its parts if a dataset splits it (`action.left_arm`)."""
     numbers = [n for n, f in dataset.features.items() if not is_image(f)]
     for whole in (_ACTION, f"{_ACTION}s"):
         if whole in numbers:
@@ -161,8 +162,8 @@ def _action_features(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _state_features(dataset: Dataset) -> tuple[str, ...]:
-    """`observation.state`, or the parts of it (`observation.state.joints`); else what else of
-    numbers was observed."""
+    """`observation.state`, or its parts (`observation.state.joints`); else the other numeric
+    observations."""
     numbers = [n for n, f in dataset.features.items() if f["dtype"].startswith("float")]
     if STATE in numbers:
         return (STATE,)
@@ -174,13 +175,13 @@ def _vectors(columns: dict[str, np.ndarray], name: str, episode_index: int) -> n
     found = columns.get(name)
     if found is None or found.dtype.kind not in "biuf":
         raise DatasetError(
-            f"episode {episode_index}: {name} has to be as many numbers in each row; it is texts, "
-            "structures or lists of different lengths"
+            f"episode {episode_index}: {name} must have the same number of values in each row; it "
+            "has texts, structures or lists of different lengths"
         )
     return found.reshape(len(found), -1)
 
 
 def _names(dataset: Dataset, feature: str, values: np.ndarray) -> tuple[str, ...]:
-    """None where the dataset does not give each number one."""
+    """None unless the dataset names each number."""
     words = tuple(words_of(dataset.features[feature].get("names")))
     return words if len(words) == values.shape[1] else ()

@@ -1,4 +1,4 @@
-"""Where the episodes of a dataset are, whichever of LeRobot's versions it is of."""
+"""Locates the episodes of a dataset in any of LeRobot's versions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MOST_VIDEO_S = 1e7
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Files of an episode. `video` gives path and time of the first frame by feature."""
+    """Files of an episode. `video` has path and time of the first frame by feature."""
 
     episode_index: int
     length: int
@@ -41,7 +41,7 @@ def find_places(root: Path, info: dict[str, Any]) -> list[Place]:
 
 
 def read_task_names(root: Path, info: dict[str, Any]) -> dict[int, str]:
-    """Instructions by task index; none where the dataset has no file of them."""
+    """Instructions by task index; none if the dataset has no such file."""
     is_v30 = info["codebase_version"] == layout.V30
     path = Files(root).path(layout.TASKS if is_v30 else layout.TASKS_V21)
     if not path.exists():
@@ -126,10 +126,10 @@ def _places_v21(root: Path, info: dict[str, Any]) -> list[Place]:
 def _entries(path: Path) -> list[dict[str, Any]]:
     lines = read_json_lines(path)
     if len(lines) > MOST_EPISODES:
-        raise DatasetError(f"{path} has {len(lines)} lines; readable are {MOST_EPISODES}")
+        raise DatasetError(f"{path} has {len(lines)} lines; at most {MOST_EPISODES} can be read")
     for line in lines:
         if not isinstance(line, dict):
-            raise DatasetError(f"{path}: expected an object a line, found {quoted(line)}")
+            raise DatasetError(f"{path}: expected an object per line, found {quoted(line)}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What a feature of `info.json` is: colour, depth or numbers; its names, its size."""
+"""The kind of a feature in `info.json`: colour, depth or numbers; its names, its size."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _CHANNEL_COUNTS = (1, 3, 4)
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A camera of a dataset: the features of its colour and of its depth, empty for none."""
+    """A camera of a dataset: the features of its colour and its depth; empty for none."""
 
     name: str
     colour: str
@@ -28,9 +28,9 @@ def is_image(feature: Mapping[str, Any]) -> bool:
 
 
 def is_depth(name: str, feature: Mapping[str, Any]) -> bool:
-    """Whether a feature is depth: as LeRobot flags it, else by its name and its one channel.
+    """Whether a feature is depth: by LeRobot's flag, else by its name and single channel.
 
-    A video without the flag is a picture of depth: nobody says what its brightness means.
+    A video without the flag is only a picture of depth: the meaning of its brightness is unknown.
     """
     if not is_image(feature):
         return False
@@ -42,11 +42,11 @@ def is_depth(name: str, feature: Mapping[str, Any]) -> bool:
 
 
 def image_shape(feature: Mapping[str, Any]) -> tuple[int, ...]:
-    """Height and width, and channels where the shape has them, in whichever order."""
+    """Height and width, and channels if the shape has them, in either order."""
     shape = tuple(feature["shape"])
     if len(shape) != 3:
         return shape
-    # Shapes say more than names, which some converters leave as they were.
+    # Shapes are more reliable than names, which some converters do not update.
     first, last = shape[0] in _CHANNEL_COUNTS, shape[2] in _CHANNEL_COUNTS
     if first and last:
         first = next(words_of(feature.get("names")), "") in _CHANNELS
@@ -54,7 +54,7 @@ def image_shape(feature: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def views_of(features: Mapping[str, Mapping[str, Any]]) -> tuple[View, ...]:
-    """The cameras, each with the depth whose name is its own but for the word."""
+    """The cameras, each with the depth whose name differs only in that word."""
     images = [name for name, feature in features.items() if is_image(feature)]
     depths = {_plain(name): name for name in images if is_depth(name, features[name])}
     return tuple(
@@ -65,7 +65,7 @@ def views_of(features: Mapping[str, Mapping[str, Any]]) -> tuple[View, ...]:
 
 
 def view_called(name: str, features: Mapping[str, Mapping[str, Any]]) -> View:
-    """The camera of that name, or of that feature; raises `DatasetError` with the choices."""
+    """The camera with this name or feature; raises `DatasetError` with the choices."""
     views = views_of(features)
     for view in views:
         if name in (view.name, view.colour):
@@ -75,7 +75,7 @@ def view_called(name: str, features: Mapping[str, Mapping[str, Any]]) -> View:
 
 
 def words_of(names: object) -> Iterator[str]:
-    """The names that a feature gives its numbers: LeRobot's sets have lists, dicts, or both."""
+    """A feature's names for its numbers: LeRobot's sets have lists, dicts, or both."""
     waiting = [names]
     while waiting:
         item = waiting.pop()
@@ -88,6 +88,6 @@ def words_of(names: object) -> Iterator[str]:
 
 
 def _plain(name: str) -> str:
-    """A name without what says that it is colour or depth."""
+    """A name without the part that marks colour or depth."""
     words = name.lower().replace(".", "_").split("_")
     return "_".join(w for w in words if w not in ("depth", "rgb", "color", "colour", "image"))

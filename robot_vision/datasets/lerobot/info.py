@@ -1,4 +1,4 @@
-"""`meta/info.json` as LeRobot writes it, read within bounds: anybody may have written it."""
+"""`meta/info.json` as LeRobot writes it, untrusted and read within bounds."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ class _Feature(BaseModel):
 
 
 class _Info(BaseModel):
-    """What is read of `info.json`; LeRobot's versions write more, which is let be."""
+    """The fields read from `info.json`; others are ignored."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -43,10 +43,10 @@ class _Info(BaseModel):
 
 
 def read_info(root: Path) -> dict[str, Any]:
-    """`meta/info.json`; raises `DatasetError` if it is not one that can be read."""
+    """`meta/info.json`; raises `DatasetError` if it cannot be read."""
     path = root / layout.INFO
     if not path.exists():
-        raise DatasetError(f"{root} is no dataset: no {layout.INFO}")
+        raise DatasetError(f"{root} is not a dataset: no {layout.INFO}")
     info = read_json(path)
     if not isinstance(info, dict):
         raise DatasetError(f"{path}: expected an object, found {type(info).__name__}")
@@ -55,8 +55,8 @@ def read_info(root: Path) -> dict[str, Any]:
         raise DatasetError(f"{path}: no {', '.join(missing)}")
     if info["codebase_version"] not in _READABLE:
         raise DatasetError(
-            f"{root} is of version {brief(info['codebase_version'])}; readable are "
-            f"{', '.join(_READABLE)}: convert it by LeRobot's own scripts"
+            f"{root} is of version {brief(info['codebase_version'])}; readable versions are "
+            f"{', '.join(_READABLE)}: convert it with LeRobot's own scripts"
         )
     checked(info, _Info, where=path)
     missing = [name for name in NUMBERED if name not in info["features"]]

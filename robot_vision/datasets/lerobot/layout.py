@@ -1,11 +1,11 @@
-"""Where LeRobot's two dataset versions keep things below a dataset's folder."""
+"""File layout of LeRobot's two dataset versions below a dataset's folder."""
 
 from pathlib import Path
 from typing import Final
 
 V30: Final = "v3.0"
 V21: Final = "v2.1"
-V20: Final = "v2.0"  # laid out as v2.1, but for statistics, which are not read
+V20: Final = "v2.0"  # laid out as v2.1, except for statistics, which are not read
 
 INFO = Path("meta/info.json")
 STATS = Path("meta/stats.json")
@@ -32,7 +32,7 @@ def record_path(episode_index: int) -> Path:
 
 
 def next_place(chunk_index: int, file_index: int) -> tuple[int, int]:
-    """Chunk and file after these."""
+    """The chunk and file that follow these."""
     if file_index + 1 < FILES_PER_CHUNK:
         return chunk_index, file_index + 1
     return chunk_index + 1, 0

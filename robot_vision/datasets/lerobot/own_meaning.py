@@ -1,4 +1,4 @@
-"""What the numbers of our own datasets mean, in the words of `datasets/meaning`."""
+"""What the numbers of our own datasets mean, as a `datasets/meaning`."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from robot_vision.datasets.lerobot.schema import GRIPPER_NAME, TOOL_NAMES, Datas
 
 
 def own_meaning(form: DatasetFormat) -> dict[str, Any]:
-    """Deltas lead from target to target, and begin at the tool; corrections all begin there."""
+    """Deltas lead from target to target, the first from the tool; corrections from the tool."""
     position, turn, gripper = ACTION_NAMES[:3], ACTION_NAMES[3:6], ACTION_NAMES[6]
     state: dict[str, Any] = {
         "tool": {

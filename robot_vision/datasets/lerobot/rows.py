@@ -1,4 +1,4 @@
-"""What the rows of a dataset hold: numbers by feature, and images that are stored in them."""
+"""The rows of a dataset: numbers by feature, and images stored in them."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _NOT_HERE = (*IMAGES, "language")
 
 
 class Rows:
-    """The rows of all episodes; files are opened when they are needed, a few at a time."""
+    """The rows of all episodes; files are opened on demand, a few at a time."""
 
     def __init__(self, features: Mapping[str, Any]) -> None:
         self._features = features
@@ -33,7 +33,7 @@ class Rows:
         self._group: tuple[Path, int, str, pa.ChunkedArray] | None = None
 
     def columns(self, place: Place) -> dict[str, np.ndarray]:
-        """What an episode has by feature; raises `DatasetError`."""
+        """An episode's data by feature; raises `DatasetError`."""
         names = [n for n, f in self._features.items() if f["dtype"] not in _NOT_HERE]
         rows = read_columns(self._table(place.data), place.data, names)
         mine = rows.take(pa.array(self._rows_of(place)))
@@ -45,12 +45,12 @@ class Rows:
         for name in NUMBERED:
             values = columns.get(name)
             if values is None or values.size != place.length or values.dtype.kind not in "iuf":
-                raise DatasetError(f"{place.data}: {name} has to be one number a row")
+                raise DatasetError(f"{place.data}: {name} must have one number per row")
             columns[name] = values.reshape(-1)
         return columns
 
     def image(self, place: Place, frame_index: int, feature: str) -> bytes:
-        """An image as it is stored; empty where there is none."""
+        """An image as stored; empty if there is none."""
         table = self._table(place.data)
         row = int(self._rows_of(place)[frame_index])
         for group in range(table.num_row_groups):
@@ -82,7 +82,7 @@ class Rows:
         return self._group[3]
 
     def _rows_of(self, place: Place) -> np.ndarray:
-        """Which rows of its file are the episode's: others' files have several, in any order."""
+        """The episode's rows of its file: foreign files hold several episodes, in any order."""
         if self._mine is None or self._mine[0] is not place:
             self._mine = (place, _rows_in(self._owners_in(place.data), place))
         return self._mine[1]
@@ -92,7 +92,7 @@ class Rows:
         column = read_columns(self._table(path), path, ["episode_index"])["episode_index"]
         owners = array_of(column, f"{path}: episode_index")
         if owners is None or owners.size != len(column) or owners.dtype.kind not in "iuf":
-            raise DatasetError(f"{path}: episode_index has to be one number a row")
+            raise DatasetError(f"{path}: episode_index must have one number per row")
         return owners.reshape(-1)
 
 
@@ -107,7 +107,7 @@ def _rows_in(owners: np.ndarray, place: Place) -> np.ndarray:
 
 
 def must_be_of(form: DatasetFormat, columns: dict[str, np.ndarray], root: Path) -> None:
-    """Raise `DatasetError` where rows are not of the form that they are said to have."""
+    """Raise `DatasetError` if rows do not have their declared form."""
     for name, feature in form.features().items():
         if is_image(feature):
             continue
@@ -117,7 +117,7 @@ def must_be_of(form: DatasetFormat, columns: dict[str, np.ndarray], root: Path) 
         if found is None or found.shape[1:] != shape or found.dtype.kind != kind:
             has = "nothing" if found is None else f"{found.dtype} {found.shape[1:]}"
             raise DatasetError(
-                f"{root}: {name} is {has} a row, {layout.OURS} says {feature['dtype']} {shape}"
+                f"{root}: {name} is {has} per row, {layout.OURS} says {feature['dtype']} {shape}"
             )
 
 

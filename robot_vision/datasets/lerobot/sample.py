@@ -1,4 +1,4 @@
-"""One moment of a demonstration, and the vectors by which datasets say it."""
+"""One moment of a demonstration, and the vectors that represent it in datasets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ from robot_vision.core.types import Frame, RobotState
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
-    """What was seen and done at one stamp of a dataset's grid.
+    """The observation and action at one stamp of a dataset's grid.
 
-    `robot` is the arm when the first camera saw it. `action` leads from the target before to
+    `robot` is the arm at the first camera's frame. `action` leads from the previous target to
     `base_from_target`, which is for the next stamp: Δxyz m, Δrotation vector rad (base axes,
-    R' = exp(Δ) R) and gripper 0 closed to 1 open. A camera whose pose is not known is not in
-    `base_from_camera`. `taught` is what was to be done from here on, where somebody else led:
-    steps of the same kind, the first from the tool as it was.
+    R' = exp(Δ) R) and gripper 0 closed to 1 open. A camera with unknown pose is not in
+    `base_from_camera`. `taught` is what should be done from here on, if another agent led:
+    steps of the same kind, the first from the observed tool.
     """
 
     stamp_ns: int
@@ -32,7 +32,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Step(Sample):
-    """A sample read back, and where in which episode it is."""
+    """A sample read back, with its episode and its index in it."""
 
     episode_index: int
     frame_index: int
@@ -47,7 +47,7 @@ def state_vector(robot: RobotState) -> Float32[np.ndarray, " n"]:
 
 
 def robot_from_state(stamp_ns: int, state: Float32[np.ndarray, " n"]) -> RobotState:
-    """The arm that `state_vector` describes."""
+    """The arm described by `state_vector`."""
     exact = state.astype(np.float64)
     return RobotState(
         stamp_ns=stamp_ns,
@@ -78,7 +78,7 @@ def step_between(
     base_from_after: Float64[np.ndarray, "4 4"],
     gripper_open: float,
 ) -> Float64[np.ndarray, "7"]:
-    """The action that leads from one target to the next."""
+    """The action from one target to the next."""
     turn = base_from_after[:3, :3] @ base_from_before[:3, :3].T
     move = base_from_after[:3, 3] - base_from_before[:3, 3]
     return np.concatenate([move, Rotation.from_matrix(turn).as_rotvec(), [gripper_open]])

@@ -1,7 +1,7 @@
-"""What a dataset of demonstrations consists of: names, units and conventions of every number.
+"""The schema of a dataset of demonstrations: names, units and conventions of every number.
 
 Standard features follow LeRobot (https://github.com/huggingface/lerobot, `DEFAULT_FEATURES`);
-ours have names that its policies neither take for observations nor for actions.
+ours have names that its policies treat neither as observations nor as actions.
 """
 
 from typing import Annotated, Any, Literal
@@ -18,12 +18,12 @@ TARGET = "target_pose"
 TAUGHT = "taught_chunk"
 STAMP = "stamp_ns"
 ROBOT_STAMP = "stamp_ns.robot"
-# The numbers that every row has, by which episodes and frames are found.
+# Numbers in every row that locate episodes and frames.
 NUMBERED = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 
 VIDEO_CODEC = "vp9"
 
-# Two axes of the tool say its rotation without a jump, which a rotation vector has at π: just
+# Two axes represent the tool's rotation without the jump of a rotation vector at π: exactly
 # where a tool that points straight down is (Zhou et al., CVPR 2019).
 TOOL_NAMES = tuple(f"tool.{name}" for name in ("x", "y", "z", "xx", "xy", "xz", "yx", "yy", "yz"))
 TOOL_UNITS = ("m",) * 3 + ("1",) * 6
@@ -37,7 +37,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
 class CameraFormat(BaseModel):
-    """One camera's images: all of a dataset have this size."""
+    """One camera's images: all in a dataset have this size."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,8 +75,8 @@ class CameraFormat(BaseModel):
 class ActionConvention(BaseModel):
     """What an action's seven numbers mean: the part of `ActionSpec` that needs no model.
 
-    `corrected`: somebody else led; each action is what the expert would have done there, and
-    leads from the tool as it was, not from the target before.
+    `corrected`: another agent led; each action is what the expert would have done there, and
+    leads from the observed tool, not from the previous target.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,7 +91,7 @@ class ActionConvention(BaseModel):
     source: Literal["pose", "steps", "measured", "expert", "corrected"] = "pose"
 
     def differences(self, spec: ActionSpec) -> list[str]:
-        """In words, where a policy's actions mean something else than these; empty if nowhere."""
+        """Describes where a policy's actions differ in meaning from these; empty if nowhere."""
         return [
             f"{name} is {getattr(self, name)!r} in the data, {getattr(spec, name)!r} in the policy"
             for name in ("frame_id", "tool_frame_id", "rotation", "delta", "gripper", "names")
@@ -124,7 +124,7 @@ class DatasetFormat(BaseModel):
         return ("rad",) * len(self.joint_names) + TOOL_UNITS + ("1",)
 
     def camera(self, name: str) -> CameraFormat:
-        """The camera of that name; raises `DatasetError`."""
+        """The camera with this name; raises `DatasetError`."""
         for camera in self.cameras:
             if camera.name == name:
                 return camera
@@ -156,7 +156,7 @@ class DatasetFormat(BaseModel):
 
 
 class CameraRecord(BaseModel):
-    """A camera as it was in one episode; the pose is that of the first frame."""
+    """A camera in one episode; the pose is that of the first frame."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -168,14 +168,14 @@ class CameraRecord(BaseModel):
 
 
 class EpisodeRecord(BaseModel):
-    """What is told of one episode; `meta/robot_vision/episode-000000.json`."""
+    """The record of one episode; `meta/robot_vision/episode-000000.json`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     recording_id: str
     instruction: str
     wordings: tuple[str, ...] = Field(
-        default=(), description="sentences of the same meaning, the instruction among them"
+        default=(), description="sentences with the same meaning, including the instruction"
     )
     robot_vision_version: str = ""
     start_stamp_ns: int = 0

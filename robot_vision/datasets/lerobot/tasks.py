@@ -1,4 +1,4 @@
-"""The instructions of a dataset, by the index that rows have."""
+"""The instructions of a dataset, by the index used in its rows."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,12 +9,12 @@ from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.files.parquet import MOST_EPISODES, read_rows
 from robot_vision.datasets.lerobot.files.paths import counted
 
-# Of `tasks.parquet`: LeRobot writes it by pandas, whose index has one name or the other.
+# Of `tasks.parquet`: LeRobot writes it with pandas, whose index has one name or the other.
 _WORDS = ("task", "__index_level_0__")
 
 
 def read_tasks(path: Path) -> dict[int, str]:
-    """The words of each task index of a `tasks.parquet`, in order."""
+    """The instruction of each task index of a `tasks.parquet`, in order."""
     rows = read_rows(path, most=MOST_EPISODES)
     columns = list(rows[0]) if rows else []
     others = [name for name in columns if name != "task_index"]
@@ -27,7 +27,7 @@ def read_tasks(path: Path) -> dict[int, str]:
 
 
 def tasks_of(rows: Iterable[dict[str, Any]], *, words: str, where: Path) -> dict[int, str]:
-    """Tasks by index, whichever order the file has. Raises `DatasetError`."""
+    """Tasks by index, whatever the file's order. Raises `DatasetError`."""
     tasks: dict[int, str] = {}
     for row in rows:
         index = counted(row.get("task_index"), "task_index", where=where)

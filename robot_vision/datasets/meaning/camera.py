@@ -1,4 +1,4 @@
-"""Where the cameras of a dataset are, in the words of its meaning."""
+"""Poses of a dataset's cameras, as part of its meaning."""
 
 import math
 from typing import Annotated, Any
@@ -11,14 +11,14 @@ from robot_vision.core.params import Params
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Three = tuple[_Finite, _Finite, _Finite]
-# Printed numbers are rounded; what is further off is no rotation.
+# Printed numbers are rounded; anything further off is not a rotation.
 _NOT_ONE = 0.01
-# No camera of an arm is further away than that; where numbers are larger they are of mm.
+# No camera of an arm is further away than this; larger numbers are in mm.
 _FURTHEST_BASE_M, _FURTHEST_TOOL_M = 10.0, 1.0
 
 
 class CameraPlace(Params):
-    """A pose of a camera; its axes are OpenCV's: x right, y down, z into the picture."""
+    """A camera's pose; its axes are OpenCV's: x right, y down, z into the picture."""
 
     position_m: _Three = Field(description="of the lens, in metres")
     quaternion_xyzw: tuple[_Finite, _Finite, _Finite, _Finite] | None = None
@@ -48,7 +48,7 @@ class CameraPlace(Params):
         off = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
         if off > _NOT_ONE:
             raise ValueError(
-                f"matrix is no rotation: its rows are {off:.2g} from being of length 1 and at "
+                f"matrix is not a rotation: its rows are {off:.2g} from being of length 1 and at "
                 "right angles"
             )
         if np.linalg.det(rotation) < 0:
@@ -57,7 +57,7 @@ class CameraPlace(Params):
 
     @property
     def pose(self) -> Float64[np.ndarray, "4 4"]:
-        """A rigid transform; what was rounded is made orthonormal."""
+        """A rigid transform; rounded rotations are made orthonormal."""
         found = np.eye(4)
         found[:3, 3] = self.position_m
         if self.quaternion_xyzw is not None:
@@ -71,7 +71,7 @@ class CameraPlace(Params):
 
 
 class CameraMeaning(Params):
-    """A camera that stands still in the base frame, or is fixed to the tool; and its lens."""
+    """A camera fixed in the base frame or to the tool, and its lens."""
 
     base_from_camera: CameraPlace | None = None
     tool_from_camera: CameraPlace | None = None
@@ -83,8 +83,8 @@ class CameraMeaning(Params):
     def _one_place(self) -> "CameraMeaning":
         if (self.base_from_camera is None) == (self.tool_from_camera is None):
             raise ValueError(
-                "expected either base_from_camera (it stands still) or tool_from_camera (it is "
-                "fixed to the tool)"
+                "expected either base_from_camera (it is fixed in the base frame) or "
+                "tool_from_camera (it is fixed to the tool)"
             )
         far_m = float(np.linalg.norm(self.place.position_m))
         most_m = _FURTHEST_TOOL_M if self.is_on_tool else _FURTHEST_BASE_M

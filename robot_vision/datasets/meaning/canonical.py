@@ -1,7 +1,7 @@
-"""Foreign numbers into ours: the state, the step of each row, and chunks of steps.
+"""Converts foreign numbers to ours: the state, the step of each row, and chunks of steps.
 
 Ours are those of `core/action_spec.py`: a step of the tool is Δxyz (m) and a rotation vector
-(rad) in the axes of the base, R' = exp(Δ) R, and the gripper 0 closed to 1 open; one of the
+(rad) in the axes of the base, R' = exp(Δ) R, and the gripper 0 closed to 1 open; a step of the
 joints is their positions and the gripper.
 """
 
@@ -29,7 +29,7 @@ Poses = Float64[np.ndarray, "n 4 4"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observed:
-    """The arm in each row; what the set does not have is None. `gripper` is 0 closed, 1 open."""
+    """The arm in each row; None for whatever the set lacks. `gripper` is 0 closed, 1 open."""
 
     base_from_tool: Poses | None = None
     joints: Rows | None = None
@@ -38,9 +38,9 @@ class Observed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CanonicalEpisode:
-    """`first` is the step of a row from what is observed there, `step` that from the target of
-    the row before: a chunk is its row's `first`, then the `step` of the rows after it. `is_given`
-    is false where the set has no action for a row.
+    """`first` is a row's step from the observed state there, `step` that from the target of
+    the previous row: a chunk is its row's `first`, then the `step` of the rows after it.
+    `is_given` is false if the set has no action for a row.
     """
 
     observed: Observed
@@ -52,9 +52,9 @@ class CanonicalEpisode:
 def canonical(
     meaning: Meaning, actions: EpisodeActions, state: EpisodeState | None
 ) -> CanonicalEpisode:
-    """An episode in our numbers; NaN where the set has NaN or no rotation.
+    """An episode in our numbers; NaN where the set has NaN or an invalid rotation.
 
-    Raises `DatasetError` where columns are missing, or the state that `meaning` says there is.
+    Raises `DatasetError` if columns are missing, or a state that `meaning` declares.
     """
     observed = observed_in(meaning.state, state)
     action = meaning.action
@@ -77,9 +77,9 @@ def canonical(
 def chunks_of(
     episode: CanonicalEpisode, horizon: int
 ) -> tuple[Float64[np.ndarray, "n t a"], Bool[np.ndarray, "n t"]]:
-    """The next `horizon` steps of each row, and which of them the episode has.
+    """The next `horizon` steps of each row, and which of them the episode contains.
 
-    What lies beyond the end repeats the last row, and is not valid.
+    Steps beyond the end repeat the last row and are marked invalid.
     """
     count = len(episode.step)
     rows = np.arange(count)[:, None] + np.arange(horizon)
@@ -90,7 +90,7 @@ def chunks_of(
 
 
 def observed_in(meaning: StateMeaning | None, state: EpisodeState | None) -> Observed:
-    """The arm as the set has it; raises `DatasetError` where it has none but should."""
+    """The arm as in the set; raises `DatasetError` if it should have one but does not."""
     if meaning is None:
         return Observed()
     if state is None:
@@ -103,7 +103,7 @@ def observed_in(meaning: StateMeaning | None, state: EpisodeState | None) -> Obs
 
 
 def poses_in(pose: PoseColumns, numbers: EpisodeActions | EpisodeState) -> Poses:
-    """Poses, or changes of pose, that columns give: [n,4,4]."""
+    """Poses, or changes of pose, from columns: [n,4,4]."""
     names, what = numbers.names, _what(numbers)
     position = pick(numbers.values, pose.position, names=names, what=what)
     turns = pick(numbers.values, pose.rotation_columns, names=names, what=what)
@@ -122,12 +122,12 @@ def joints_in(joints: JointColumns, numbers: EpisodeActions | EpisodeState) -> R
 def gripper_open(
     meaning: GripperColumn, values: Float64[np.ndarray, " n"]
 ) -> Float64[np.ndarray, " n"]:
-    """0 closed to 1 open; what lies outside of the range is brought to its end."""
+    """0 closed to 1 open; values outside the range are clipped."""
     return np.clip((values - meaning.closed) / (meaning.open - meaning.closed), 0.0, 1.0)
 
 
 def step_from_to(base_from_before: Poses, base_from_after: Poses) -> Rows:
-    """The change from pose to pose, base axes: Δxyz and rotation vector [n,6]."""
+    """The change from pose to pose in base axes: Δxyz and rotation vector [n,6]."""
     turn = base_from_after[:, :3, :3] @ base_from_before[:, :3, :3].transpose(0, 2, 1)
     move = base_from_after[:, :3, 3] - base_from_before[:, :3, 3]
     return np.concatenate([move, vectors_of(turn)], axis=1)
@@ -149,7 +149,7 @@ def _tool_steps(
     if action.kind == "absolute":
         return _from_targets(said, observed)
     if action.axes == "tool":
-        assert observed.base_from_tool is not None  # held by `Meaning`
+        assert observed.base_from_tool is not None  # guaranteed by `Meaning`
         said = _in_base_axes(said, observed.base_from_tool)
     delta = np.concatenate([said[:, :3, 3], vectors_of(said[:, :3, :3])], axis=1)
     if action.delta_from == "chained":
@@ -192,7 +192,7 @@ def _joint_targets(
     said = joints_in(joints, actions)
     if action.kind == "absolute":
         return said
-    assert observed.joints is not None  # held by `Meaning`
+    assert observed.joints is not None  # guaranteed by `Meaning`
     if action.delta_from == "target":
         return observed.joints[0] + np.cumsum(said, axis=0)
     return observed.joints + said
@@ -209,7 +209,7 @@ def _gripper(
 
 
 def _shifted(values: Rows, shift: int) -> tuple[Rows, Bool[np.ndarray, " n"]]:
-    """The row that is `shift` later, and whether the episode has it."""
+    """The row `shift` later, and whether the episode has it."""
     rows = np.arange(len(values)) + shift
     inside = np.clip(rows, 0, len(values) - 1)
     return values[inside], rows == inside

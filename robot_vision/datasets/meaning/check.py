@@ -1,4 +1,4 @@
-"""A meaning against the data: what contradicts it, with numbers and what to do."""
+"""Checks a meaning against the data: contradictions, with numbers and what to do."""
 
 from dataclasses import replace
 
@@ -14,9 +14,9 @@ from robot_vision.datasets.meaning.meaning import Meaning
 
 
 def check_meaning(episodes: EpisodeSet, meaning: Meaning) -> tuple[Finding, ...]:
-    """Errors first. Looks at no more than 200 episodes, evenly spread.
+    """Findings, errors first. Looks at no more than 200 episodes, evenly spread.
 
-    Raises `DatasetError` where the columns that the meaning names are not there.
+    Raises `DatasetError` if columns that the meaning names are missing.
     """
     sample = sampled(episodes)
     if not sample:
@@ -25,7 +25,7 @@ def check_meaning(episodes: EpisodeSet, meaning: Meaning) -> tuple[Finding, ...]
                 level="error",
                 code="no_actions",
                 what="the dataset has no actions",
-                advice="nothing can be learnt from it; bring a set that has them",
+                advice="nothing can be learnt from it; use a set that has them",
             ),
         )
     found = [
@@ -41,7 +41,7 @@ def check_meaning(episodes: EpisodeSet, meaning: Meaning) -> tuple[Finding, ...]
 
 
 def must_hold(episodes: EpisodeSet, meaning: Meaning, *, of: str) -> tuple[Finding, ...]:
-    """The remarks; raises `MeaningError` with all errors, and how to go on where they are none."""
+    """The remarks; raises `MeaningError` with all errors, and how to accept false ones."""
     found = check_meaning(episodes, meaning)
     errors = [finding for finding in found if finding.level == "error"]
     if errors:
@@ -49,7 +49,7 @@ def must_hold(episodes: EpisodeSet, meaning: Meaning, *, of: str) -> tuple[Findi
         raise MeaningError(
             f"the numbers of {of} are not what their meaning says:\n"
             + "\n".join(f"  [{finding.code}] {finding.text}" for finding in errors)
-            + f"\nwhere that is known to be right, add `accept: [{codes}]` to the meaning"
+            + f"\nif that is known to be correct, add `accept: [{codes}]` to the meaning"
         )
     return found
 
@@ -65,15 +65,15 @@ def _rate(episodes: EpisodeSet, meaning: Meaning) -> list[Finding]:
         Finding(
             level="error",
             code="rate",
-            what=f"the set has {episodes.fps:g} steps a second, the meaning says "
-            f"{meaning.rate_hz:g}",
+            what=f"the set has {episodes.fps:g} steps per second, "
+            f"the meaning says {meaning.rate_hz:g}",
             advice=f"set rate_hz to {episodes.fps:g}",
         )
     ]
 
 
 def _cameras(episodes: EpisodeSet, meaning: Meaning) -> list[Finding]:
-    """Cameras of the meaning that the set lacks, or has twice."""
+    """Cameras of the meaning that the set lacks or that are named twice."""
     names, faults = [camera.name for camera in episodes.cameras], list[str]()
     called = list[str]()
     for name in meaning.cameras:

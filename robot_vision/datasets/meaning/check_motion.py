@@ -1,4 +1,4 @@
-"""Whether the arm did what the actions say: kind, axes, units, order in time, gripper."""
+"""Checks whether the arm did what the actions say: kind, axes, units, order in time, gripper."""
 
 from collections.abc import Iterator, Sequence
 
@@ -25,7 +25,7 @@ _MOST_OFF_M = 0.1
 
 
 def check_motion(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
-    """Findings of the actions against the state."""
+    """Findings from comparing the actions with the state."""
     fits = motion_fits(sample, meaning)
     said = fits.absolute if meaning.action.kind == "absolute" else fits.delta
     if said is None:
@@ -55,8 +55,8 @@ def _kind(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
         yield Finding(
             level="error",
             code="kind",
-            what=f"actions said to be {kind} explain the motion with a correlation of {said:.2f}, "
-            f"taken as {contrary} with {other:.2f}",
+            what=f"actions declared as {kind} explain the motion with a correlation of "
+            f"{said:.2f}, read as {contrary} with {other:.2f}",
             advice=f"set action.kind to {contrary}",
         )
     elif said < _POOR:
@@ -87,7 +87,7 @@ def _axes(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
                 code="axes",
                 what=numbers,
                 advice=f"set action.axes to {contrary}. If positions and rotations disagree, "
-                "convert the set: both have to be in the same axes",
+                "convert the set: both must be in the same axes",
             )
         elif abs(said - other) < 0.05:
             yield Finding(
@@ -123,20 +123,20 @@ def _lag(fit: Fit, meaning: Meaning) -> Iterator[Finding]:
             level="remark",
             code="lag",
             what=f"the state follows the actions {steps} steps ({after_s:.2g} s) later",
-            advice="nothing to do: an arm needs time, and a policy learns to command ahead",
+            advice="nothing to do: an arm takes time, and a policy learns to command ahead",
         )
         return
     yield Finding(
         level="error",
         code="lead",
         what=f"the state moves {-steps} steps ({-after_s:.2g} s) before the actions",
-        advice="actions are recorded after they were done: set action.shift_steps to "
+        advice="actions were recorded after they were executed: set action.shift_steps to "
         f"{-fit.lag_steps}",
     )
 
 
 def _away(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
-    """Absolute targets that are constantly elsewhere are of another frame or tool point."""
+    """Absolute targets with a constant offset are of another frame or tool point."""
     pose = meaning.action.tool
     if meaning.action.kind != "absolute" or pose is None:
         return
@@ -162,8 +162,8 @@ def _gripper(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Fin
         yield Finding(
             level="error",
             code="gripper_inverted",
-            what=f"the commanded gripper runs against the observed one (correlation {found:.2f})",
-            advice="exchange closed and open of action.gripper, or of state.gripper",
+            what=f"the commanded gripper opposes the observed one (correlation {found:.2f})",
+            advice="swap closed and open of action.gripper, or of state.gripper",
         )
     elif found is None and isinstance(meaning.action.gripper, GripperColumn):
         yield Finding(
@@ -175,8 +175,8 @@ def _gripper(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Fin
 
 
 def gripper_correlation(sample: Sequence[SampledEpisode], meaning: Meaning) -> float | None:
-    """Of the commanded and the observed gripper at the lag at which they agree most, or
-    disagree; None where one of them is not there or hardly moves."""
+    """Correlation of commanded and observed gripper at the lag at which they agree or disagree
+    most; None if one of them is missing or hardly moves."""
     said = meaning.action.gripper
     seen = None if meaning.state is None else meaning.state.gripper
     if not isinstance(said, GripperColumn) or seen is None:

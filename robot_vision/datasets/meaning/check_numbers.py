@@ -1,4 +1,4 @@
-"""What columns show by themselves: NaN, constants, units, rotations that are none."""
+"""Checks columns by themselves: NaN, constants, units, invalid rotations."""
 
 from collections.abc import Iterator, Sequence
 
@@ -24,7 +24,7 @@ Numbers = EpisodeActions | EpisodeState
 
 
 def check_numbers(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
-    """Of the columns that the meaning names, action first."""
+    """Findings for the columns that the meaning names, action first."""
     action, is_delta = meaning.action, meaning.action.kind == "delta"
     actions = [each.actions for each in sample]
     yield from _of_part(actions, action.tool, action.joints, action.gripper, is_delta=is_delta)
@@ -66,7 +66,7 @@ def _not_finite(values: np.ndarray, names: list[str], what: str) -> Iterator[Fin
             level="error",
             code="not_finite",
             what=f"{what}: numbers that are not finite ({shown} of {len(values)} rows)",
-            advice="leave these episodes out of the set, or mend them",
+            advice="leave these episodes out of the set, or repair them",
         )
 
 
@@ -78,7 +78,7 @@ def _constant(values: np.ndarray, names: list[str], what: str) -> Iterator[Findi
             level="remark",
             code="constant",
             what=f"{what}: {', '.join(still)} never changes",
-            advice="nothing can be learnt of it; its statistics have scale 1",
+            advice="nothing can be learnt from it; its statistics have scale 1",
         )
 
 
@@ -89,7 +89,7 @@ def _of_tool(
     largest, most = float(np.nanmax(position)), _LONGEST_STEP_M if is_delta else _FARTHEST_M
     if largest > most:
         advice = (
-            f"a number larger than 1 may be mm: set {what}.tool.position_unit to mm, or to the "
+            f"numbers larger than 1 may be mm: set {what}.tool.position_unit to mm, or to the "
             "metres that 1 stands for"
         )
         yield _error("position_unit", f"{what}: positions reach {largest:.3g} m", advice)
@@ -119,7 +119,7 @@ def _of_tool(
                 "two_axes",
                 f"{what}: the two axes are up to {off:.2g} off being of length 1 and at right "
                 "angles",
-                "the order may be by rows of the matrix, or the y axis before the x axis: check "
+                "the order may be by rows of the matrix, or y axis before x axis: check "
                 f"{what}.tool.rotation_columns",
             )
 
@@ -195,7 +195,7 @@ def _of_gripper(values: np.ndarray, gripper: GripperColumn, what: str) -> Iterat
     low, high = (float(end) for end in np.nanquantile(values, (0.01, 0.99)))
     said = f"{what}: the gripper goes from {low:.3g} to {high:.3g}, the meaning says {ends[0]:g} "
     said += f"to {ends[1]:g}"
-    advice = f"set {what}.gripper.closed and open to what the numbers are at both ends"
+    advice = f"set {what}.gripper.closed and open to the numbers at both ends"
     if low < ends[0] - 0.15 * span or high > ends[1] + 0.15 * span:
         yield _error("gripper_range", said, advice)
     elif 0 < high - low < 0.3 * span:  # one that never moves is `constant`

@@ -17,13 +17,13 @@ def pick(
     names: Sequence[str],
     what: str,
 ) -> Float[np.ndarray, "n k"]:
-    """Some columns in their order; raises `DatasetError` that lists what there is."""
+    """The named columns in order; raises `DatasetError` that lists the available ones."""
     places = [place_of(c, count=values.shape[1], names=names, what=what) for c in columns]
     return values[:, places]
 
 
 def place_of(column: Column, *, count: int, names: Sequence[str], what: str) -> int:
-    """The number of a column; raises `DatasetError` where there is none, or more than one."""
+    """The number of a column; raises `DatasetError` if there is none, or more than one."""
     if isinstance(column, int):
         if column < count:
             return column
@@ -37,7 +37,7 @@ def place_of(column: Column, *, count: int, names: Sequence[str], what: str) -> 
 
 
 def called(column: Column, names: Sequence[str]) -> str:
-    """A column in words."""
+    """A column's name for messages."""
     if isinstance(column, str):
         return column
     return names[column] if column < len(names) else f"column {column}"

@@ -1,4 +1,4 @@
-"""A meaning that is still being written: what it lacks, with the choices there are."""
+"""A meaning still being written: what it lacks, with the possible choices."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +20,11 @@ CHOICES = {
     "axes": "base | tool",
     "tool|joints": "`tool` with its position, or `joints` with its columns",
     "position": "three columns by name or number: [x, y, z]",
-    "position_unit": "m | mm | metres that the number 1 stands for",
+    "position_unit": "m | mm | metres per unit",
     "rotation": " | ".join(ROTATION_COLUMNS),
     "rotation_columns": "columns by name or number",
-    "angle_unit": "rad | deg | radians that the number 1 stands for",
-    "columns": "columns by name or number, from the base on",
+    "angle_unit": "rad | deg | radians per unit",
+    "columns": "columns by name or number, starting at the base",
     "gripper": "`column`, `closed` and `open`; or none",
     "column": "a column by name or number",
     "closed": "the number of a closed gripper: 0, 1, -1 …",
@@ -33,11 +33,11 @@ CHOICES = {
 
 
 class MeaningError(DatasetError):
-    """What the numbers of a set mean is not said, or not so that it can be."""
+    """The meaning of a set's numbers is missing or contradictory."""
 
 
 def read_draft(path: Path) -> dict[str, Any]:
-    """A YAML file of a meaning, whole or not; raises `ForeignFileError` or `MeaningError`."""
+    """A YAML file of a meaning, complete or not; raises `ForeignFileError` or `MeaningError`."""
     found = read_yaml(path)
     if not isinstance(found, dict):
         raise MeaningError(f"{path}: expected rate_hz, action and state, found {quoted(found)}")
@@ -45,7 +45,7 @@ def read_draft(path: Path) -> dict[str, Any]:
 
 
 def merged(known: Draft, said: Draft) -> dict[str, Any]:
-    """What is known, with what somebody says over it; nothing said is null."""
+    """Known facts, overridden by what is given; null means not given."""
     found = _over(known, said)
     action = said.get("action") or {}
     for one, other in (("tool", "joints"), ("joints", "tool")):  # an action has one of both
@@ -66,7 +66,7 @@ def _over(known: Draft, said: Draft) -> dict[str, Any]:
 
 
 def missing_fields(draft: Draft) -> list[str]:
-    """Dotted names of what a draft does not say, in the order in which they are asked for."""
+    """Dotted names of a draft's missing fields, in the order in which they are requested."""
     missing = [] if draft.get("rate_hz") else ["rate_hz"]
     action = draft.get("action") or {}
     missing += _missing_of_action(action)
@@ -77,16 +77,16 @@ def missing_fields(draft: Draft) -> list[str]:
 
 
 def whole(draft: Draft, *, of: str, suggestions: Mapping[str, str] | None = None) -> Meaning:
-    """The meaning that a draft has become.
+    """The meaning in a complete draft.
 
     Raises `MeaningError` that names all missing fields with their choices and what the data
-    suggest, or the contradiction in what is said. `of` is the dataset in words.
+    suggest, or with the contradiction. `of` names the dataset.
     """
     missing = missing_fields(draft)
     if missing:
         lines = [f"  {asked(name, (suggestions or {}).get(name, ''))}" for name in missing]
         raise MeaningError(
-            f"what the numbers of {of} mean is not said; missing:\n"
+            f"the meaning of the numbers of {of} is not given; missing:\n"
             + "\n".join(lines)
             + f"\nwrite them with `robot-vision demonstrations study {of} --write FILE.yaml` "
             "and name the file as the meaning"
@@ -102,7 +102,7 @@ def whole(draft: Draft, *, of: str, suggestions: Mapping[str, str] | None = None
 
 
 def asked(name: str, suggestion: str = "") -> str:
-    """A missing field as a line: its choices, and what the data suggest."""
+    """A missing field as a line: its choices, and the data's suggestion."""
     words = CHOICES.get(name.rpartition(".")[2], "")
     return f"{name}: {words}" + (f". The data suggest {suggestion}" if suggestion else "")
 

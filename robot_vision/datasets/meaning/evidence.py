@@ -1,4 +1,4 @@
-"""How well motion that was commanded explains motion that was seen, and how long after it."""
+"""How well commanded motion explains observed motion, and with which delay."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 LAGS = range(-4, 9)
 _LEAST_PAIRS = 12
-# Steps over which motion is summed to compare how far it goes: an arm spreads a command.
+# Steps over which motion is summed to compare distances: an arm spreads a command over time.
 _WINDOW = 6
 _LEAST_MOTION = 1e-18
 
@@ -18,9 +18,9 @@ Motion = Float[np.ndarray, "_ _"]
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Correlation at the best lag, and by what the command is to be multiplied to go as far.
+    """Correlation at the best lag, and the gain of the observed motion over the command.
 
-    `lag_steps` above 0: what was seen follows that many steps after what was commanded.
+    `lag_steps` above 0: the observation follows the command by that many steps.
     """
 
     correlation: float
@@ -30,9 +30,9 @@ class Fit:
 
 
 def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
-    """Over episodes, each with a row a step; None where there is too little, or no motion.
+    """Over episodes with a row per step; None if there is too little data, or no motion.
 
-    A lag other than 0 has to be better by a clear margin.
+    A lag other than 0 must be better by a clear margin.
     """
     fits = {lag: _correlation(commanded, seen, lag) for lag in LAGS}
     known = {lag: fit for lag, fit in fits.items() if fit is not None}
@@ -55,7 +55,7 @@ def steps_of(values: Sequence[Motion]) -> list[Motion]:
 def centred_correlation(
     first: Sequence[np.ndarray], second: Sequence[np.ndarray], lag: int
 ) -> float | None:
-    """Pearson's, of one number a row; None where one of both hardly moves."""
+    """Pearson's correlation of one number per row; None if either hardly moves."""
     pairs = [_paired(a[:, None], b[:, None], lag) for a, b in zip(first, second, strict=True)]
     a = np.concatenate([each[0][:, 0] for each in pairs])
     b = np.concatenate([each[1][:, 0] for each in pairs])
@@ -67,7 +67,7 @@ def centred_correlation(
 def _correlation(
     commanded: Sequence[Motion], seen: Sequence[Motion], lag: int
 ) -> tuple[float, int] | None:
-    """Not centred: a motion of zero is one that both have to agree on."""
+    """Not centred: zero motion is also something both must agree on."""
     xy = xx = yy = 0.0
     pairs = 0
     for one, other in zip(commanded, seen, strict=True):
@@ -91,7 +91,7 @@ def _gain(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> floa
 
 
 def _summed(motion: Motion) -> Motion:
-    """What all windows of a second or so add up to."""
+    """The sums over all windows of about a second."""
     width = min(_WINDOW, len(motion))
     if width == 0:
         return motion

@@ -1,4 +1,4 @@
-"""What the data say against a meaning, or about it."""
+"""A finding of the data about a meaning."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ _MOST_EPISODES = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """`level` error: do not train on it; remark: know it. `what` has the numbers."""
+    """`level` error: do not train on it; remark: be aware of it. `what` has the numbers."""
 
     level: Literal["error", "remark"]
     code: str
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SampledEpisode:
-    """The numbers of an episode as they are in the set."""
+    """The numbers of an episode as stored in the set."""
 
     number: int
     actions: EpisodeActions

@@ -1,4 +1,4 @@
-"""Our numbers into those of a dataset: the inverse of `canonical`, row by row."""
+"""Converts our numbers to a dataset's: the inverse of `canonical`, row by row."""
 
 import numpy as np
 
@@ -13,15 +13,15 @@ from robot_vision.datasets.meaning.rotations import numbers_of
 
 
 def foreign_actions(action: ActionMeaning, first: Rows, observed: Observed) -> dict[str, Rows]:
-    """The columns of each part (`position`, `rotation`, `joints`, `gripper`) that say the same.
+    """The equivalent columns of each part (`position`, `rotation`, `joints`, `gripper`).
 
-    `first` leads from what is `observed` in its row; deltas are those from the tool as observed.
+    `first` leads from the `observed` state in its row; deltas are from the observed tool.
     """
     parts = _foreign_gripper(action.gripper, first[:, -1])
     if action.joints is not None:
         joints = first[:, :-1]
         if action.kind == "delta":
-            assert observed.joints is not None  # held by `Meaning`
+            assert observed.joints is not None  # guaranteed by `Meaning`
             joints = joints - observed.joints
         return parts | {"joints": joints / action.joints.radians}
     assert action.tool is not None
@@ -37,7 +37,7 @@ def foreign_actions(action: ActionMeaning, first: Rows, observed: Observed) -> d
 
 
 def foreign_state(state: StateMeaning, observed: Observed) -> dict[str, Rows]:
-    """The columns of each part of a state that say the same."""
+    """The equivalent columns of each part of a state."""
     parts: dict[str, Rows] = {}
     if state.gripper is not None and observed.gripper is not None:
         parts |= _foreign_gripper(state.gripper, observed.gripper)

@@ -1,4 +1,4 @@
-"""What a dataset says itself of its numbers, as a draft of a meaning."""
+"""What a dataset states about its own numbers, as a draft of a meaning."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from robot_vision.datasets.episode_set import EpisodeSet
 
 Draft = dict[str, Any]
 
-# Names by which sets call a position, and each rotation; any may stand behind a dot.
+# Names that sets use for a position, and for each rotation; any may follow a dot.
 _POSITIONS = (("x", "y", "z"), ("dx", "dy", "dz"), ("pos_x", "pos_y", "pos_z"))
 _ROTATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rpy", ("roll", "pitch", "yaw")),
@@ -21,9 +21,9 @@ _ROTATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def known_draft(episodes: EpisodeSet) -> Draft:
-    """All that needs no asking: the rate, and columns whose names say what they are.
+    """Everything known without asking: the rate, and columns with telling names.
 
-    A dataset of ours is known whole.
+    A dataset of ours is completely known.
     """
     if episodes.said_meaning is not None:
         return dict(episodes.said_meaning)
@@ -38,7 +38,7 @@ def known_draft(episodes: EpisodeSet) -> Draft:
 
 
 def _named(names: Sequence[str]) -> Draft:
-    """Columns by their names; joints where none is a position of the tool."""
+    """Columns by name; joints if none is a position of the tool."""
     found: Draft = {}
     position = _columns(names, _POSITIONS)
     rotation, turned = _rotation(names)
@@ -64,7 +64,7 @@ def _rotation(names: Sequence[str]) -> tuple[Draft, list[str]]:
 
 
 def _columns(names: Sequence[str], sought: Sequence[Sequence[str]]) -> list[str]:
-    """The first of `sought` of which each is one name alone, in the set's own spelling."""
+    """The first of `sought` whose names each match exactly one column, spelt as in the set."""
     last = [name.rpartition(".")[2].lower() for name in names]
     for parts in sought:
         if all(last.count(part) == 1 for part in parts):

@@ -1,4 +1,4 @@
-"""What the numbers of a dataset mean, in the words of a YAML file that its owner fills in."""
+"""What the numbers of a dataset mean, as a YAML file that its owner fills in."""
 
 import math
 from typing import Annotated, Literal
@@ -34,19 +34,15 @@ class PoseColumns(Params):
     """Position and rotation of the tool: a pose in the base frame, or a change of it."""
 
     position: Columns = Field(description="the three columns of x, y, z", min_length=3)
-    position_unit: LengthUnit = Field(
-        description="m, mm, or how many metres the number 1 stands for"
-    )
+    position_unit: LengthUnit = Field(description="m, mm, or metres per unit")
     rotation: Rotation = Field(
         description="rpy: about the fixed axes x, y, z, R = Rz Ry Rx; two_axes: the first two "
         "columns of the rotation matrix, x axis first"
     )
     rotation_columns: Columns = Field(
-        default=(), description="3, 4 (quaternions) or 6 (two axes) columns in their order"
+        default=(), description="3, 4 (quaternions) or 6 (two axes) columns, in order"
     )
-    angle_unit: AngleUnit = Field(
-        default="rad", description="rad, deg, or how many radians the number 1 stands for"
-    )
+    angle_unit: AngleUnit = Field(default="rad", description="rad, deg, or radians per unit")
 
     @model_validator(mode="after")
     def _as_many_columns_as_needed(self) -> "PoseColumns":
@@ -62,7 +58,7 @@ class PoseColumns(Params):
 
     @property
     def metres(self) -> float:
-        """How many metres the number 1 stands for."""
+        """Metres per unit."""
         return (
             _METRES[self.position_unit]
             if isinstance(self.position_unit, str)
@@ -78,10 +74,10 @@ class PoseColumns(Params):
 class JointColumns(Params):
     """Positions of joints, or changes of them."""
 
-    columns: Columns = Field(description="one column a joint, from the base on", min_length=1)
-    angle_unit: AngleUnit = Field(
-        description="rad, deg, or how many radians (metres of a slide) the number 1 stands for"
+    columns: Columns = Field(
+        description="one column per joint, starting at the base", min_length=1
     )
+    angle_unit: AngleUnit = Field(description="rad, deg, or radians (metres for a slide) per unit")
     names: tuple[str, ...] = Field(
         default=(), description="names of the joints in the robot's description"
     )
@@ -99,7 +95,7 @@ class JointColumns(Params):
 
 
 class GripperColumn(Params):
-    """The gripper: which number says closed, and which open; between them it is linear."""
+    """The gripper: the numbers for closed and for open; linear between them."""
 
     column: Column = Field(description="the column of the gripper")
     closed: float = Field(allow_inf_nan=False, description="the number of a closed gripper")
@@ -116,12 +112,12 @@ class GripperColumn(Params):
 
 
 class StateMeaning(Params):
-    """What of the arm was observed; a set may have the tool, the joints, or both."""
+    """The observed state of the arm; a set may have the tool, the joints, or both."""
 
     tool: PoseColumns | None = None
     joints: JointColumns | None = None
     gripper: GripperColumn | None = Field(
-        default=None, description="left out where the gripper was not observed"
+        default=None, description="omitted if the gripper was not observed"
     )
 
     @model_validator(mode="after")
@@ -134,7 +130,7 @@ class StateMeaning(Params):
 
 
 class ActionMeaning(Params):
-    """What was commanded: the tool or the joints, as changes or as targets."""
+    """The command: the tool or the joints, as changes or as targets."""
 
     tool: PoseColumns | None = None
     joints: JointColumns | None = None
@@ -147,15 +143,15 @@ class ActionMeaning(Params):
     )
     delta_from: Literal["chained", "tool", "target"] = Field(
         default="chained",
-        description="chained: deltas are executed one after another as they are; tool: each "
-        "leads from what was observed in its row to a target; target: each leads from the target "
-        "before it, the first from what was observed",
+        description="chained: deltas are executed one after another as they are; tool: each leads "
+        "from the state observed in its row to a target; target: each leads from the target "
+        "before it, the first from the observed state",
     )
     shift_steps: int = Field(
         default=0,
         ge=-16,
         le=16,
-        description="the action of a row is found this many rows later in the set",
+        description="the action of a row is this many rows later in the set",
     )
     gripper: GripperColumn | Literal["none"] = Field(
         description="none: the arm has no gripper, or it never moves"
@@ -167,7 +163,7 @@ class ActionMeaning(Params):
             raise ValueError("expected the columns of either tool or joints")
         if self.kind == "absolute":
             if self.axes == "tool":
-                raise ValueError("absolute targets are in the base frame: axes has to be base")
+                raise ValueError("absolute targets are in the base frame: axes must be base")
             if self.tool is not None and self.tool.rotation == "none":
                 raise ValueError("absolute targets of the tool need a rotation")
         return self
@@ -178,25 +174,24 @@ class ActionMeaning(Params):
 
     @property
     def needs_state(self) -> bool:
-        """Whether steps are known only together with the state that was observed."""
+        """Whether steps are known only together with the observed state."""
         return self.kind == "absolute" or self.delta_from != "chained"
 
 
 class Meaning(Params):
-    """What action and state of a dataset mean, and where its cameras are."""
+    """The meaning of a dataset's action and state, and the poses of its cameras."""
 
-    rate_hz: float = Field(gt=0, le=1000, description="steps a second")
+    rate_hz: float = Field(gt=0, le=1000, description="steps per second")
     action: ActionMeaning
     state: StateMeaning | None = Field(
-        default=None, description="none where the set does not have the arm's state"
+        default=None, description="none if the set lacks the arm's state"
     )
     cameras: Annotated[dict[str, CameraMeaning], Field(max_length=32)] = Field(
-        default={}, description="where cameras are, by their names in the set; may be left out"
+        default={}, description="poses of cameras, by their names in the set; may be omitted"
     )
     accept: tuple[str, ...] = Field(
         default=(),
-        description="codes of findings that are known to be false, or accepted: they do not stop "
-        "training",
+        description="codes of findings known to be false, or accepted: they do not stop training",
     )
 
     @field_validator("state", mode="before")

@@ -1,4 +1,4 @@
-"""How each reading of the actions explains what the arm was seen to do."""
+"""How well each reading of the actions explains the arm's observed motion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from robot_vision.datasets.meaning.rotations import vectors_of
 
 @dataclass(frozen=True, kw_only=True)
 class MotionFits:
-    """How each reading of the actions explains what was seen; None where it cannot be said.
+    """How well each reading of the actions explains the observation; None if unknown.
 
-    `turn_base` and `turn_tool` are of rotations, the others of positions (or of joints).
+    `turn_base` and `turn_tool` are for rotations, the others for positions (or joints).
     """
 
     base: Fit | None = None
@@ -33,13 +33,13 @@ class MotionFits:
 
     @property
     def delta(self) -> Fit | None:
-        """The better of both axes."""
+        """The better of the two axes."""
         known = [fit for fit in (self.base, self.tool) if fit is not None]
         return max(known, key=lambda fit: fit.correlation, default=None)
 
 
 def motion_fits(sample: Sequence[SampledEpisode], meaning: Meaning) -> MotionFits:
-    """Fits of all readings, whichever of them the meaning says."""
+    """Fits of all readings, whichever one the meaning declares."""
     seen = [observed_in(meaning.state, each.state) for each in sample]
     action = meaning.action
     if action.joints is not None:

@@ -1,6 +1,6 @@
-"""The ways in which datasets write rotations, to matrices and back; many at a time.
+"""Converts the rotation formats of datasets to matrices and back, many at a time.
 
-Two axes are Zhou et al.'s (arXiv:1812.07035): the one way that never jumps.
+Two axes are Zhou et al.'s (arXiv:1812.07035): the only format without jumps.
 """
 
 import numpy as np
@@ -14,9 +14,9 @@ Numbers = Float64[np.ndarray, "n _"]
 
 
 def matrices_of(values: Numbers, *, rotation: Rotation, radians: float = 1.0) -> Matrices:
-    """Rotation matrices [n,3,3]; NaN where the numbers are no rotation (zeros, NaN).
+    """Rotation matrices [n,3,3]; NaN where the numbers are not a rotation (zeros, NaN).
 
-    `radians` is what the number 1 stands for, of angles alone.
+    `radians` is the size of a unit, for angles only.
     """
     found = np.full((len(values), 3, 3), np.nan)
     good = np.asarray(np.isfinite(values).all(axis=1))
@@ -36,7 +36,7 @@ def matrices_of(values: Numbers, *, rotation: Rotation, radians: float = 1.0) ->
 
 
 def numbers_of(matrices: Matrices, *, rotation: Rotation, radians: float = 1.0) -> Numbers:
-    """The inverse of `matrices_of`; angles and quaternions by the shortest way."""
+    """The inverse of `matrices_of`; angles and quaternions of the shortest rotation."""
     if rotation == "none":
         return np.zeros((len(matrices), 0))
     if rotation == "two_axes":
@@ -60,12 +60,12 @@ def vectors_of(matrices: Matrices) -> Float64[np.ndarray, "n 3"]:
 
 
 def _of_rpy(angles_rad: Numbers) -> Turn:
-    """Small letters are axes that stay: R = Rz(yaw) Ry(pitch) Rx(roll)."""
+    """Lower-case letters are fixed axes: R = Rz(yaw) Ry(pitch) Rx(roll)."""
     return Turn.from_euler("xyz", angles_rad)
 
 
 def _of_axes(values: Numbers) -> Matrices:
-    """Made orthonormal by Gram and Schmidt; NaN where the axes have no length or are one."""
+    """Orthonormalised by Gram-Schmidt; NaN if an axis has no length or both are parallel."""
     with np.errstate(invalid="ignore", divide="ignore"):
         x_axis = values[:, :3] / np.linalg.norm(values[:, :3], axis=1, keepdims=True)
         y_axis = values[:, 3:] - (x_axis * values[:, 3:]).sum(axis=1, keepdims=True) * x_axis

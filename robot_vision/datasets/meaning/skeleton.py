@@ -1,4 +1,4 @@
-"""A file of YAML to fill in: what is known is there, what is asked for stands empty."""
+"""A YAML file to fill in: known fields are set, missing ones are empty."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from robot_vision.datasets.meaning.suggest import Suggestion
 
 _HEAD = """\
 # What the numbers of {of} mean.
-# Fill in what stands empty; behind # are the choices, and what the data suggest.
+# Fill in the empty fields; the choices, and what the data suggest, follow the #.
 # Then: robot-vision demonstrations study {of} --meaning THIS_FILE
 """
 
@@ -57,6 +57,6 @@ def _lines(
 
 
 def _plain(value: Any) -> str:
-    """On one line."""
+    """As a single line."""
     text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True)
     return text.removesuffix("\n").removesuffix("\n...")

@@ -1,4 +1,4 @@
-"""A dataset as somebody sees it who wants to train on it: what it holds, what has to be said."""
+"""A dataset from the view of someone who wants to train on it: its content, what is missing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from robot_vision.datasets.meaning.suggest import Suggestion, filled, suggestion
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnStudy:
-    """A column of action or state; numbers of it over the episodes that were looked at."""
+    """A column of action or state, with statistics over the episodes examined."""
 
     number: int
     name: str
@@ -39,7 +39,7 @@ class CameraStudy:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """`findings` are of the meaning where it is whole, else (`is_guess`) of what the data
+    """`findings` are for the meaning if it is complete, else (`is_guess`) for what the data
     suggest."""
 
     episodes: int
@@ -61,15 +61,15 @@ class Study:
 
     @property
     def asked(self) -> list[str]:
-        """Each missing field with its choices and what the data suggest."""
+        """Each missing field with its choices and the data's suggestion."""
         texts = {name: found.text for name, found in self.suggested.items()}
         return [asked(name, texts.get(name, "")) for name in self.missing]
 
 
 def study(episodes: EpisodeSet, said: Mapping[str, Any] | None = None, *, of: str) -> Study:
-    """Look at a dataset, and at what `said` (a draft) says of it.
+    """Study a dataset, and the draft `said` of its meaning.
 
-    Raises `DatasetError` for what cannot be read, and for a meaning that contradicts itself.
+    Raises `DatasetError` for unreadable data, and for a meaning that contradicts itself.
     """
     draft = merged(known_draft(episodes), said or {})
     sample = sampled(episodes)

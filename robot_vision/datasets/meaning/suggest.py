@@ -1,4 +1,4 @@
-"""What the data suggest for what nobody says: never taken unasked, but shown with its reason."""
+"""Suggestions from the data for missing fields: shown with the reason, never applied unasked."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -26,7 +26,7 @@ Numbers = EpisodeActions | EpisodeState
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """A value for a field, and what of the data speaks for it."""
+    """A value for a field, and the evidence for it."""
 
     value: Any
     why: str
@@ -39,17 +39,17 @@ class Suggestion:
 def suggestions(
     sample: Sequence[SampledEpisode], draft: Mapping[str, Any]
 ) -> dict[str, Suggestion]:
-    """For missing fields by their dotted names; none where the data say nothing."""
+    """Suggestions for missing fields by dotted name; none if the data show nothing."""
     guesser = _Guesser(sample, draft)
     missing = set(missing_fields(draft))
     return {name: found for name, found in guesser.found.items() if name in missing}
 
 
 def known_or_asked(episodes: EpisodeSet, said: Mapping[str, Any], *, of: str) -> Meaning:
-    """What a set says of itself, with what somebody says over it.
+    """The meaning that a set states, overridden by what is given.
 
-    A set of ours is known, and nothing is said over it. Raises `MeaningError` that asks for what
-    is missing, with what the data suggest.
+    A set of ours is known, and nothing overrides it. Raises `MeaningError` that lists what
+    is missing, with the data's suggestions.
     """
     known = known_draft(episodes)
     draft = known if episodes.said_meaning is not None else merged(known, said)
@@ -60,7 +60,7 @@ def known_or_asked(episodes: EpisodeSet, said: Mapping[str, Any], *, of: str) ->
 
 
 def filled(draft: Mapping[str, Any], found: Mapping[str, Suggestion]) -> dict[str, Any]:
-    """A draft with suggestions where it says nothing."""
+    """A draft with suggestions for its missing fields."""
     guess = deepcopy(dict(draft))
     for name, suggestion in found.items():
         *path, last = name.split(".")
@@ -107,7 +107,7 @@ class _Guesser:
             8: "joints with columns [0, 1, 2, 3, 4, 5, 6], gripper column 7",
         }
         if count in common:
-            why = f"as most sets have it whose {where} has {count} numbers"
+            why = f"as in most sets whose {where} has {count} numbers"
             self.found[f"{where}.tool|joints"] = Suggestion(value=common[count], why=why)
 
     def _tool(self, where: str, tool: Mapping[str, Any], numbers: Sequence[Numbers]) -> None:
@@ -138,7 +138,7 @@ class _Guesser:
         self.found[f"{where}.open"] = Suggestion(value=_short(opened), why=why)
 
     def _motion(self) -> None:
-        """Kind, axes and the unit of deltas, from how the arm moved."""
+        """Kind, axes and the unit of deltas, from the arm's motion."""
         guess = filled(self._draft, self.found)
         action = guess.get("action")
         if not isinstance(action, dict):

@@ -1,1 +1,1 @@
-"""Episodes in RLDS as TensorFlow Datasets writes them: TFRecord files, read without TensorFlow."""
+"""RLDS episodes as TensorFlow Datasets writes them: TFRecord files, read without TensorFlow."""

@@ -1,8 +1,8 @@
 """CRC-32C (Castagnoli), which TFRecord files carry; the standard library has only CRC-32.
 
-A CRC is linear: stretches of the data are computed side by side with NumPy, and joined by the
-matrix that says what so many zero bytes do to a register. 100 MB/s and more, where a loop of
-Python makes 5. After M. Adler's `crc32_combine` (zlib).
+A CRC is linear: stretches of the data are computed in parallel with NumPy, and joined by the
+matrix for the effect of that many zero bytes on a register. 100 MB/s and more, where a loop in
+Python reaches 5. After M. Adler's `crc32_combine` (zlib).
 """
 
 from functools import lru_cache
@@ -17,12 +17,12 @@ _MASK_DELTA = 0xA282EAD8
 
 
 def masked(crc: int) -> int:
-    """What a TFRecord stores of a CRC, so that a CRC of CRCs does not degenerate."""
+    """The masked CRC stored in a TFRecord, so that a CRC of CRCs does not degenerate."""
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & _ALL_ONES
 
 
 def crc32c(data: bytes, crc: int = 0) -> int:
-    """The CRC of `data`, or of what had `crc` followed by `data`."""
+    """The CRC of `data`, or of data with the CRC `crc` followed by `data`."""
     register = crc ^ _ALL_ONES
     if len(data) < _STRETCH_BYTES:
         for byte in data:
@@ -34,7 +34,7 @@ def crc32c(data: bytes, crc: int = 0) -> int:
 
 def _register_after(data: bytes, register: int) -> int:
     stretches = 1 << (-(-len(data) // _STRETCH_BYTES) - 1).bit_length()
-    # Zeros in front of the data do not move a register of zero.
+    # Leading zeros do not change a register of zero.
     padded = np.zeros(stretches * _STRETCH_BYTES, np.uint8)
     inside = padded[-len(data) :]
     inside[:] = np.frombuffer(data, np.uint8)
@@ -55,7 +55,7 @@ def _after_byte(registers: UInt32[np.ndarray, " n"]) -> UInt32[np.ndarray, " n"]
 
 @lru_cache(maxsize=64)
 def _past_stretches(doublings: int) -> UInt32[np.ndarray, "32"]:
-    """What 2^doublings stretches of zeros do to each bit of a register."""
+    """The effect of 2^doublings stretches of zeros on each bit of a register."""
     if doublings:
         half = _past_stretches(doublings - 1)
         return _apply(half, half)

@@ -22,7 +22,7 @@ _MOST_TEXTS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Episode:
-    """Where the values of an episode lie; they are read from its file as they are asked for."""
+    """The locations of an episode's values; they are read from its file on demand."""
 
     read: Read
     features: Mapping[str, Values]
@@ -30,7 +30,7 @@ class Episode:
     limits: InputLimits
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Those of a feature that differ, the first `_MOST_TEXTS` of them."""
+        """The distinct texts of a feature, at most `_MOST_TEXTS`."""
         values = self.features.get(name)
         texts: dict[str, None] = {}
         for span in values.spans if values and values.kind == "bytes" else ():
@@ -41,7 +41,7 @@ class Episode:
         return tuple(text for text in texts if text)
 
     def picture(self, feature: Feature, step: int) -> bytes:
-        """The bytes of a step's picture; raises `EncodingError` where there is not one a step."""
+        """The bytes of a step's picture; raises `EncodingError` unless there is one per step."""
         values = self.features.get(feature.name, Values(kind="bytes"))
         if values.kind == "float":
             return self._part_of_floats(feature, values, step)
@@ -58,18 +58,18 @@ class Episode:
         return self.read(span.begin, span.size)
 
     def rows(self, feature: Feature) -> Float64[np.ndarray, "steps n"]:
-        """The numbers of each step; raises `DatasetError` where steps have not equally many."""
+        """The numbers of each step; raises `DatasetError` if their count differs between steps."""
         values = self.features.get(feature.name, Values(kind="float"))
         flat = self._unpacked(feature) if values.kind == "bytes" else self._flat(values)
         if flat.size % self.steps or not flat.size:
             raise DatasetError(
-                f"{feature.name} has {flat.size} numbers in {self.steps} steps; expected equally "
-                "many in each"
+                f"{feature.name} has {flat.size} numbers in {self.steps} steps; expected the same "
+                "number in each"
             )
         return flat.reshape(self.steps, -1).astype(np.float64)
 
     def number(self, name: str) -> float:
-        """That of a feature with one; NaN where there is none."""
+        """The number of a feature with one; NaN if there is none."""
         values = self.features.get(name)
         flat = self._flat(values) if values and values.kind != "bytes" else np.zeros(0)
         return float(flat[0]) if flat.size == 1 else float("nan")
@@ -78,7 +78,7 @@ class Episode:
         return numbers(self.read, values, most_bytes=self.limits.chunk_bytes)
 
     def _unpacked(self, feature: Feature) -> np.ndarray:
-        """Tensors that were written as bytes, one a step."""
+        """Tensors that were written as bytes, one per step."""
         plain = bytearray()
         try:
             for step in range(self.steps):
@@ -102,7 +102,7 @@ class Episode:
 
 
 def open_episode(record: Record, *, limits: InputLimits) -> Episode:
-    """Find where the values lie; raises `DatasetError` where the record is no episode."""
+    """Locate the values; raises `DatasetError` if the record is not an episode."""
     read = partial(read_record, record)
     try:
         features = parse_example(read, record.size)
@@ -111,12 +111,12 @@ def open_episode(record: Record, *, limits: InputLimits) -> Episode:
         raise DatasetError(f"{record}: {error}") from error
     if steps == 0:
         some = ", ".join(sorted(features)[:5]) or "nothing"
-        raise DatasetError(f"{record}: no episode of RLDS; expected steps/…, found {some}")
+        raise DatasetError(f"{record}: not an RLDS episode; expected steps/…, found {some}")
     return Episode(read=read, features=features, steps=steps, limits=limits)
 
 
 def _steps(features: Mapping[str, Values], read: Read, limits: InputLimits) -> int:
-    """How many steps: as many as flags, which every set has, else as texts or pictures."""
+    """The number of steps: that of flags, which every set has, else of texts or pictures."""
     for name in _FLAGS:
         values = features.get(STEPS + name)
         if values is not None and values.kind != "bytes":

@@ -1,4 +1,4 @@
-"""A dataset in RLDS as a set of episodes: each record of its files is one."""
+"""An RLDS dataset as a set of episodes: each record of its files is one."""
 
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -30,10 +30,10 @@ _MOST_REMARKS = 30
 
 
 class RldsSet:
-    """Episodes of TFRecord files; see `EpisodeSet`. Nothing is held but where records lie.
+    """Episodes of TFRecord files; see `EpisodeSet`. Only the locations of records are kept.
 
-    RLDS has no rate: `reading.fps` counts where it is above 0, else what the episodes' metadata
-    say, else `DEFAULT_FPS`. Raises `DatasetError` where no episode can be read.
+    RLDS has no rate: `reading.fps` applies if it is above 0, else the rate in the episodes'
+    metadata, else `DEFAULT_FPS`. Raises `DatasetError` if no episode can be read.
     """
 
     def __init__(self, path: Path, reading: Reading | None = None) -> None:
@@ -65,7 +65,7 @@ class RldsSet:
     def remarks(self) -> tuple[str, ...]:
         more = len(self._remarks) - _MOST_REMARKS
         shown = self._remarks[:_MOST_REMARKS]
-        return (*shown, f"and {more} remarks more") if more > 0 else tuple(shown)
+        return (*shown, f"and {more} more remarks") if more > 0 else tuple(shown)
 
     @property
     def said_meaning(self) -> None:
@@ -93,7 +93,7 @@ class RldsSet:
         return tuple(dict.fromkeys(texts))
 
     def success(self, episode_index: int) -> bool | None:  # noqa: ARG002
-        """RLDS has no mark that means it in all sets: rewards may be of any kind."""
+        """Unknown: RLDS has no common flag for success, and rewards may be of any kind."""
         return None
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
@@ -164,7 +164,7 @@ class RldsSet:
         return layout_of(features)
 
     def _first(self) -> Episode:
-        """The first episode that can be read."""
+        """The first readable episode."""
         fault = ""
         for index in range(len(self._records)):
             try:
@@ -181,7 +181,7 @@ class RldsSet:
             return found
         self.says_rate = False
         self._remarks.append(
-            f"no rate in the dataset: {DEFAULT_FPS:g} steps a second are assumed (--fps)"
+            f"no rate in the dataset: {DEFAULT_FPS:g} steps per second are assumed (--fps)"
         )
         return DEFAULT_FPS
 

@@ -1,4 +1,4 @@
-"""`tf.train.Example` from its bytes: a message of protocol buffers, read without their library.
+"""Reads `tf.train.Example`, a protocol buffers message, from its bytes without their library.
 
     message Example { Features features = 1; }
     message Features { map<string, Feature> feature = 1; }
@@ -6,7 +6,7 @@
                               Int64List int64_list = 3; } }
     each list: repeated value = 1 (numbers packed or not)
 
-Only where values lie is read at first: pictures stay on disk until they are shown.
+Only the locations of values are read at first: pictures stay on disk until needed.
 https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -20,7 +20,7 @@ from robot_vision.datasets.errors import DatasetError
 
 Kind = Literal["bytes", "float", "int"]
 Read = Callable[[int, int], bytes]
-"""So many bytes from a place; raises `DatasetError` where there are none."""
+"""This many bytes from a place; raises `DatasetError` if there are fewer."""
 
 MOST_FIELDS = 1_000_000
 _LONGEST_NAME = 1000
@@ -42,14 +42,14 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """Where the values of a feature lie: of bytes a span each, of numbers packed spans."""
+    """The locations of a feature's values: a span per bytes value, packed spans for numbers."""
 
     kind: Kind
     spans: list[Span] = field(default_factory=list)
 
 
 def parse_example(read: Read, size: int) -> dict[str, Values]:
-    """The features by name; raises `DatasetError` where the bytes are no `Example`."""
+    """The features by name; raises `DatasetError` if the bytes are not an `Example`."""
     window = _Window(read, size)
     features: dict[str, Values] = {}
     for example in _chunks(window, Span(begin=0, size=size), 1):
@@ -73,7 +73,7 @@ def numbers(read: Read, values: Values, *, most_bytes: int) -> np.ndarray:
 
 
 def _varints(data: np.ndarray) -> np.ndarray:
-    """Integers of 7 bits a byte, the lowest first; the last byte of each is below 128."""
+    """Integers of 7 bits per byte, lowest first; the last byte of each is below 128."""
     ends = np.flatnonzero(data < 0x80)
     if not data.size:
         return np.zeros(0, np.int64)
@@ -122,15 +122,15 @@ def _fields(window: "_Window", inside: Span) -> Iterator[tuple[int, Span]]:
         elif wire in (_FIXED32, _FIXED64):
             size = 4 if wire == _FIXED32 else 8
         else:
-            raise DatasetError(f"no tf.train.Example: a field of wire type {wire} at byte {at}")
+            raise DatasetError(f"not a tf.train.Example: a field of wire type {wire} at byte {at}")
         if at + size > inside.end:
-            raise DatasetError(f"no tf.train.Example: a field beyond its message at byte {at}")
+            raise DatasetError(f"not a tf.train.Example: a field beyond its message at byte {at}")
         yield number, Span(begin=at, size=size)
         at += size
 
 
 class _Window:
-    """A stretch of the record, so that walking over fields takes few reads."""
+    """A stretch of the record, so that walking the fields takes few reads."""
 
     def __init__(self, read: Read, size: int) -> None:
         self._read = read
@@ -139,7 +139,7 @@ class _Window:
         self._fields = 0
 
     def count_field(self) -> None:
-        """Each becomes an object; an empty one takes two bytes of the file."""
+        """Each value becomes an object, and an empty one takes only two bytes of the file."""
         self._fields += 1
         if self._fields > MOST_FIELDS:
             raise DatasetError(f"more than {MOST_FIELDS} values in an example")
@@ -151,7 +151,7 @@ class _Window:
             value |= (byte & 0x7F) << (7 * place)
             if byte < 0x80:
                 return value, at + place + 1
-        raise DatasetError(f"no tf.train.Example: an integer without an end at byte {at}")
+        raise DatasetError(f"not a tf.train.Example: an integer without an end at byte {at}")
 
     def bytes(self, at: int, size: int) -> bytes:
         begin = at - self._begin

@@ -1,4 +1,4 @@
-"""What the features of a dataset hold: as `features.json` says, or as a first episode shows."""
+"""The features of a dataset: from `features.json`, or inferred from a first episode."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ FeatureKind = Literal["image", "tensor", "text"]
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """`shape` is that of one step, 0 where a side varies; `encoding` is TFDS's of tensors."""
+    """`shape` is that of one step, 0 for a varying side; `encoding` is TFDS's of tensors."""
 
     name: str
     kind: FeatureKind
@@ -36,19 +36,19 @@ class Feature:
 
     @property
     def words(self) -> list[str]:
-        """What the short name is made of."""
+        """The parts of the short name."""
         return self.short.lower().replace("/", "_").split("_")
 
     @property
     def channels(self) -> int:
-        """1 where there is no axis of colour."""
+        """1 if there is no colour axis."""
         return self.shape[-1] if len(self.shape) == 3 else 1
 
 
 def described_features(folder: Path) -> list[Feature]:
-    """Those of `features.json`; none where it is missing or of an older kind.
+    """The features in `features.json`; none if it is missing or of an older kind.
 
-    Raises `ForeignFileError` where it cannot be read.
+    Raises `ForeignFileError` if it cannot be read.
     """
     path = folder / FILE
     return list(_walk(read_json(path), "", 0)) if path.exists() else []
@@ -88,7 +88,7 @@ def _feature(name: str, kind: FeatureKind, about: Mapping[str, Any]) -> Feature:
 
 
 def _side(text: Any) -> int:
-    """JSON has 64-bit integers as texts; -1 is a side that varies."""
+    """JSON holds 64-bit integers as texts; -1 is a side that varies."""
     try:
         return max(int(text), 0)
     except (TypeError, ValueError):
@@ -96,7 +96,7 @@ def _side(text: Any) -> int:
 
 
 def seen_features(example: Mapping[str, Values], *, steps: int, read: Read) -> list[Feature]:
-    """Those of an example, by what its values look like."""
+    """The features of an example, inferred from its values."""
     return [_seen(name, values, steps, read) for name, values in sorted(example.items())]
 
 

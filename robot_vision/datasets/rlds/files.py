@@ -1,7 +1,7 @@
-"""The files of a dataset as TensorFlow Datasets names them: splits, shards, and what is missing.
+"""The files of a dataset as TensorFlow Datasets names them: splits, shards, missing ones.
 
 `NAME/VERSION/NAME-SPLIT.tfrecord-00000-of-00005`, with `features.json` and `dataset_info.json`
-beside. A bare folder of `.tfrecord` files, or a single one, will do.
+beside them. A bare folder of `.tfrecord` files, or a single one, is enough.
 """
 
 import re
@@ -29,7 +29,7 @@ class ShardFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """Shards in the order of their episodes; `folder` has what describes them."""
+    """Shards in the order of their episodes; `folder` has their description."""
 
     name: str
     folder: Path
@@ -46,9 +46,9 @@ def is_rlds(path: Path) -> bool:
 
 
 def find_files(path: Path) -> Files:
-    """The shards at `path`: a file, a folder, or that of a dataset with one version in it.
+    """The shards at `path`: a file, a folder, or a dataset's folder with one version in it.
 
-    Raises `DatasetError` where there are none, or several versions.
+    Raises `DatasetError` if there are none, or several versions.
     """
     try:
         folders = [path.parent] if path.is_file() else _folders(path)
@@ -77,7 +77,7 @@ def find_files(path: Path) -> Files:
 
 
 def _folders(path: Path) -> list[Path]:
-    """`path`, if it holds shards or their description; else those folders in it that do."""
+    """`path`, if it holds shards or their description; else the folders in it that do."""
     if not path.is_dir():
         return []
     return [path] if _holds(path) else [f for f in path.iterdir() if f.is_dir() and _holds(f)]
@@ -101,14 +101,14 @@ def _shard(file: Path) -> ShardFile | None:
 
 
 def _rank(shard: ShardFile, splits: Sequence[str]) -> tuple[int, list[int | str], int]:
-    """In the order of the splits; then natural, 2 before 10."""
+    """In the order of the splits, then in natural order, 2 before 10."""
     known = splits.index(shard.split) if shard.split in splits else len(splits)
     stem = re.split(r"(\d+)", shard.path.name.partition(".tfrecord")[0])
     return known, [int(p) if at % 2 else p for at, p in enumerate(stem)], shard.number
 
 
 def _missing(shards: Sequence[ShardFile]) -> list[str]:
-    """Shards that are not there though others say how many there are."""
+    """Missing shards, as others state how many there are."""
     remarks = []
     for split, count in sorted({(shard.split, shard.count) for shard in shards}):
         there = {s.number for s in shards if (s.split, s.count) == (split, count)}

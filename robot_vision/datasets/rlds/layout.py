@@ -1,6 +1,6 @@
-"""Which features are cameras, actions and words: by kind and name, as sets in RLDS have them.
+"""Identifies cameras, actions and instructions among RLDS features, by kind and name.
 
-Names follow no rule but `steps/…`; those here are from the sets of Open X-Embodiment
+Names follow no rule except `steps/…`; those here are from the Open X-Embodiment sets
 (arXiv:2310.08864).
 """
 
@@ -12,7 +12,7 @@ from robot_vision.datasets.rlds.features import STEPS, Feature
 ACTION = "steps/action"
 _OBSERVATION = "steps/observation/"
 _STATES = ("state", "proprio", "robot_state")
-# Beyond that, numbers of an observation are an embedding of words or of a picture.
+# Longer vectors in an observation are embeddings of words or of a picture.
 _WIDEST_STATE = 64
 _COLOUR_WORDS = frozenset({"image", "img", "rgb", "color", "colour"})
 _DEPTH_DTYPES = frozenset({"uint16", "float16", "float32", "float64"})
@@ -21,7 +21,7 @@ _RATES = ("fps", "control_frequency", "control_freq", "control_hz", "frequency",
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A camera: its colour, and depth where a feature of its name has it."""
+    """A camera: its colour, and depth if a feature of its name has it."""
 
     name: str
     colour: Feature
@@ -30,7 +30,7 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What is read of each episode; `remarks` say what is left out and why."""
+    """The features read from each episode; `remarks` say what is left out and why."""
 
     views: tuple[View, ...]
     actions: tuple[Feature, ...]
@@ -41,7 +41,7 @@ class Layout:
 
 
 def layout_of(features: Sequence[Feature]) -> Layout:
-    """Choose among features. A set may have no camera, actions or words: these are empty."""
+    """Choose among features. Cameras, actions and instructions are empty if a set has none."""
     of_steps = [feature for feature in features if feature.name.startswith(STEPS)]
     colours = sorted((f for f in of_steps if _is_colour(f)), key=lambda f: f.short)
     depths = [feature for feature in of_steps if _is_depth(feature)]
@@ -58,7 +58,11 @@ def layout_of(features: Sequence[Feature]) -> Layout:
         instructions=_instructions(features),
         rate=next((f.name for name in _RATES for f in features if _is_rate(f, name)), ""),
         remarks=(
-            *(f"{d.short}: depth of no camera, by its name" for d in depths if not owners[d.name]),
+            *(
+                f"{d.short}: depth whose name matches no camera"
+                for d in depths
+                if not owners[d.name]
+            ),
             *(f"{f.short}: neither colour nor depth" for f in of_steps if _is_neither(f)),
         ),
     )
@@ -71,7 +75,7 @@ def _is_colour(feature: Feature) -> bool:
 
 
 def _is_raw_colour(feature: Feature) -> bool:
-    """Pixels that are not encoded, in bytes. As integers a step would not lie at a known place."""
+    """Unencoded pixels, as bytes. As integers, a step would not lie at a known place."""
     is_picture = len(feature.shape) == 3 and min(feature.shape) > 0 and feature.channels == 3
     is_bytes = feature.kind == "tensor" and feature.encoding != "none"
     return is_bytes and feature.dtype == "uint8" and is_picture
@@ -93,7 +97,7 @@ def _is_neither(feature: Feature) -> bool:
 
 
 def _owner(depth: Feature, colours: Sequence[Feature], depths: Sequence[Feature]) -> str:
-    """The colour of the same name but for words of what it shows; empty where none is alone."""
+    """The colour with the same name except for words for its content; empty unless unique."""
     own = [colour for colour in colours if _place(colour) == _place(depth)]
     rivals = [other for other in depths if _place(other) == _place(depth)]
     return own[0].name if len(own) == len(rivals) == 1 else ""
@@ -112,7 +116,7 @@ def _actions(of_steps: Sequence[Feature]) -> tuple[Feature, ...]:
 
 
 def _states(of_steps: Sequence[Feature]) -> tuple[Feature, ...]:
-    """The one tensor that is called so, else all that is as short as a state."""
+    """The one tensor with this name, else all tensors as short as a state."""
     numbers = [f for f in of_steps if f.name.startswith(_OBSERVATION) and _is_short(f)]
     for name in _STATES:
         whole = [feature for feature in numbers if feature.short == name]
@@ -128,7 +132,7 @@ def _is_short(feature: Feature) -> bool:
 
 
 def _instructions(features: Sequence[Feature]) -> tuple[str, ...]:
-    """Texts called an instruction, the shortest name first: others have numbers."""
+    """Texts named as an instruction, the shortest name first: others have numbers."""
     texts = [f.name for f in features if f.kind == "text" and "instruction" in f.words]
     return tuple(sorted(texts, key=lambda name: (len(name), name)))
 

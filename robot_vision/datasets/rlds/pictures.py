@@ -1,4 +1,4 @@
-"""A picture of a step: its bytes become colour, or depth in metres."""
+"""A step's picture: converts its bytes to colour, or to depth in metres."""
 
 import zlib
 
@@ -14,12 +14,12 @@ from robot_vision.core.errors import EncodingError
 from robot_vision.core.limits_config import InputLimits
 from robot_vision.datasets.rlds.features import Feature
 
-# TFDS writes a picture of floats as a PNG of four channels: the bytes of each, R first.
+# TFDS writes a float picture as a four-channel PNG of the bytes of each float, R first.
 _RGBA_OF_BGRA = (2, 1, 0, 3)
 
 
 def colour_of(data: bytes, feature: Feature, *, limits: InputLimits) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB; raises `EncodingError` for what is damaged, or larger than `limits`."""
+    """RGB; raises `EncodingError` for data that are damaged, or larger than `limits`."""
     if feature.kind == "tensor":
         return _tensor(data, feature, limits)
     kind = read_header(data).kind
@@ -31,7 +31,7 @@ def depth_of(
 ) -> Float32[np.ndarray, "h w"]:
     """Metres along the optical axis, NaN where invalid; raises `EncodingError`.
 
-    `raw_unit_m` is the step of integers, `float_unit_m` what 1 stands for in floats.
+    `raw_unit_m` is the unit of integers, `float_unit_m` that of floats.
     """
     if feature.kind == "tensor":
         raw = _tensor(data, feature, limits)
@@ -50,7 +50,7 @@ def depth_of(
 
 
 def tensor_bytes(data: bytes, feature: Feature, *, limits: InputLimits) -> bytes:
-    """What TFDS's encoding of a tensor ("bytes", "zlib") holds; raises `EncodingError`."""
+    """The content of a tensor in TFDS's encoding ("bytes", "zlib"); raises `EncodingError`."""
     if feature.encoding != "zlib":
         return data
     unpacker = zlib.decompressobj()
@@ -60,7 +60,7 @@ def tensor_bytes(data: bytes, feature: Feature, *, limits: InputLimits) -> bytes
         raise EncodingError(f"{feature.short}: zlib is damaged: {error}") from error
     if not unpacker.eof:
         raise EncodingError(
-            f"{feature.short} is cut off, or unpacks to more than {limits.encoded_bytes} bytes "
+            f"{feature.short} is truncated, or unpacks to more than {limits.encoded_bytes} bytes "
             "(limits.encoded_mb)"
         )
     return plain

@@ -1,6 +1,6 @@
-"""TFRecord files: where each record lies, and whether its bytes are those that were written.
+"""TFRecord files: locates each record and verifies its bytes.
 
-A record is its length (u64, little-endian), the masked CRC-32C of that, the data, and theirs.
+A record is its length (u64, little-endian), the length's masked CRC-32C, the data, and their CRC.
 https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
 """
 
@@ -33,7 +33,7 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """The records of one file, as far as they could be found; `damage` says why not further."""
+    """The records of one file, as far as they could be found; `damage` says why it ended."""
 
     path: Path
     records: tuple[Record, ...]
@@ -43,7 +43,7 @@ class Shard:
 def index_shard(path: Path) -> Shard:
     """Find the records by their lengths, without reading their data.
 
-    Raises `DatasetError` where the file is compressed as a whole, or cannot be opened.
+    Raises `DatasetError` if the file is compressed as a whole, or cannot be opened.
     """
     records: list[Record] = []
     damage = ""
@@ -65,7 +65,7 @@ class _DamagedError(Exception):
 
 def _records(path: Path) -> Iterator[Record]:
     if not path.is_file():  # reading a pipe may never end
-        raise DatasetError(f"{path} is no plain file: it was not opened")
+        raise DatasetError(f"{path} is not a regular file: it was not opened")
     file_bytes = path.stat().st_size
     with path.open("rb") as file:
         at = 0
@@ -76,18 +76,18 @@ def _records(path: Path) -> Iterator[Record]:
             begin = at + _HEAD.size
             at = begin + size + _FOOT.size
             if at > file_bytes:
-                raise _DamagedError(f"cut off in a record of {size} bytes at byte {begin}")
+                raise _DamagedError(f"truncated in a record of {size} bytes at byte {begin}")
             yield Record(path=path, begin=begin, size=size)
 
 
 def _size(head: bytes, at: int, path: Path) -> int:
     if at == 0 and (kind := _PACKED.get(head[:2])) and not _is_sound(head):
         raise DatasetError(
-            f"{path} is compressed as a whole ({kind}), which has no way to single episodes; "
+            f"{path} is compressed as a whole ({kind}), which prevents access to single episodes; "
             "unpack it first"
         )
     if len(head) < _HEAD.size:
-        raise _DamagedError(f"cut off in the length of a record at byte {at}")
+        raise _DamagedError(f"truncated in the length of a record at byte {at}")
     if not _is_sound(head):
         raise _DamagedError(f"the length of the record at byte {at} is damaged (its CRC differs)")
     return _HEAD.unpack(head)[0]
@@ -98,14 +98,14 @@ def _is_sound(head: bytes) -> bool:
 
 
 def read_record(record: Record, begin: int, size: int) -> bytes:
-    """So many bytes from `begin` of the record's data; raises `DatasetError` beyond its end."""
+    """This many bytes from `begin` of the record's data; raises `DatasetError` beyond its end."""
     if not 0 <= begin <= begin + size <= record.size:
         raise DatasetError(f"{record} is damaged: it names bytes beyond its end")
     return _read(record, begin, size)
 
 
 def check_record(record: Record) -> None:
-    """Compare the data with their CRC, in pieces; raises `DatasetError` where they differ."""
+    """Compare the data with their CRC, in pieces; raises `DatasetError` if they differ."""
     crc = 0
     for at in range(0, record.size, _PIECE_BYTES):
         crc = crc32c(_read(record, at, min(_PIECE_BYTES, record.size - at)), crc)
@@ -114,7 +114,7 @@ def check_record(record: Record) -> None:
 
 
 def _read(record: Record, begin: int, size: int) -> bytes:
-    """Opened each time: threads share nothing, and no file stays open."""
+    """Opened for each read: threads share nothing, and no file stays open."""
     try:
         with record.path.open("rb", buffering=0) as file:
             file.seek(record.begin + begin)
@@ -122,5 +122,5 @@ def _read(record: Record, begin: int, size: int) -> bytes:
     except OSError as error:
         raise DatasetError(f"cannot read {record}: {error}") from error
     if len(data) < size:
-        raise DatasetError(f"{record} is not there any more: the file has become shorter")
+        raise DatasetError(f"{record} no longer exists: the file has become shorter")
     return data

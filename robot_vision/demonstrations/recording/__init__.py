@@ -1,1 +1,1 @@
-"""Topics that come at their own times become samples of an episode. No ROS, no clock."""
+"""Turns asynchronous topics into samples of an episode. No ROS, no clock."""

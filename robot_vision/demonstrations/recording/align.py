@@ -1,9 +1,10 @@
-"""Topics that come at their own times become samples on the grid of a dataset. No ROS, no clock.
+"""Aligns asynchronous topics to samples on the grid of a dataset. No ROS, no clock.
 
-Slot k of an episode is for the stamp start + k / fps. It gets of each camera the frame nearest to
-it, of that frame the depth nearest to it, the arm interpolated to when the first camera saw it,
-and the targets commanded at the slot and at the one after it, between which lies the action.
-What does not come within its tolerance is bridged and counted: nothing is made up silently.
+Slot k of an episode is for the stamp start + k / fps. From each camera it gets the frame
+nearest to it and the depth nearest to that frame; also the arm interpolated to the first camera's
+frame, and the targets commanded at this slot and the next one: the action is the step between.
+Data that do not arrive within their tolerance are bridged and counted: nothing is made up
+silently.
 """
 
 from collections import Counter
@@ -23,9 +24,9 @@ from robot_vision.demonstrations.recording.track import Track, pose_between
 
 @dataclass(frozen=True, kw_only=True)
 class AlignConfig:
-    """How far from its slot something may be (s), and how long a slot waits for it.
+    """How far from its slot data may be (s), and how long a slot waits for them.
 
-    `joints` are the arm's; `gripper` is the joint that says how far the gripper is open.
+    `joints` are the arm's; `gripper` is the joint that shows how far the gripper is open.
     """
 
     fps: int
@@ -44,7 +45,7 @@ class AlignConfig:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Slot:
-    """All that belongs to one stamp; images as they were put in, not decoded yet."""
+    """All data for one stamp; images as received, not decoded yet."""
 
     stamp_ns: int
     images: Mapping[str, tuple[int, Any]]
@@ -55,16 +56,16 @@ class Slot:
 
 
 class Aligner:
-    """Take what comes, give slots in order. `notes` counts what was bridged.
+    """Takes data as they arrive, gives slots in order. `notes` counts bridged gaps.
 
-    It begins at the first stamp at which every stream has something.
+    The episode begins at the first stamp at which every stream has data.
     """
 
     def __init__(self, config: AlignConfig) -> None:
         self._config = config
         self._images = {name: Track(config.buffer) for name in config.cameras}
         self._depths = {name: Track(config.buffer) for name in config.depth_cameras}
-        # Each by its own stamps: arm and gripper often publish apart.
+        # Each by its own stamps: arm and gripper often publish separately.
         names = (*config.joints, config.gripper)
         self._joints = {name: Track(16 * config.buffer) for name in names}
         self._tool = Track(16 * config.buffer)
@@ -83,7 +84,7 @@ class Aligner:
         self._add(self._depths[camera], stamp_ns, image, f"late depth of {camera}")
 
     def add_joints(self, stamp_ns: int, positions: Mapping[str, float]) -> None:
-        """Positions of some joints, the gripper's from 0 closed to 1 open; others are let be."""
+        """Positions of some joints, the gripper's from 0 closed to 1 open; others are ignored."""
         for name in positions.keys() & self._joints.keys():
             value = np.array([positions[name]])
             self._add(self._joints[name], stamp_ns, value, f"late states of joint {name}")
@@ -94,20 +95,20 @@ class Aligner:
     def add_target(
         self, stamp_ns: int, base_from_target: Float64[np.ndarray, "4 4"], gripper_open: float
     ) -> None:
-        """A command: where the tool and the gripper shall be."""
+        """A command: targets for the tool and the gripper."""
         value = (base_from_target, gripper_open)
         self._add(self._targets, stamp_ns, value, "late commands")
 
     @property
     def missing(self) -> list[str]:
-        """What has not been heard yet, without which nothing begins."""
+        """Streams not yet received, for which the episode waits to begin."""
         parts = [(f"images of {name}", track) for name, track in self._images.items()]
         parts += [(f"states of joint {name}", track) for name, track in self._joints.items()]
         parts += [("tool poses", self._tool)]
         return [name for name, track in parts if not track]
 
     def take(self, *, at_end: bool = False) -> list[Slot]:
-        """Slots that are complete, or have waited long enough; `at_end`: all there are."""
+        """Slots that are complete, or have waited long enough; `at_end`: all remaining ones."""
         if self._start_ns is None and not self._begin():
             return []
         slots = []
@@ -143,7 +144,8 @@ class Aligner:
     def _is_ready(self, *, at_end: bool) -> bool:
         this_ns, next_ns = self._stamp_ns(self._slots), self._stamp_ns(self._slots + 1)
         if at_end:
-            # The action of a slot leads to the next one: the robot must have been heard there.
+            # The action of a slot leads to the next one, so the robot's state there must have
+            # arrived.
             seen_ns = this_ns - self._ns(self._config.camera_tolerance_s)
             is_seen = all(track.last_ns >= seen_ns for track in self._images.values())
             return is_seen and self._tool.last_ns >= next_ns
@@ -222,7 +224,7 @@ class Aligner:
         return self._between(self._tool, stamp_ns, "tool poses held")
 
     def _target_at(self, stamp_ns: int) -> tuple[np.ndarray, float]:
-        """Target pose, and the gripper as last commanded; the arm itself before any command."""
+        """Target pose, and the gripper as last commanded; before any command, the arm itself."""
         if not self._config.follows_command:
             return self._tool_at(stamp_ns), self._joint(self._config.gripper, stamp_ns)
         if not self._targets or stamp_ns < self._targets.stamps[0]:
@@ -248,7 +250,7 @@ class Aligner:
         return joints_between(first, second, share)
 
     def _forget(self) -> None:
-        # The picture of a slow camera is shown again, and the arm is wanted as it was then.
+        # A slow camera's picture is repeated, and the arm must match the time of that picture.
         oldest_ns = min([self._stamp_ns(self._slots), *(ns for ns, _ in self._shown.values())])
         keep_ns = oldest_ns - self._ns(self._config.robot_tolerance_s)
         for track in (*self._images.values(), *self._depths.values()):

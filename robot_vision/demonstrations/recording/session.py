@@ -1,4 +1,4 @@
-"""Recording an episode: callbacks put in what they hear, one thread writes. No ROS."""
+"""Records an episode: callbacks hand in data, one thread writes. No ROS."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from robot_vision.demonstrations.writing.writer import DatasetWriter
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """What became of an episode; `episode_index` is None if it had no frame or was discarded."""
+    """The outcome of an episode; `episode_index` is None if it had no frame or was discarded."""
 
     episode_index: int | None
     frames: int
@@ -26,7 +26,7 @@ class Session:
     """Records one episode, from construction to `end` or `discard`.
 
     `feed` may be called from any thread and only stores; `work`, `end` and `discard` belong to one
-    other thread. `stopped` says why nothing more is taken, if that is so; what came before stays.
+    other thread. `stopped` says why no more data are accepted, if so; earlier data are kept.
     """
 
     def __init__(
@@ -55,18 +55,18 @@ class Session:
 
     @property
     def notes(self) -> dict[str, int]:
-        """What was bridged or left out so far, and how often."""
+        """Data bridged or left out so far, and how often."""
         with self._lock:
             return dict(self._aligner.notes)
 
     @property
     def missing(self) -> list[str]:
-        """What has not been heard since the episode was opened."""
+        """Streams not received since the episode was opened."""
         with self._lock:
             return self._aligner.missing
 
     def feed(self, put: Callable[[Aligner], object]) -> None:
-        """Hand something to the aligner."""
+        """Hand data to the aligner."""
         if not self.stopped:
             with self._lock:
                 put(self._aligner)
@@ -84,13 +84,13 @@ class Session:
         return len(slots)
 
     def end(self, *, success: bool | None) -> Ended:
-        """Write what waits and make the episode part of the dataset.
+        """Write what is waiting and make the episode part of the dataset.
 
-        Raises `EpisodeWaitsError` where there is no room for that now.
+        Raises `EpisodeWaitsError` if there is no room for it now.
         """
         try:
             self.work(at_end=True)
-        except OSError as error:  # what was written before is ended and kept
+        except OSError as error:  # earlier data are finalized and kept
             self.stopped = f"{type(error).__name__}: {error}"
         frames, notes = self.frames, self.notes
         number = self._writer.end(success=success, notes=notes)
@@ -107,7 +107,7 @@ class Session:
         if gone:
             self.stopped = f"no images of {', '.join(gone)} for {max(late.values()) / 1e9:.1f} s"
         elif self.frames >= self._most_frames:
-            self.stopped = f"the episode has its most frames, {self._most_frames}"
+            self.stopped = f"the episode has reached its maximum of frames, {self._most_frames}"
         else:
             self._add(slot)
 

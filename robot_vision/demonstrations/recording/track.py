@@ -1,4 +1,4 @@
-"""What a stream said of late, by stamp, and what lies between two of its values."""
+"""Recent values of a stream by stamp, with interpolation between them."""
 
 from bisect import bisect_left
 from collections import deque
@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 
 class Track:
-    """The last values of a stream, by stamp. Repeated stamps and late ones are left out."""
+    """The last values of a stream, by stamp. Repeated and late stamps are left out."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -26,7 +26,7 @@ class Track:
         return self.stamps[-1] if self.stamps else -1
 
     def add(self, stamp_ns: int, value: Any) -> bool:
-        """Take a value in; False if it is not newer than the last one."""
+        """Add a value; False if it is not newer than the last one."""
         if stamp_ns <= self.last_ns:
             return False
         self.stamps.append(stamp_ns)
@@ -46,7 +46,7 @@ class Track:
         return min(around, key=lambda i: abs(self.stamps[i] - stamp_ns))
 
     def around(self, stamp_ns: int) -> tuple[int, int, float]:
-        """Positions before and after a stamp, and the share of the way; ends are held."""
+        """Indices before and after a stamp, and the fraction between them; ends are held."""
         at = bisect_left(self.stamps, stamp_ns)
         if at == 0 or at == len(self.stamps):
             end = min(at, len(self.stamps) - 1)
@@ -55,7 +55,7 @@ class Track:
         return at - 1, at, (stamp_ns - before_ns) / (after_ns - before_ns)
 
     def forget_before(self, stamp_ns: int) -> None:
-        """Drop what is older, but for the last value before the stamp."""
+        """Drop older values, except for the last one before the stamp."""
         while len(self.stamps) > 1 and self.stamps[1] <= stamp_ns:
             self.stamps.popleft()
             self.values.popleft()

@@ -1,1 +1,1 @@
-"""Episodes become part of a dataset: whole or not at all, whatever is cut off when."""
+"""Makes episodes part of a dataset: completely or not at all, whenever it is interrupted."""

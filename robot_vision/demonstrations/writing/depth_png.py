@@ -1,4 +1,4 @@
-"""Depth as it is written: 16-bit PNG in whole millimetres, which is what sensors give."""
+"""Depth as written: 16-bit PNG in whole millimetres, which is what sensors give."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""An episode that has ended and is to become part of the dataset, now or when there is room."""
+"""An episode that has ended and will join the dataset, now or when there is room."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,12 @@ _RECORD = "episode.json"
 
 
 class EpisodeWaitsError(DatasetError):
-    """An episode has ended and is kept with its mark, but there was no room to add it."""
+    """An episode has ended and is kept with its success mark, but there was no room to add it."""
 
 
 @dataclass(kw_only=True)
 class EndedEpisode:
-    """`record` has the mark; `is_marked` says whether the disk has it as well."""
+    """`record` has the success mark; `is_marked` says whether it is also on disk."""
 
     folder: Path
     record: EpisodeRecord
@@ -34,7 +34,7 @@ class EndedEpisode:
     def end(
         cls, episode: OpenEpisode, *, success: bool | None, notes: dict[str, int]
     ) -> "EndedEpisode":
-        """Mark and close; what there is no room for is seen to by `add`."""
+        """Mark and close; `add` handles anything that had no room."""
         is_marked = True
         try:
             episode.mark(success=success, notes=notes)
@@ -49,18 +49,18 @@ class EndedEpisode:
 
     @classmethod
     def recorded(cls, folder: Path) -> "EndedEpisode":
-        """One that was marked and closed by another process. Raises `DatasetError`."""
+        """An episode that another process marked and closed. Raises `DatasetError`."""
         record = read_model(folder / _RECORD, EpisodeRecord)
         return cls(folder=folder, record=record, is_marked=True, is_cut_off=False)
 
     @classmethod
     def interrupted(cls, folder: Path) -> "EndedEpisode":
-        """One that an earlier process left. Raises `DatasetError`."""
+        """An episode that an earlier process left. Raises `DatasetError`."""
         record = read_model(folder / _RECORD, EpisodeRecord)
         return cls(folder=folder, record=record, is_marked=True, is_cut_off=True)
 
     def add(self, index: DatasetIndex) -> None:
-        """Commit; raises `OSError` where there is no room, and can be tried again."""
+        """Commit; raises `OSError` if there is no room, and can be retried."""
         if not self.is_marked:
             write_json(self.folder / _RECORD, self.record.model_dump())
             self.is_marked = True
@@ -73,7 +73,7 @@ class EndedEpisode:
         return f"{self.record.instruction!r}, success marked as: {mark}"
 
     def waits(self, error: OSError, root: Path) -> str:
-        """What is reported of it where it could not be added."""
+        """The report if it could not be added."""
         where = f"with its mark in {self.folder}, also if this process ends"
         if not self.is_marked:
             where = f"in {self.folder}, its mark in memory only: do not end this process before"

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def put(temporary: Path, path: Path) -> None:
-    """Move a written file to where it is looked for; on disk when this returns."""
+    """Move a written file to its final place; on disk when this returns."""
     with temporary.open("rb") as file:
         os.fsync(file.fileno())
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -20,7 +20,7 @@ def put(temporary: Path, path: Path) -> None:
 
 
 def fresh(path: Path) -> Path:
-    """Where a file is written before it is `put`; a link there would lead elsewhere, and goes."""
+    """Where a file is written before it is `put`; a link there is removed: it leads elsewhere."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     return temporary
@@ -29,7 +29,7 @@ def fresh(path: Path) -> Path:
 def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = fresh(path)
-    # What is no text is written as the escape that JSON has for it.
+    # Invalid text is written as its JSON escape.
     temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     put(temporary, path)
 

@@ -1,8 +1,8 @@
-"""An open episode becomes part of a dataset: complete, or not there.
+"""Makes an open episode part of a dataset: completely, or not at all.
 
-The files are put in place first; the episode exists from the moment that its row is in
-`meta/episodes`. `info.json` and `stats.json` are derived and come last. What was cut
-off is done again from the open episode, which goes only at the end.
+The files are put in place first; the episode exists from the moment its row is in
+`meta/episodes`. `info.json` and `stats.json` are derived and come last. An interrupted
+step is repeated from the open episode, which is removed only at the end.
 """
 
 import contextlib
@@ -40,11 +40,11 @@ _ROWS_PER_GROUP = 32
 def finalize_episode(
     folder: Path, index: DatasetIndex, *, interrupted: bool = False
 ) -> int | None:
-    """Add the open episode in `folder`; returns its number, None if it has no frame.
+    """Add the open episode in `folder`; returns its number, or None if it has no frame.
 
-    Raises `DatasetError` if its files cannot be read; it is then left as it is.
+    Raises `DatasetError` if its files cannot be read; then it is left unchanged.
     """
-    if not (folder / "rows.arrows").exists():  # cut off while it was opened
+    if not (folder / "rows.arrows").exists():  # interrupted while it was opened
         shutil.rmtree(folder)
         return None
     record = read_model(folder / "episode.json", EpisodeRecord)
@@ -100,10 +100,10 @@ def _write_rows(
     frames: int,
     first_index: int,
 ) -> dict[str, Stats]:
-    """Write the episode's rows with their numbers; returns statistics of all but videos."""
+    """Write the episode's rows with their numbers; returns statistics of everything but videos."""
     schema = row_schema(form.features())
     depths = [camera for camera in form.cameras if camera.has_depth]
-    # Of every feature, as LeRobot does: it does not append to a dataset that lacks some.
+    # For every feature, as LeRobot does: it does not append to a dataset that lacks some.
     kept: dict[str, list[np.ndarray]] = {
         name: []
         for name, feature in form.features().items()
@@ -143,7 +143,7 @@ def _parts(folder: Path, form: DatasetFormat, frames: int) -> Iterator[tuple[int
 
 
 def _batches(folder: Path) -> Iterator[pa.RecordBatch]:
-    """Rows up to where the file was cut off, if it was."""
+    """Rows up to where the file was truncated, if it was."""
     with (
         (folder / "rows.arrows").open("rb") as file,
         contextlib.suppress(pa.ArrowException, OSError),
@@ -197,7 +197,7 @@ def _depths(
 
 
 def _video_stats(path: Path, frames: int, fps: int) -> Stats:
-    """Statistics of frames spread over the video, which also shows that it can be decoded."""
+    """Statistics of frames spread over the video, which also proves that it can be decoded."""
     reader = VideoReader(path, fps=fps)
     try:
         return image_stats([reader.frame(number / fps) for number in sampled(frames)], unit=255.0)

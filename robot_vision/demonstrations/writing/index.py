@@ -1,4 +1,4 @@
-"""What a dataset says of its episodes: `meta/episodes`, and what is derived from it."""
+"""A dataset's index of episodes: `meta/episodes`, and everything derived from it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +19,9 @@ from robot_vision.demonstrations.writing.files import fresh, put, write_json
 from robot_vision.demonstrations.writing.stats import Stats, joined
 from robot_vision.demonstrations.writing.tables import stats_of, tasks_table, write_table
 
-# A file is written anew for each episode in it.
+# A file is rewritten for each episode added to it.
 _EPISODES_PER_FILE = 200
-# What an episode's row says of where it is, and of where the next one goes.
+# Columns of an episode's row that locate it, and decide where the next one goes.
 _COUNTED = (
     "episode_index",
     "dataset_to_index",
@@ -33,7 +33,7 @@ _COUNTED = (
 
 
 class DatasetIndex:
-    """The metadata of a dataset that is written to; one writer at a time."""
+    """The metadata of a dataset being written; one writer at a time."""
 
     def __init__(self, root: Path, form: DatasetFormat) -> None:
         self.root = root
@@ -55,13 +55,13 @@ class DatasetIndex:
 
     @classmethod
     def open(cls, root: Path) -> "DatasetIndex":
-        """A dataset of ours; what is derived is brought up to date."""
+        """A dataset of ours; derived files are brought up to date."""
         index = cls(root, read_model(root / layout.OURS, DatasetFormat))
         info = read_json(root / layout.INFO) if (root / layout.INFO).exists() else {}
         version = info.get("codebase_version", layout.V30) if isinstance(info, dict) else None
         if version != layout.V30:
             raise DatasetError(
-                f"{root} is of version {quoted(version)}; only {layout.V30} is appended to"
+                f"{root} is of version {quoted(version)}; only {layout.V30} can be appended to"
             )
         if info.get("total_episodes") != index.episodes:
             index._write_derived()
@@ -76,7 +76,7 @@ class DatasetIndex:
         return self._last["dataset_to_index"] if self._last else 0
 
     def last_record(self) -> EpisodeRecord | None:
-        """What is told of the episode that was added last; None if nothing is."""
+        """The record of the episode added last; None if there is none."""
         path = self.root / layout.record_path(self.episodes - 1)
         return read_model(path, EpisodeRecord) if self.episodes and path.exists() else None
 
@@ -87,7 +87,7 @@ class DatasetIndex:
         return layout.next_place(self._last["data/chunk_index"], self._last["data/file_index"])
 
     def task_index(self, instruction: str) -> int:
-        """Number of an instruction, which is made known if it is new."""
+        """The number of an instruction; a new one is added."""
         if instruction not in self._tasks:
             self._tasks.append(instruction)
             self._replace(tasks_table(self._tasks), self.root / layout.TASKS)
@@ -126,7 +126,7 @@ class DatasetIndex:
                 self._stats = joined(parts)
             except (KeyError, IndexError, ValueError, TypeError) as error:
                 raise DatasetError(
-                    f"{self.root}/meta/episodes: no statistics to go on from: {error!r}"
+                    f"{self.root}/meta/episodes: no statistics to continue from: {error!r}"
                 ) from error
 
     def _replace(self, table: pa.Table, path: Path) -> None:

@@ -1,11 +1,11 @@
-"""An episode while it is recorded: complete on disk up to its last frame at any time.
+"""An episode being recorded: complete on disk up to its last frame at any time.
 
-The operator's mark of success comes first when it ends, in room that is kept for it: a full disk
-takes the end of a video, but never the mark.
+The operator's success mark is written first at its end, in space reserved for it: a full disk
+can lose the end of a video, but never the mark.
 
-A folder `.recording/<id>/` has `episode.json`, the rows as an Arrow stream (one batch a frame) and
-a fragmented video per camera. Whether it ended well or was cut off, `finalize_episode` reads it
-the same way.
+A folder `.recording/<id>/` has `episode.json`, the rows as an Arrow stream (one batch per frame)
+and a fragmented video per camera. Whether it ended properly or was interrupted, `finalize_episode`
+reads it the same way.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ _ROOM_BYTES = 64 << 10
 
 
 def open_episode_schema(form: DatasetFormat) -> pa.Schema:
-    """Columns that are known before an episode has its number."""
+    """Columns known before an episode has its number."""
     features = form.features()
     return row_schema({name: features[name] for name in features if name not in NUMBERED})
 
@@ -72,7 +72,7 @@ class OpenEpisode:
         }
 
     def add(self, sample: Sample) -> None:
-        """Append a sample; raises `DatasetError` if it does not fit, and then takes none of it."""
+        """Append a sample; raises `DatasetError`, storing nothing of it, if it does not fit."""
         row = self._row(sample)
         if self.frames == 0:
             self._first(sample)
@@ -82,22 +82,22 @@ class OpenEpisode:
         self.frames += 1
 
     def mark(self, *, success: bool | None, notes: dict[str, int]) -> None:
-        """Write down how it ended; `record` has it also where that raises `OSError`."""
+        """Record how it ended; `record` has it even if this raises `OSError`."""
         self.record = self.record.model_copy(update={"success": success, "notes": notes})
         self._room.close()
         self._write_record()
 
     def close(self) -> str:
-        """End the files; nothing more is taken. Returns why an end could not be written, if so.
+        """Finish the files; accepts nothing more. Returns why an end could not be written, if so.
 
-        The files can be read all the same, up to what was written.
+        The files remain readable up to what was written.
         """
         problem = ""
         ends = [video.close for video in self._videos.values()]
         for end in (self._room.close, *ends, self._rows.close, self._file.close):
             try:
                 end()
-            except OSError as error:  # each is tried: none must keep its file open
+            except OSError as error:  # each one is tried: none may keep its file open
                 problem = problem or str(error)
         return problem
 
@@ -148,7 +148,7 @@ class OpenEpisode:
         known = self.record.cameras.get(camera.name)
         if known is not None and _intrinsics(frame) != known.intrinsics_px:
             raise DatasetError(
-                f"the intrinsics of {camera.name!r} changed within an episode; begin a new one"
+                f"the intrinsics of {camera.name!r} changed within an episode; start a new one"
             )
         pose = sample.base_from_camera.get(camera.name)
         row: dict[str, Any] = {

@@ -1,6 +1,6 @@
-"""Statistics of features as LeRobot keeps them: by episode, and joined over a dataset.
+"""Feature statistics as in LeRobot: by episode, and combined over a dataset.
 
-Names, shapes and joining follow its `compute_stats.py`: min, max, mean, std, count and the
+Names, shapes and combination follow its `compute_stats.py`: min, max, mean, std, count and the
 quantiles 1, 10, 50, 90, 99 %; images by channel as [C, 1, 1] and colour divided by 255.
 """
 
@@ -32,7 +32,7 @@ def vector_stats(values: Float64[np.ndarray, "n d"]) -> Stats:
 def image_stats(images: Sequence[np.ndarray], *, unit: float) -> Stats:
     """Statistics of each channel of images [H, W] or [H, W, C], divided by `unit`.
 
-    Images hold whole numbers (8 or 16 bits), of which there are so few that they are counted.
+    Images hold integers (8 or 16 bits), few enough values to count each one.
     """
     counts = sum(_counts(_thinned(image)) for image in images)
     by_channel = [_counted_stats(channel, unit) for channel in np.atleast_2d(counts)]
@@ -43,13 +43,13 @@ def image_stats(images: Sequence[np.ndarray], *, unit: float) -> Stats:
 
 
 def sampled(count: int) -> list[int]:
-    """Which images of `count` are looked at: at most 100, evenly spread."""
+    """The images out of `count` to use: at most 100, evenly spread."""
     spread = np.linspace(0, count - 1, min(count, _MOST_IMAGES)).round().astype(int)
     return sorted(set(spread.tolist()))
 
 
 def joined(parts: Sequence[Mapping[str, Mapping[str, np.ndarray]]]) -> dict[str, Stats]:
-    """Statistics of all episodes together. Quantiles are bounds: they cannot be joined exactly."""
+    """Statistics of all episodes together. Quantiles are bounds: they do not combine exactly."""
     features = {feature: None for part in parts for feature in part}
     return {
         feature: _joined([part[feature] for part in parts if feature in part])
@@ -75,14 +75,14 @@ def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> Stats:
 
 
 def _counts(image: np.ndarray) -> Int64[np.ndarray, "c levels"]:
-    """How often each channel has each value."""
+    """The count of each value in each channel."""
     levels = np.iinfo(image.dtype).max + 1
     channels = np.atleast_3d(image).reshape(-1, image.shape[2] if image.ndim == 3 else 1).T
     return np.stack([np.bincount(channel, minlength=levels) for channel in channels])
 
 
 def _counted_stats(counts: Int64[np.ndarray, " levels"], unit: float) -> dict[str, Any]:
-    """As `vector_stats` of all the values that were counted."""
+    """As `vector_stats` of all counted values."""
     values, total = np.arange(len(counts)) / unit, int(counts.sum())
     mean = counts @ values / total
     place = np.array(list(QUANTILES.values())) * (total - 1)

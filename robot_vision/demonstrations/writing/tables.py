@@ -1,4 +1,4 @@
-"""Parquet files as they are written: episodes, tasks, and the rows of an episode."""
+"""Writes Parquet files: episodes, tasks, and the rows of an episode."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 def row_schema(features: Mapping[str, Mapping[str, Any]]) -> pa.Schema:
-    """Columns of `data/`: what `datasets` makes of LeRobot's features; videos have none.
+    """Columns of `data/`: LeRobot's features as `datasets` represents them; videos have none.
 
-    The metadata tells `datasets` which columns are images, where it is not told otherwise.
+    The metadata lets `datasets` recognise image columns without further options.
     """
     stored = {name: f for name, f in features.items() if f["dtype"] != "video"}
     described = {name: _described(feature) for name, feature in stored.items()}
@@ -48,7 +48,7 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def tasks_table(tasks: Sequence[str]) -> pa.Table:
-    """`meta/tasks.parquet`: LeRobot reads it through pandas, with the words as the index."""
+    """`meta/tasks.parquet`: LeRobot reads it with pandas, with the instructions as the index."""
 
     def column(name: str, pandas_type: str, numpy_type: str) -> dict[str, Any]:
         return {

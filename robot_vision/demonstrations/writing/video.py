@@ -1,10 +1,10 @@
-"""Colour as VP9 in MP4, written so that a crash costs nothing.
+"""Colour as VP9 in MP4, written so that a crash loses nothing.
 
-While an episode grows, its video is fragmented: every frame is complete on disk when the next
-begins. `remux` then copies the packets into a plain MP4, which every reader takes.
-Encoder: libvpx (BSD), on the calling thread alone, without delay. SVT-AV1, which LeRobot writes,
-hands a frame from thread to thread; version 4.1 without delay now and then waits for ever beside
-other work, and nothing can end it.
+While an episode is recorded, its video is fragmented: every frame is complete on disk when the
+next begins. `remux` then copies the packets into a plain MP4, which every reader accepts. Encoder:
+libvpx (BSD), on the calling thread only, without delay. SVT-AV1, which LeRobot writes, passes a
+frame from thread to thread; version 4.1 without delay sometimes waits forever under other load,
+and nothing can stop it.
 """
 
 from fractions import Fraction
@@ -20,7 +20,7 @@ from robot_vision.datasets.lerobot.files.video import FRAMES_PER_KEYFRAME, open_
 _ENCODER = "libvpx-vp9"
 _OPTIONS = {
     "crf": "28",
-    "b": "0",  # the quality decides, not a bit rate
+    "b": "0",  # constant quality, not a bit rate
     "g": str(FRAMES_PER_KEYFRAME),
     "deadline": "realtime",
     "cpu-used": "8",
@@ -62,7 +62,7 @@ class VideoWriter:
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write what the encoder still holds."""
+        """Flush the encoder."""
         if self._count:
             self._container.mux(self._stream.encode(None))
         self._container.close()
@@ -71,8 +71,8 @@ class VideoWriter:
 def remux(source: Path, target: Path, *, frames: int, fps: int) -> None:
     """Copy the first `frames` of a growing video into a plain MP4.
 
-    A growing video does not say how long its frames are shown, and a plain one would show its
-    last for no time.
+    A growing video does not store its frames' durations, so a plain copy would show its
+    last frame for no time.
     """
     with (
         open_video(source) as grown,

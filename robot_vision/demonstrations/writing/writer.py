@@ -20,27 +20,27 @@ from robot_vision.demonstrations.writing.finalize_episode import finalize_episod
 from robot_vision.demonstrations.writing.index import DatasetIndex
 from robot_vision.demonstrations.writing.open_episode import OpenEpisode
 
-_LOOK_EVERY = 20  # samples between two looks at the disk
+_LOOK_EVERY = 20  # samples between two checks of the disk
 _DAMAGED = "damaged-"
 
 
 class DiskLimitError(DatasetError):
-    """There is no room for more; what was added is kept."""
+    """There is no room for more; data already added are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiskLimits:
-    """Room that a dataset may take and must leave; 0 bytes for `max_bytes` sets no limit."""
+    """Space that a dataset may take and must leave free; `max_bytes` 0 sets no limit."""
 
     max_bytes: int = 0
     min_free_bytes: int = 1_000_000_000
 
 
 class DatasetWriter:
-    """A dataset open for writing, by one process at a time; made if it is not there.
+    """A dataset open for writing, by one process at a time; created if missing.
 
-    Opening finishes what an earlier process left: `recovered` says in words what was found.
-    Raises `DatasetError` if the dataset has another form than `form`, or somebody writes to it.
+    Opening finishes what an earlier process left: `recovered` describes what was found.
+    Raises `DatasetError` if the dataset has another form than `form`, or is being written to.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class DatasetWriter:
         if not self._exists:
             _must_be_empty(root)
             if form is None:
-                raise DatasetError(f"{root} is no dataset of robot_vision: no {layout.OURS}")
-        Files(root).check_links()  # what is written must not land where a link leads
+                raise DatasetError(f"{root} is not a dataset of robot_vision: no {layout.OURS}")
+        Files(root).check_links()  # writes must not follow a link
         with writing_to(root):
             (root / layout.RECORDING).mkdir(parents=True, exist_ok=True)
             self._lock = (root / layout.RECORDING / "lock").open("w")
@@ -92,12 +92,12 @@ class DatasetWriter:
 
     @property
     def episodes(self) -> int:
-        """Episodes that are complete."""
+        """The number of complete episodes."""
         return self._index.episodes
 
     @property
     def frames(self) -> int:
-        """Frames of the episode that is open."""
+        """The number of frames of the open episode."""
         return self._episode.frames if self._episode else 0
 
     def must_have(self, form: DatasetFormat) -> None:
@@ -128,7 +128,7 @@ class DatasetWriter:
     def add(self, sample: Sample) -> None:
         """Append to the open episode.
 
-        Raises `DatasetError` for a sample that does not fit, `DiskLimitError` where there is no
+        Raises `DatasetError` for a sample that does not fit, `DiskLimitError` if there is no
         room for it; the episode stays open.
         """
         episode = self._open_episode()
@@ -141,8 +141,9 @@ class DatasetWriter:
     ) -> int | None:
         """Make the open episode part of the dataset; its number, None if it has no frame.
 
-        Raises `EpisodeWaitsError` where there is no room for that: the episode and its mark are
-        kept, and added by `add_waiting`, before the next episode, or when the dataset is opened.
+        Raises `EpisodeWaitsError` if there is no room for it: the episode and its success mark are
+        kept, and added by `add_waiting`, before the next episode, or when the dataset is next
+        opened.
         """
         episode = self._open_episode()
         self._episode = None
@@ -154,7 +155,7 @@ class DatasetWriter:
     def take_over(self, folder: Path) -> int | None:
         """Make an `OpenEpisode` that ended elsewhere on this disk part of the dataset.
 
-        Its folder is gone then; else as `end`.
+        Removes its folder; otherwise like `end`.
         """
         self._add_ended()
         self._check_room()
@@ -166,18 +167,22 @@ class DatasetWriter:
 
     @property
     def waiting(self) -> int:
-        """Episodes that have ended and for which there was no room."""
+        """Episodes that have ended but had no room."""
         return len(self._ended)
 
     def add_waiting(self) -> list[str]:
-        """Try again to add episodes that wait for room; says which are part of the dataset now."""
+        """Retry adding episodes that wait for room; reports those now part of the dataset."""
         waiting = list(self._ended)
         with suppress(EpisodeWaitsError):
             self._add_ended()
-        return [f"episode {e.number} found room: {e.words}" for e in waiting if e.is_added]
+        return [
+            f"episode {e.number} was added now that there is room: {e.words}"
+            for e in waiting
+            if e.is_added
+        ]
 
     def discard(self) -> int:
-        """Forget the open episode; returns the number of frames that it had."""
+        """Discard the open episode; returns its number of frames."""
         episode = self._open_episode()
         self._episode = None
         episode.close()  # whether there was room for its end does not matter
@@ -185,13 +190,13 @@ class DatasetWriter:
         return episode.frames
 
     def close(self) -> None:
-        """Let go of the dataset; an episode that is open is discarded."""
+        """Release the dataset; an open episode is discarded."""
         if self._episode is not None:
             self.discard()
         self._lock.close()
 
     def _add_ended(self) -> None:
-        """Commit what has ended, in order: numbers are those of the order of recording."""
+        """Commit ended episodes, in order: numbers follow the order of recording."""
         while self._ended:
             ended = self._ended[0]
             try:
@@ -200,7 +205,7 @@ class DatasetWriter:
                 ended.add(self._index)
                 self._is_behind = False
             except OSError as error:
-                self._is_behind = True  # the index in memory and the disk may differ
+                self._is_behind = True  # the index in memory may differ from the disk
                 raise EpisodeWaitsError(ended.waits(error, self.root)) from error
             except DatasetError as error:
                 del self._ended[0]
@@ -233,7 +238,7 @@ class DatasetWriter:
         self._ended.append(ended)
         try:
             self._add_ended()
-        except DatasetError as error:  # it waits for room, or is put aside
+        except DatasetError as error:  # it waits for room, or is set aside
             return str(error)
         number = ended.number
         if number is None:
@@ -244,13 +249,13 @@ class DatasetWriter:
         assert record is not None
         success = "unknown" if record.success is None else str(record.success).lower()
         return (
-            f"episode {number} was interrupted and is recovered: {record.lost_frames} frames lost "
-            f"at its end, success {success}"
+            f"episode {number} was interrupted and has been recovered: {record.lost_frames} "
+            f"frames lost at its end, success {success}"
         )
 
     def _open_episode(self) -> OpenEpisode:
         if self._episode is None:
-            raise DatasetError("no episode is open; begin one first")
+            raise DatasetError("no episode is open; start one first")
         return self._episode
 
     def _check_room(self) -> None:
@@ -270,7 +275,7 @@ class DatasetWriter:
 
 def _put_aside(folder: Path, error: DatasetError) -> str:
     aside = folder.rename(folder.with_name(_DAMAGED + folder.name))
-    return f"an episode cannot be read and was put aside as {aside}: {error}"
+    return f"an episode cannot be read and was set aside as {aside}: {error}"
 
 
 def _must_be_empty(root: Path) -> None:
@@ -280,7 +285,7 @@ def _must_be_empty(root: Path) -> None:
             "what its numbers mean; record into a new folder"
         )
     if root.exists() and any(entry.name != layout.RECORDING.name for entry in root.iterdir()):
-        raise DatasetError(f"{root} is not empty and no dataset; give a new folder")
+        raise DatasetError(f"{root} is not empty and not a dataset; give a new folder")
 
 
 def _must_equal(root: Path, ours: DatasetFormat, given: DatasetFormat) -> None:
@@ -296,6 +301,8 @@ def _must_equal(root: Path, ours: DatasetFormat, given: DatasetFormat) -> None:
 def _size(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # others may record below it, and replace their files
+        with suppress(
+            FileNotFoundError
+        ):  # other users may record below it, and replace their files
             total += path.stat().st_size if path.is_file() else 0
     return total

@@ -1,4 +1,4 @@
-"""Pictures with their objects, what a detector finds, and its class map where it has one."""
+"""Pictures with their objects, a detector's boxes, and its class map if it has one."""
 
 import cv2
 import numpy as np
@@ -32,10 +32,10 @@ _TRUTH, _RIGHT, _WRONG = (255, 255, 255), (0, 90, 200), (200, 40, 20)
 
 
 def box_tiles(bundle: Bundle, held_out: str) -> list[Picture]:
-    """A tile a picture, at the bundle's own threshold of scores, from colour alone.
+    """A tile per picture, at the bundle's own score threshold, from colour alone.
 
-    Objects are thin and white, detections that are right blue, false ones red. A model of several
-    tasks has its class of each pixel beside.
+    Objects are thin and white, correct detections blue, false ones red. A multi-task model
+    also shows its class of each pixel.
     """
     manifest = bundle.manifest
     opened = load_detection_set(held_out)
@@ -62,7 +62,7 @@ def box_tiles(bundle: Bundle, held_out: str) -> list[Picture]:
 def _with_boxes(
     picture: Picture, image: Annotated, found: Detections, names: tuple[str, ...]
 ) -> tuple[Picture, str]:
-    """The picture with boxes, and how many are right."""
+    """The picture with boxes, and how many are correct."""
     drawn, scale = picture.copy(), picture.shape[1] / image.width_px
     same = found.class_id[:, None] == image.class_id
     taken = taken_objects(np.where(same, pairwise_iou(found.box_xyxy_px, image.box_xyxy_px), 0.0))

@@ -1,4 +1,4 @@
-"""What sheets are made of: pictures at a width, words, colours of classes, a bounded JPEG."""
+"""Building blocks of sheets: pictures at a width, text, class colours, a bounded JPEG."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ INK, GOOD, BAD = (30, 30, 30), (0, 110, 60), (190, 40, 20)
 _PAPER = 250
 _LINE_PX, _FONT, _SCALE = 17, cv2.FONT_HERSHEY_SIMPLEX, 0.42
 _GAP_PX = 4
-# Quick to load in a document; the quality falls until a sheet is no larger.
+# Quick to load in a document; quality is reduced until a sheet is no larger.
 _MOST_BYTES, _QUALITIES = 290_000, (90, 82, 74, 66, 58, 50, 40, 30)
-# Beside the seven of the palette, for sets of more classes.
+# In addition to the seven of the palette, for sets with more classes.
 _MORE_COLORS: tuple[Rgb, ...] = (
     (128, 60, 190), (140, 86, 75), (0, 200, 200), (220, 20, 40), (130, 130, 130), (150, 200, 40),
 )  # fmt: skip
@@ -34,7 +34,7 @@ def class_color(row: int) -> Rgb:
 
 
 def at_width(picture: Picture, width_px: int) -> Picture:
-    """The picture at a width, its shape kept."""
+    """The picture at a width, its aspect ratio kept."""
     height_px = max(1, round(picture.shape[0] * width_px / picture.shape[1]))
     shrinks = width_px < picture.shape[1]
     way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -42,7 +42,7 @@ def at_width(picture: Picture, width_px: int) -> Picture:
 
 
 def on_square(picture: Picture, side_px: int) -> Picture:
-    """The picture as large as a square of grey holds it."""
+    """The picture as large as fits into a grey square."""
     scale = side_px / max(picture.shape[:2])
     size = tuple(max(1, round(side * scale)) for side in picture.shape[1::-1])
     square = np.full((side_px, side_px, 3), 114, np.uint8)
@@ -64,13 +64,13 @@ def colored(picture: Picture, labels: UInt8[np.ndarray, "rows columns"], *, firs
 
 
 def write(picture: Picture, words: str, at: tuple[int, int], color: Rgb = INK) -> None:
-    """Put words on a picture, their baseline at `at`. OpenCV's fonts have ASCII only."""
+    """Put text on a picture, its baseline at `at`. OpenCV's fonts have ASCII only."""
     plain = words.encode("ascii", "replace").decode()
     cv2.putText(picture, plain, at, _FONT, _SCALE, color, 1, cv2.LINE_AA)
 
 
 def tag(picture: Picture, words: str, at: tuple[int, int], color: Rgb) -> None:
-    """Put words on a plate of a colour, within the picture; `at` is its lower left corner."""
+    """Put text on a coloured plate, within the picture; `at` is its lower left corner."""
     plain = words.encode("ascii", "replace").decode()
     (width, height), _ = cv2.getTextSize(plain, _FONT, _SCALE, 1)
     x = int(np.clip(at[0], 0, max(0, picture.shape[1] - width - 4)))
@@ -80,7 +80,7 @@ def tag(picture: Picture, words: str, at: tuple[int, int], color: Rgb) -> None:
 
 
 def captioned(picture: Picture, lines: Sequence[Line]) -> Picture:
-    """The picture above lines of words, each of a colour."""
+    """The picture above lines of text, each in its colour."""
     tile = np.full((len(lines) * _LINE_PX + 4, picture.shape[1], 3), _PAPER, np.uint8)
     for number, (words, color) in enumerate(lines, 1):
         write(tile, words, (2, number * _LINE_PX - 3), color)
@@ -88,12 +88,12 @@ def captioned(picture: Picture, lines: Sequence[Line]) -> Picture:
 
 
 def beside(pictures: Sequence[Picture]) -> Picture:
-    """Pictures of one height from left to right, close to each other."""
+    """Pictures of the same height side by side, without gaps."""
     return np.hstack(list(pictures))
 
 
 def legend(names: Sequence[str]) -> Picture:
-    """A line of classes in their colours, as wide as a sheet; more lines where it takes them."""
+    """A line of classes in their colours, as wide as a sheet; wraps if needed."""
     places, x, y = [], 4, 14
     for name in names:
         width = 18 + cv2.getTextSize(name, _FONT, _SCALE, 1)[0][0] + 16
@@ -109,7 +109,7 @@ def legend(names: Sequence[str]) -> Picture:
 
 
 def save(file: Path, tiles: Sequence[Picture], *, columns: int, foot: Picture | None) -> None:
-    """Write tiles in rows as a JPEG of 1200 px and less than 300 kB.
+    """Write tiles in rows as a JPEG of 1200 px width and less than 300 kB.
 
     Raises `ConfigError` if the file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""Crops with their class, and what a classifier takes them for."""
+"""Crops with their class and a classifier's answer."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ _COUNT, _SIDE_PX = 40, 146
 
 
 def crop_tiles(bundle: Bundle, held_out: str) -> list[Picture]:
-    """A tile a crop: the answer with its probability, green if right, else the truth below."""
+    """A tile per crop: the answer with its probability, green if right, else the truth below."""
     names = bundle.manifest.classes
     options = CropOptions.model_validate(weights_travel(bundle).get("crop", {}))
     opened = open_crops(held_out, options)

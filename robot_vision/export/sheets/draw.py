@@ -14,7 +14,7 @@ _SUFFIXES = (".jpg", ".jpeg")
 
 
 def draw_sheet(bundle: Bundle, held_out: Path, file: Path) -> None:
-    """Pictures spread evenly over a held-out set, no choice of anybody, with truth and answer.
+    """Pictures spread evenly over a held-out set, not hand-picked, with truth and answer.
 
     Raises `BundleError` for a task that has no sheet, `ConfigError` if the set does not fit or
     the file cannot be written.
@@ -35,6 +35,6 @@ def draw_sheet(bundle: Bundle, held_out: Path, file: Path) -> None:
         save(file, slot_tiles(bundle, folder), columns=1, foot=None)
     else:
         raise BundleError(
-            f"bundle {manifest.name!r} is of task {manifest.task!r}: there are sheets of "
-            "classification, segmentation, detection, and of models with slots"
+            f"bundle {manifest.name!r} is of task {manifest.task!r}; sheets exist for "
+            "classification, segmentation, detection, and models with slots"
         )

@@ -1,4 +1,4 @@
-"""Pictures with the class of each pixel: as it is, and as a model says."""
+"""Pictures with the class of each pixel: truth and answer."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ _COUNT, _WIDTH_PX = 12, 198
 
 
 def label_tiles(bundle: Bundle, held_out: str) -> list[Picture]:
-    """A tile a picture: colour, truth and answer beside each other, and its mean IoU."""
+    """A tile per picture: colour, truth and answer side by side, and its mean IoU."""
     names = rows_of(bundle.manifest)
     opened = open_label_maps(held_out)
     check_same_classes(held_out, opened.class_names, names)

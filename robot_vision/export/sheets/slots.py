@@ -1,4 +1,4 @@
-"""Pictures with their things, and the slots that a model parts them into, over time."""
+"""Pictures with their objects, and a model's slots over time."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ _COUNT, _WIDTH_PX = 8, 239
 
 
 def slot_tiles(bundle: Bundle, held_out: str) -> list[Picture]:
-    """A tile a picture: colour, true things, slots in the first frame, in the third, and of the
+    """A tile per picture: colour, true objects, slots in the first frame, in the third, and in the
     first without depth, each with its adjusted Rand index."""
     image = bundle.manifest.input
     if not image.carried:
@@ -36,7 +36,7 @@ def slot_tiles(bundle: Bundle, held_out: str) -> list[Picture]:
         seen = pictures.seen(row, predict)
         rgb, later = at_width(seen.rgb[0], _WIDTH_PX), at_width(seen.rgb[2], _WIDTH_PX)
         views = (
-            (rgb, seen.truth[0].astype(np.uint8), 1, "true things"),
+            (rgb, seen.truth[0].astype(np.uint8), 1, "true objects"),
             (rgb, seen.first.astype(np.uint8), 0, f"first frame {seen.ari_first:.2f}"),
             (later, seen.third.astype(np.uint8), 0, f"third frame {seen.ari_third:.2f}"),
             (rgb, seen.blind.astype(np.uint8), 0, f"without depth {seen.ari_blind:.2f}"),

@@ -1,1 +1,1 @@
-"""The families of models: a file each, that registers itself."""
+"""The families of models: one file each, which registers itself."""

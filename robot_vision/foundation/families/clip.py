@@ -1,6 +1,6 @@
-"""CLIP (Radford et al. 2021, arXiv:2103.00020): a classifier of the words that it is given.
+"""CLIP (Radford et al. 2021, arXiv:2103.00020): a zero-shot classifier for given words.
 
-The words are encoded once, here; what the robot runs is a classifier of pictures alone.
+The words are encoded once, here; the robot runs a plain picture classifier.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ _CLASSES = {"clip": "CLIPModel"}
 
 
 class _ByWords(nn.Module):
-    """Cosines with the words' embeddings, times the temperature that the model has learnt."""
+    """Cosines with the words' embeddings, times the learnt temperature."""
 
     def __init__(self, model: Any, words: Tensor) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ def _make(folder: ModelFolder, asked: Asked) -> Made:
     words = asked.words
     if len(words) < 2 or len(set(words)) < len(words):
         raise ConfigError(
-            f"words {', '.join(words) or 'none'!r}: expected two different ones or more, which "
+            f"words {', '.join(words) or 'none'!r}: expected two or more different ones, which "
             "compete (--words 'cup,bowl,nothing of interest')"
         )
     if asked.template.count("{}") != 1:
@@ -88,7 +88,7 @@ def _notes(folder: ModelFolder, side: int, asked: Asked) -> tuple[str, ...]:
     shorter = size.get("shortest_edge", side) if isinstance(size, dict) else size
     if shorter != side:
         notes.append(
-            f"the library scales to {shorter} pixels and cuts {side} out of these; here the "
+            f"the library scales to {shorter} pixels and crops {side} from these; here the "
             f"shorter side has {side}, and more of the picture is seen"
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Depth of one picture: Depth Anything V2 (arXiv:2406.09414) and DPT (arXiv:2103.13413)."""
+"""Depth from one picture: Depth Anything V2 (arXiv:2406.09414) and DPT (arXiv:2103.13413)."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from robot_vision.models.card import Graph
 
 _CLASSES = {"depth_anything": "DepthAnythingForDepthEstimation", "dpt": "DPTForDepthEstimation"}
 _USUAL = Usual(size=384, is_square=True, resample=3, mean_std=IMAGENET)
-# The first layer that joins has nothing to join, and published weights lack what it would need.
+# The first fusion layer has nothing to fuse, and published weights lack its parameters.
 _UNUSED = "neck.fusion_stage.layers.0.residual_layer1."
 _FORMATS = ("depth_relative", "depth_metric")
 
@@ -31,7 +31,7 @@ def _make(folder: ModelFolder, asked: Asked) -> Made:
     is_metric = folder.config.get("depth_estimation_type") == "metric"
     format = asked.format or _FORMATS[is_metric]
     if format not in _FORMATS:
-        raise ConfigError(f"format {format!r} is none of depth: expected {' or '.join(_FORMATS)}")
+        raise ConfigError(f"format {format!r} is not for depth: expected {' or '.join(_FORMATS)}")
     model = load(folder, _CLASSES[folder.kind], unused=_UNUSED)
     image = image_input(
         folder,
@@ -53,7 +53,7 @@ def _make(folder: ModelFolder, asked: Asked) -> Made:
     guess = (
         ""
         if asked.format or "depth_estimation_type" in folder.config
-        else (", as DPT mostly has it; --format depth_metric if it was trained on metres")
+        else (", as usual for DPT; --format depth_metric if it was trained on metres")
     )
     return Made(graph=graph, manifest=manifest, notes=(f"depth is {said}{guess}",))
 

@@ -1,4 +1,4 @@
-"""Features of a picture by DINOv2 (arXiv:2304.07193), with registers or without."""
+"""Picture features from DINOv2 (arXiv:2304.07193), with or without registers."""
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ _EMBEDDINGS = ("class", "mean", "both")
 
 
 class _Features(nn.Module):
-    """Patches as a map, and of the whole picture the class token, the patches' mean, or both."""
+    """Patches as a map, and for the whole picture the class token, the patches' mean, or both."""
 
     def __init__(self, model: nn.Module, grid: tuple[int, int], *, apart: int, embedding: str):
         super().__init__()

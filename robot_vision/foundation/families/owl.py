@@ -1,6 +1,6 @@
-"""OWL-ViT (arXiv:2205.06230) and OWLv2 (arXiv:2306.09683): boxes for words, asked frame by frame.
+"""OWL-ViT (arXiv:2205.06230) and OWLv2 (arXiv:2306.09683): boxes for words.
 
-Two networks: one reads the words when they change, the other looks for them in each picture.
+Two networks: one encodes the words when they change, the other finds them in each frame.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ _TOKENIZER = "tokenizer.json"
 
 
 class _Boxes(nn.Module):
-    """Corners in pixels of the input, and how sure each phrase is of each box."""
+    """Corners in pixels of the input, and the score of each box for each phrase."""
 
     def __init__(self, model: Any, side_px: int) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ def _words(model: Any) -> Graph:
 
 
 def _example_prompt(width: int) -> dict[str, np.ndarray]:
-    """Three phrases of the sixteen, as the model's own words would be: of unit norm."""
+    """Three of the sixteen phrases, with the unit norm of real ones."""
     mask = (np.arange(_PHRASES) < 3)[None, :, None]
     prompt = np.random.default_rng(0).normal(size=(1, _PHRASES, 1, width)).astype(np.float32)
     prompt /= np.linalg.norm(prompt, axis=3, keepdims=True)
@@ -119,12 +119,13 @@ def _example_prompt(width: int) -> dict[str, np.ndarray]:
 
 
 def _notes(folder: ModelFolder) -> tuple[str, ...]:
-    asked = f"asked by up to {_PHRASES} phrases on ~/prompt, separated by commas"
+    asked = f"prompted by up to {_PHRASES} phrases on ~/prompt, separated by commas"
     if folder.kind == "owlvit":
         return (asked,)
     return (
         asked,
-        "the library smooths pictures by a Gaussian before it scales them; here as Pillow",
+        "the library smooths pictures by a Gaussian before scaling; here they are scaled as by "
+        "Pillow",
     )
 
 

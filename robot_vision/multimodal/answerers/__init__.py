@@ -1,1 +1,1 @@
-"""Kinds of model that answer, a file each: trivial ones, this service, local and hosted VLMs."""
+"""Kinds of answering model, one file each: trivial ones, this service, local and hosted VLMs."""

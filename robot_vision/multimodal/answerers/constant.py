@@ -1,6 +1,6 @@
-"""The commonest answer: of each kind of question the one that fits these very questions best.
+"""The commonest answer: for each kind of question, the one that fits these questions best.
 
-It has seen the right answers, so no answer that is the same for all pictures does better.
+It has seen the right answers, so no constant answer does better.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,9 @@ class Constant:
 
     def ask(self, question: Question, rgb: UInt8[np.ndarray, "h w 3"]) -> Reply:  # noqa: ARG002
         if question.kind not in self._answers:
-            raise AnswerError(f"no right answer to {question.kind} is known: none is commonest")
+            raise AnswerError(
+                f"no right answer to {question.kind} is known, so none is the commonest"
+            )
         return Reply(text=self._answers[question.kind])
 
     def close(self) -> None:
@@ -53,7 +55,7 @@ def _best(kind_name: str, questions: Sequence[Question]) -> str:
 register_answerer(
     AnswererKind(
         name="constant",
-        about="the commonest answer: the same for all pictures, the best that there is",
+        about="the commonest answer: the best one that is the same for all pictures",
         spec=AnswererSpec,
         build=build,
     )

@@ -34,7 +34,7 @@ def body(spec: HostedSpec, text: str, jpeg: bytes) -> dict[str, Any]:
 
 
 def read(content: Any) -> Reply:
-    """The first candidate's text. What the model thought in between is billed as output too."""
+    """The first candidate's text. The model's thinking is billed as output too."""
     blocked = (content.get("promptFeedback") or {}).get("blockReason")
     if blocked:
         raise AnswerError(f"it refuses the picture or the question: {str(blocked)[:100]}")

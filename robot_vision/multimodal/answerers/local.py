@@ -31,8 +31,7 @@ class LocalSpec(AnswererSpec):
     )
     prompt: str = param(
         "",
-        "what the model is given, with {question} in it, as its card says; default: its own chat "
-        "template",
+        "the model's prompt with {question} in it, as in its card; default: its own chat template",
     )
     most_output_tokens: int = param(60, "of an answer", ge=1, le=4096)
     device: str = param("cpu", "cpu, or cuda")
@@ -52,7 +51,7 @@ class Local:
         _check_device(torch, spec.device)
         _check_folder(folder)
         try:
-            # Code of strangers is not run (the default), and pickles are not opened.
+            # Remote code is not run (the default), and pickles are not opened.
             self._processor = transformers.AutoProcessor.from_pretrained(
                 folder, local_files_only=True
             )
@@ -91,7 +90,7 @@ class Local:
                 out = self._model.generate(
                     **inputs, do_sample=False, max_new_tokens=self._spec.most_output_tokens
                 )
-        except _FAILURES as error:  # memory of the device, a prompt without a picture in it
+        except _FAILURES as error:  # out of device memory, or a prompt without a picture
             raise AnswerError(f"it failed: {str(error)[:300]}") from error
         count = inputs["input_ids"].shape[1]
         text = self._processor.decode(out[0, count:], skip_special_tokens=True)
@@ -109,7 +108,7 @@ class Local:
 def _check_folder(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise BundleError(
-            f"{folder} is no model: it has no config.json; expected a folder that "
+            f"{folder} is not a model: it has no config.json; expected a folder that "
             "transformers' save_pretrained wrote"
         )
     if not any(folder.glob("*.safetensors")):
@@ -125,7 +124,7 @@ def _precision(torch: Any, name: str) -> Any:
 
 def _check_device(torch: Any, name: str) -> None:
     if name != "cpu" and not (name.startswith("cuda") and torch.cuda.is_available()):
-        raise ConfigError(f"device {name!r} is not there; expected cpu, or cuda with a card")
+        raise ConfigError(f"device {name!r} is not available; expected cpu, or cuda with a GPU")
 
 
 def build(spec: LocalSpec, _: Sequence[Question]) -> Answerer:

@@ -1,4 +1,4 @@
-"""A model that says nothing: what a figure is worth is seen beside it."""
+"""A model that says nothing: the baseline for other figures."""
 
 from collections.abc import Sequence
 

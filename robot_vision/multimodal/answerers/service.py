@@ -1,6 +1,6 @@
-"""This service as a model: its detector, colours of the masks, and sentences from both.
+"""This service as a model: its detector, mask colours, and sentences from both.
 
-It is given what is asked as data and reads no words: it is no VLM, but what a VLM has to beat.
+It gets questions as data and reads no words: it is not a VLM, but the baseline for one.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ from robot_vision.multimodal.pictures import Thing
 from robot_vision.multimodal.question import KINDS, Question
 from robot_vision.perception.perceiver import build_perceiver
 
-_RIM_SHARE = 0.06  # of a thing's size is left out at its rim, where colours mix
-# Middles of what each colour is called, as hue in degrees, saturation and value.
+_RIM_SHARE = 0.06  # of an object's size to leave out at its rim, where colours mix
+# Centres of the named colours, as hue in degrees, saturation and value.
 _HUES = (
     (0, "red"),
     (26, "orange"),
@@ -43,7 +43,7 @@ class ServiceSpec(AnswererSpec):
 
 
 class Service:
-    """Answers from what a detector finds."""
+    """Answers from a detector's findings."""
 
     def __init__(self, spec: ServiceSpec) -> None:
         config = ServiceConfig(model=spec.model, threads=spec.threads, spin=False)
@@ -62,7 +62,7 @@ class Service:
 def seen_things(
     found: Detections, class_names: Sequence[str], rgb: UInt8[np.ndarray, "h w 3"]
 ) -> list[Thing]:
-    """Detections as things with the colour of their masks, the largest first."""
+    """Detections as objects with the colour of their masks, the largest first."""
     things = []
     for row, box in enumerate(found.box_xyxy_px):
         mask = _mask_of(found, row, rgb.shape[:2])
@@ -80,7 +80,7 @@ def seen_things(
 
 
 def color_name(pixels: UInt8[np.ndarray, "n 3"]) -> str:
-    """What most people call the colour of these pixels; empty for none and for grey."""
+    """The common name of these pixels' colour; empty for none and for grey."""
     if not len(pixels):
         return ""
     median = np.median(pixels, axis=0).astype(np.float32) / 255
@@ -98,7 +98,7 @@ def color_name(pixels: UInt8[np.ndarray, "n 3"]) -> str:
 
 
 def _mask_of(found: Detections, row: int, shape: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
-    """The detection's mask in the picture; its box where the model has no masks."""
+    """The detection's mask in the picture; its box if the model has no masks."""
     out = np.zeros(shape, bool)
     left, top, right, bottom = np.rint(found.box_xyxy_px[row]).astype(int)
     if found.mask is None:
@@ -112,7 +112,7 @@ def _mask_of(found: Detections, row: int, shape: tuple[int, int]) -> Bool[np.nda
 
 
 def _inner(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """The mask without its rim; as it is where nothing would be left."""
+    """The mask without its rim; unchanged if nothing would be left."""
     size = max(1, round(np.sqrt(mask.sum()) * _RIM_SHARE))
     kernel = np.ones((2 * size + 1, 2 * size + 1), np.uint8)
     inner = cv2.erode(mask.astype(np.uint8), kernel).astype(bool)

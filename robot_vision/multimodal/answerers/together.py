@@ -1,4 +1,4 @@
-"""Models of Together, which speaks chat/completions at an address of its own."""
+"""Together's models, which use chat/completions at Together's own address."""
 
 from robot_vision.multimodal.hosted.chat_completions import PATH, bearer, chat_body, read_chat
 from robot_vision.multimodal.hosted.hosted import Interface, register_interface

@@ -1,5 +1,5 @@
-"""Models that others host: requests within bounds, and secrets that stay where they are.
+"""Models hosted by providers: bounded requests, and secrets that stay secret.
 
-`key` (from the environment, never shown) → `post` (time, retries, sizes, words) → `hosted` (a
+`key` (from the environment, never shown) → `post` (time, retries, sizes, errors) → `hosted` (a
 model behind an `Interface`, which a file of `answerers/` describes).
 """

@@ -1,4 +1,4 @@
-"""The body and the answer of `chat/completions`, which many servers took over from OpenAI."""
+"""The body and the answer of `chat/completions`, which many servers adopted from OpenAI."""
 
 from base64 import b64encode
 from typing import Any
@@ -14,7 +14,7 @@ def bearer(key: str) -> dict[str, str]:
 
 
 def chat_body(spec: HostedSpec, text: str, jpeg: bytes) -> dict[str, Any]:
-    """One message of a user: the text, and the picture in place."""
+    """One user message: the text, and the picture inline."""
     url = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
     content = [
         {"type": "text", "text": text},
@@ -29,12 +29,12 @@ def chat_body(spec: HostedSpec, text: str, jpeg: bytes) -> dict[str, Any]:
 
 
 def read_chat(content: Any) -> Reply:
-    """The answer's text and its tokens; raises `AnswerError` where the model refuses."""
+    """The answer's text and its tokens; raises `AnswerError` if the model refuses."""
     message = content["choices"][0]["message"]
     if message.get("refusal"):
         raise AnswerError(f"it refuses: {str(message['refusal'])[:200]}")
     text = message["content"]
-    if isinstance(text, list):  # parts, as some servers answer
+    if isinstance(text, list):  # parts, which some servers return
         text = "".join(part["text"] for part in text if part.get("type") == "text")
     if not isinstance(text, str):
         raise TypeError("no text")

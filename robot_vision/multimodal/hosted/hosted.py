@@ -1,4 +1,4 @@
-"""A model behind a provider's interface: what is sent, and what is made of the answer."""
+"""A model behind a provider's interface: sends requests and reads answers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,25 +27,25 @@ _JPEG_QUALITY = 90
 
 
 class HostedSpec(AnswererSpec):
-    """Prices have no default: they change, and a wrong one would be believed."""
+    """Prices have no default: they change, and a wrong one would be trusted."""
 
-    model: str = param(..., "as the provider calls it", min_length=1, max_length=200)
+    model: str = param(..., "the provider's name of the model", min_length=1, max_length=200)
     url: str = param("", "address of the interface; default: the provider's own")
     key_variable: str = param("", "environment variable of the key; default: the provider's own")
     most_output_tokens: int = param(200, "of an answer", ge=1, le=100_000)
     output_tokens_name: str = param(
-        "max_tokens", "field of that bound; newer models of OpenAI want max_completion_tokens"
+        "max_tokens", "field for that limit; newer OpenAI models require max_completion_tokens"
     )
     temperature: float | None = param(0.0, "null for models that refuse one", ge=0, le=2)
-    answer_s: float = param(60.0, "an answer must have come by then", unit="s", gt=0, le=3600)
-    attempts: int = param(4, "where the provider is busy", ge=1, le=20)
-    most_wait_s: float = param(60.0, "in all, between attempts", unit="s", ge=0, le=3600)
-    picture_px: int = param(1024, "the longer side is sent no longer", unit="px", ge=32, le=8192)
+    answer_s: float = param(60.0, "time limit of an answer", unit="s", gt=0, le=3600)
+    attempts: int = param(4, "if the provider is busy", ge=1, le=20)
+    most_wait_s: float = param(60.0, "in total, between attempts", unit="s", ge=0, le=3600)
+    picture_px: int = param(1024, "maximum of the longer side as sent", unit="px", ge=32, le=8192)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interface:
-    """How a provider is spoken to. `read` takes any JSON: what does not fit raises."""
+    """A provider's protocol. `read` takes any JSON and raises if it does not fit."""
 
     name: str
     about: str
@@ -58,7 +58,7 @@ class Interface:
 
 
 class Hosted:
-    """Asks one model. Without prices nothing is asked: what it costs would not be known."""
+    """Asks one model. Without prices nothing is asked, as the cost would be unknown."""
 
     def __init__(self, interface: Interface, spec: HostedSpec) -> None:
         if None in (spec.usd_per_million_input_tokens, spec.usd_per_million_output_tokens):
@@ -84,7 +84,7 @@ class Hosted:
             reply = self._interface.read(answered.content)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError):
             shown = brief(self._key.hidden_in(str(answered.content)))
-            raise AnswerError(f"its answer is not as its interface says: {shown}") from None
+            raise AnswerError(f"its answer does not match its interface: {shown}") from None
         return Reply(
             text=self._key.hidden_in(reply.text),
             input_tokens=reply.input_tokens,
@@ -97,7 +97,7 @@ class Hosted:
 
 
 def jpeg_of(rgb: UInt8[np.ndarray, "h w 3"], most_px: int) -> bytes:
-    """The picture as it is sent: JPEG, and no larger than asked for."""
+    """The picture as sent: JPEG, and no larger than configured."""
     scale = most_px / max(rgb.shape[:2])
     if scale < 1:
         size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
@@ -108,13 +108,13 @@ def jpeg_of(rgb: UInt8[np.ndarray, "h w 3"], most_px: int) -> bytes:
 
 
 def count_of(value: Any) -> int | None:
-    """A number of tokens as a provider says it; None for anything else."""
+    """A number of tokens as reported by a provider; None for anything else."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9
     return value if is_count else None
 
 
 def register_interface(interface: Interface) -> None:
-    """Make a provider's interface a kind of model."""
+    """Register a provider's interface as a kind of model."""
 
     def build(spec: HostedSpec, _: Sequence[Question]) -> Answerer:
         return Hosted(interface, spec)

@@ -1,4 +1,4 @@
-"""A provider's key: read from the environment when it is sent, and never shown."""
+"""A provider's key: read from the environment when sent, and never shown."""
 
 import os
 import re
@@ -9,25 +9,26 @@ from robot_vision.core.errors import ConfigError
 
 HIDDEN = "[key hidden]"
 _LEAST_KEY = 8
-# No key looks like this, so a key that was put in place of the name is not shown.
+# No key looks like this, so a key given instead of the variable's name is never shown.
 _NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_(KEY|TOKEN)")
 
 
 class Key:
-    """Neither `str` nor `repr` shows it, and no dataclass or model of pydantic holds it."""
+    """Neither `str` nor `repr` shows it, and no dataclass or pydantic model holds it."""
 
     def __init__(self, variable: str) -> None:
-        """Raises `ConfigError` where the environment variable holds no key."""
+        """Raises `ConfigError` if the environment variable holds no key."""
         if not _NAME.fullmatch(variable):
             raise ConfigError(
                 f"`key_variable` is a text of {len(variable)} characters; expected the name of an "
-                "environment variable that ends with _KEY or _TOKEN: the key itself goes into it"
+                "environment variable that ends with _KEY or _TOKEN: the key itself belongs in "
+                "that variable"
             )
         value = os.environ.get(variable, "").strip()
         if len(value) < _LEAST_KEY or not value.isascii() or not value.isprintable():
             raise ConfigError(
                 f"the environment variable {variable} holds no key; set it to the provider's, "
-                "outside of files that are shared"
+                "outside shared files"
             )
         self._value = value
         self.variable = variable
@@ -36,7 +37,7 @@ class Key:
         return f"Key({self.variable})"
 
     def sent(self) -> str:
-        """For the header of a request, and for nothing else."""
+        """For the header of a request, and nothing else."""
         return self._value
 
     def hidden_in(self, text: str) -> str:
@@ -45,18 +46,18 @@ class Key:
 
 
 def checked_url(url: str) -> str:
-    """The address; raises `ConfigError` unless nobody on the way can read what goes there."""
+    """The address; raises `ConfigError` unless requests to it are confidential."""
     parts = urlsplit(url)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            f"the address of {parts.hostname} has more than a host and a path; a key goes into "
+            f"the address of {parts.hostname} has more than a host and a path; a key belongs in "
             "the environment"
         )
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and _is_here(parts.hostname))
     if not is_safe or not parts.hostname:
         raise ConfigError(
-            f"address {url!r}: expected https://…, or http:// of this machine (a key must not go "
-            "over a network that others read)"
+            f"address {url!r}: expected https://…, or http:// of this machine (a key must not "
+            "cross a network that others can read)"
         )
     return url.rstrip("/")
 

@@ -1,4 +1,4 @@
-"""JSON to a provider and back, within bounds; everything that goes wrong is put into words."""
+"""Sends JSON to a provider and back, within bounds; every failure is described."""
 
 import time
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _IN_VAIN = {
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long is waited for a provider. Limits of rates are kept, not run against."""
+    """How long to wait for a provider. Rate limits are respected."""
 
     answer_s: float
     attempts: int
@@ -32,7 +32,7 @@ class Patience:
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What came back, and how long was waited before the attempt that brought it."""
+    """The response, and the wait before the attempt that brought it."""
 
     content: Any
     waited_s: float
@@ -56,7 +56,7 @@ class Poster:
                 "models behind an interface need httpx: pip install 'robot_vision[multimodal]'"
             ) from error
         self._httpx, self._url, self._key, self._patience = httpx, url, key, patience
-        # A proxy of the environment carries what is encrypted alone.
+        # A proxy from the environment carries only encrypted traffic.
         is_encrypted = url.startswith("https:")
         self._client = httpx.Client(
             headers=dict(headers), timeout=patience.answer_s, trust_env=is_encrypted
@@ -66,7 +66,7 @@ class Poster:
         self._client.close()
 
     def post(self, body: Mapping[str, Any]) -> Answered:
-        """Raises `AnswerError`, or `GivenUpError` where another question would fare no better."""
+        """Raises `AnswerError`, or `GivenUpError` if another question would fare no better."""
         waited_s = 0.0
         for attempt in range(self._patience.attempts):
             status, headers, text = self._once(body)
@@ -84,7 +84,7 @@ class Poster:
         raise AssertionError("a post has at least one attempt")
 
     def _once(self, body: Mapping[str, Any]) -> tuple[int, Mapping[str, str], bytes]:
-        """Status, headers and body. A time-out is not tried again: it may have been billed."""
+        """Status, headers and body. A time-out is not retried: it may have been billed."""
         until_s = time.monotonic() + self._patience.answer_s
         try:
             with self._client.stream("POST", self._url, json=body) as response:
@@ -103,7 +103,7 @@ class Poster:
             raise AnswerError(f"it cannot be reached, or ended early: {said}") from None
 
     def _late(self) -> str:
-        return f"it did not answer within {self._patience.answer_s:g} s (not asked again)"
+        return f"it did not answer within {self._patience.answer_s:g} s (not retried)"
 
     def _json(self, text: bytes) -> Any:
         try:
@@ -116,16 +116,16 @@ class Poster:
             words = _IN_VAIN[status].format(key=self._key.variable)
             raise GivenUpError(f"{words} (HTTP {status}{reason})")
         if 300 <= status < 400:
-            raise GivenUpError(f"it sends elsewhere (HTTP {status}), which is not followed")
+            raise GivenUpError(f"it redirects (HTTP {status}), which is not followed")
         raise AnswerError(f"it refuses the question (HTTP {status}{reason})")
 
     def _busy(self, status: int, tries: int, waited_s: float, wait_s: float, reason: str) -> str:
-        what = "its limit of rates is reached" if status == 429 else "it is in trouble"
-        more = f"; it asks for {wait_s:g} s more" if wait_s else ""
+        what = "its rate limit is reached" if status == 429 else "it has a server error"
+        more = f"; it asks to wait {wait_s:g} s more" if wait_s else ""
         return f"{what} (HTTP {status}{reason}), tried {tries} times in {waited_s:g} s{more}"
 
     def _reason(self, text: bytes) -> str:
-        """What a provider says of a refusal, where it says it as JSON; the key is left out."""
+        """A provider's reason for a refusal, if it is JSON; the key is removed."""
         try:
             content = parse_json(text, what="")
         except ForeignFileError:
@@ -138,7 +138,7 @@ class Poster:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds that a provider asks to wait; 0 where it says nothing that can be read."""
+    """Seconds that a provider asks to wait; 0 if it gives no readable value."""
     try:
         seconds = float(headers.get("retry-after", ""))
     except ValueError:

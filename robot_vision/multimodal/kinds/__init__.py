@@ -1,1 +1,1 @@
-"""What can be asked about a picture: a file each, with its question, its answer and its judge."""
+"""Kinds of question about a picture: one file each, with question, answer and judge."""

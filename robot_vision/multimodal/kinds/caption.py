@@ -1,4 +1,4 @@
-"""Describe the picture: which things a sentence names, and in which colours."""
+"""Describe the picture: the objects that a sentence names, and their colours."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from robot_vision.multimodal.pictures import Picture, Thing
 from robot_vision.multimodal.question import Kind, Question, Verdict, register_kind
 from robot_vision.multimodal.words import Mention
 
-_MOST = 5  # things that one sentence is expected to name
+_MOST = 5  # objects that one sentence is expected to name
 
 
 def ask(picture: Picture, _: np.random.Generator) -> Question:
@@ -46,7 +46,7 @@ def constants(questions: Sequence[Question]) -> list[str]:
 register_kind(
     Kind(
         name="caption",
-        about="describe the picture in a sentence: F1 of the things named, half for their colours",
+        about="describe the picture in a sentence: F1 of objects named, half for their colours",
         ask=ask,
         answer=answer,
         judge=judge,

@@ -1,4 +1,4 @@
-"""Which colour a thing has, of which there is one alone."""
+"""The colour of an object of which there is only one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def constants(questions: Sequence[Question]) -> list[str]:
 register_kind(
     Kind(
         name="color",
-        about="which colour a thing has: the share of right ones",
+        about="the colour of an object: the share of right answers",
         ask=ask,
         answer=answer,
         judge=judge,

@@ -1,4 +1,4 @@
-"""How many there are of a kind of thing."""
+"""The number of objects of a kind."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from robot_vision.multimodal.words import number, plural
 
 
 def ask(picture: Picture, rng: np.random.Generator) -> Question | None:
-    """About a kind of which nothing is half hidden; one with several every other time."""
+    """About a kind without half-hidden objects; every other time one with several."""
     if picture.truth is None:
         return None
     things = picture.truth.things
@@ -46,7 +46,7 @@ def constants(questions: Sequence[Question]) -> list[str]:
 register_kind(
     Kind(
         name="count",
-        about="how many there are of a kind of thing: the share of right numbers",
+        about="the number of objects of a kind: the share of right numbers",
         ask=ask,
         answer=answer,
         judge=judge,

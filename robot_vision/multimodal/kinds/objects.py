@@ -1,4 +1,4 @@
-"""List the objects: which kinds of thing an answer names."""
+"""List the objects: the kinds of object that an answer names."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,7 +43,7 @@ def constants(questions: Sequence[Question]) -> list[str]:
 register_kind(
     Kind(
         name="objects",
-        about="which of the set's kinds of thing are there: F1 of the names",
+        about="which of the set's kinds of object are there: F1 of the names",
         ask=ask,
         answer=answer,
         judge=judge,

@@ -1,4 +1,4 @@
-"""Whether there is such a thing: as often yes as no, and a no differs in one word."""
+"""Whether an object is present: yes as often as no, and a no differs in one word."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -46,7 +46,7 @@ def constants(_: Sequence[Question]) -> list[str]:
 
 
 def _absent(truth: Truth, color: str, name: str) -> list[tuple[str, str]]:
-    """Things that differ from one in the picture by a word, and of which there is none."""
+    """Absent objects that differ from one in the picture by a word."""
     shown = {(thing.color, thing.name) for thing in truth.things}
     near = [(color, other) for other in truth.names] + [(c, name) for c in truth.colors]
     return [look for look in near if look not in shown]
@@ -55,7 +55,7 @@ def _absent(truth: Truth, color: str, name: str) -> list[tuple[str, str]]:
 register_kind(
     Kind(
         name="presence",
-        about="whether there is a thing of that colour: the share of right answers",
+        about="whether there is an object of that colour: the share of right answers",
         ask=ask,
         answer=answer,
         judge=judge,

@@ -1,4 +1,4 @@
-"""Read a text: a card that is drawn into the picture."""
+"""Read a text: a card drawn into the picture."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def ask(picture: Picture, rng: np.random.Generator) -> Question:
 
 
 def answer(_: Question, __: Sequence[Thing]) -> str:
-    """Who sees things alone reads nothing."""
+    """A model that sees only objects reads nothing."""
     return ""
 
 
@@ -34,7 +34,7 @@ def constants(questions: Sequence[Question]) -> list[str]:
 register_kind(
     Kind(
         name="reading",
-        about="what is written on a card that is drawn into the picture: the share read in full",
+        about="the text on a card drawn into the picture: the share read in full",
         ask=ask,
         answer=answer,
         judge=judge,

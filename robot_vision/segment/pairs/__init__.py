@@ -1,1 +1,1 @@
-"""The exports that are known, one a file: what their tensors are called and what they mean."""
+"""The known exports, one per file: the names and the meaning of their tensors."""

@@ -20,7 +20,7 @@ from robot_vision.segment.pair import (
 )
 
 _INPUTS = ("image_embeddings", "batched_point_coords", "batched_point_labels", "orig_im_size")
-# Cells of the embedding are as wide as so many pixels of the square, and of the decoder's own map.
+# Width of a cell of the embedding in pixels of the square, and that of the decoder's own map.
 _SQUARE_A_CELL = 16
 _MAP_A_CELL = 4
 
@@ -48,7 +48,7 @@ class EfficientSam:
         return {"batched_images": pixels[None]}
 
     def feed_decoder(self, embedding: Tensors, tokens: Tokens, decoder: Graph) -> Tensors:
-        """Masks are asked for at the size in which the decoder makes them."""
+        """Masks are requested at the decoder's native size."""
         (image,) = embedding.values()
         side = _MAP_A_CELL * image.shape[-1]
         return {

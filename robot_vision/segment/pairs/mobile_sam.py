@@ -1,7 +1,7 @@
-"""MobileSAM (and SAM) with the pixels prepared inside the encoder, as samexporter writes them.
+"""MobileSAM (and SAM) with pixel preparation inside the encoder, as samexporter writes them.
 
 Encoder: `input_image` f32 [height, width, 3], 0 to 255, no batch; it normalises and pads inside.
-The longest side must be that of the square already. The decoder is SAM's.
+The longest side must already be that of the square. The decoder is SAM's.
 """
 
 import numpy as np

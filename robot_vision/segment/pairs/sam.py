@@ -1,9 +1,9 @@
-"""SAM: what `segment_anything`'s own export writes, and ours of a transformers folder.
+"""SAM as exported by `segment_anything` itself, and by us from a transformers folder.
 
 Encoder: one input [1, 3, S, S], padded; one output, the embedding. Decoder: `image_embeddings`,
 `point_coords` [p, k, 2], `point_labels` [p, k], `mask_input` [p, 1, S/4, S/4], `has_mask_input`
 [1] and, in most, `orig_im_size` [2]; its `low_res_masks` [p, m, S/4, S/4] are read and its larger
-`masks` are not. Four candidates: the first is for prompts that leave no doubt.
+`masks` are not. Four candidates: the first is for unambiguous prompts.
 """
 
 import numpy as np
@@ -61,7 +61,7 @@ class Sam:
             "mask_input": mask,
             "has_mask_input": has_mask,
         }
-        if _SIZE in decoder.inputs:  # of `masks`, which nobody reads: as small as may be
+        if _SIZE in decoder.inputs:  # of `masks`, which is not read: as small as possible
             fed[_SIZE] = np.array([1, 1], decoder.dtypes[_SIZE])
         return fed
 

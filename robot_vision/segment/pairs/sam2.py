@@ -3,8 +3,8 @@
 Encoder: `image` [1, 3, S, S], stretched; outputs `image_embed`, `high_res_feats_0`,
 `high_res_feats_1`, which the decoder takes under the same names, with `point_coords` [p, k, 2],
 `point_labels` [p, k], `mask_input` [p, 1, S/4, S/4], `has_mask_input` [1] and, in older ones,
-`orig_im_size` [2]. It adds the point that is none by itself. Outputs `low_res_masks`, or `masks`
-where there are no such, over the whole square; and `iou_predictions`.
+`orig_im_size` [2]. It adds the padding point itself. Outputs `low_res_masks`, or `masks`
+if there are none, over the whole square; and `iou_predictions`.
 """
 
 import numpy as np

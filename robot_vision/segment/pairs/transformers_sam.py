@@ -46,7 +46,7 @@ class TransformersSam:
         return {"pixel_values": padded(pixels, side_px)}
 
     def feed_decoder(self, embedding: Tensors, tokens: Tokens, decoder: Graph) -> Tensors:
-        """The point that is none is added inside."""
+        """The graph adds the padding point itself."""
         return {name: embedding[name] for name in _EMBEDDINGS} | {
             "input_points": tokens.xy_px[None],
             "input_labels": tokens.label[None].astype(decoder.dtypes["input_labels"]),

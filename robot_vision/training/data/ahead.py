@@ -1,4 +1,4 @@
-"""Batches made ahead by threads, in order."""
+"""Makes batches ahead in threads, in order."""
 
 import itertools
 from collections import deque
@@ -12,7 +12,7 @@ BatchT = TypeVar("BatchT")
 def made_ahead(
     make: Callable[[int], BatchT], first_step: int, *, loaders: int
 ) -> Generator[BatchT, None, None]:
-    """What `make` makes of each step from the first on; twice as many ahead as `loaders`."""
+    """The result of `make` for each step from the first on; works ahead by twice `loaders`."""
     with ThreadPoolExecutor(loaders) as pool:
         ahead = deque(pool.submit(make, first_step + k) for k in range(2 * loaders))
         try:

@@ -1,4 +1,4 @@
-"""Held-out captioned pictures: by them a model of pictures and words is measured and proven."""
+"""Held-out captioned pictures for measuring and verifying a picture-text model."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from robot_vision.training.data.picture_cache import PictureCache, spread
 from robot_vision.training.engine.task import HeldOut, Predictor
 from robot_vision.training.metrics.alignment import Draws, flat, retrieval, space_figures
 
-# The kind of caption that figures are of: of generated scenes that which lists what is there;
+# The kind of caption used for figures: in generated scenes the one that lists the objects;
 # else the first of each picture.
 HEADLINE_KIND = "list"
 _BATCH = 32
@@ -28,7 +28,7 @@ EmbedTexts = Callable[[Shaped[np.ndarray, "n ..."]], Float[np.ndarray, "n d"]]
 
 
 class AlignmentHeldOut(HeldOut):
-    """Whole pictures of a held-out set with a caption each; `seen` are the looks of training."""
+    """Whole pictures of a held-out set with a caption each; `seen` are the looks in training."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class AlignmentHeldOut(HeldOut):
     def figures(
         self, embed_pictures: EmbedPictures, embed_texts: EmbedTexts, *, pictures: int = 0
     ) -> dict[str, float]:
-        """Retrieval and where embeddings lie, on `pictures` (0: all) spread over the set."""
+        """Retrieval and the geometry of embeddings, on `pictures` (0: all) spread over the set."""
         rows = spread(len(self._cache), pictures)
         captions = [self._captions[row] for row in rows]
         tokens = self._texts.rows([c.caption for c in captions])
@@ -79,7 +79,7 @@ class AlignmentHeldOut(HeldOut):
                 yield {"rgb": self._cache.rgb([row])}
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """Of the graphs as they were exported."""
+        """Metrics of the exported graphs."""
         picture, text = predictors[PICTURE_FILE], predictors[TEXT_FILE]
         columns = picture({"rgb": self._cache.rgb([0])})["features"].shape[-1]
         self._stride_px = self._cache.size.width_px / columns
@@ -108,7 +108,7 @@ class AlignmentHeldOut(HeldOut):
 
 
 def shown_caption(captions: Sequence[Caption]) -> Caption | None:
-    """The caption of a picture that figures are of; None where generated scenes have none."""
+    """The caption of a picture used for figures; None if a generated scene has none."""
     kinds = {caption.kind for caption in captions}
     if kinds == {"caption"}:
         return captions[0]

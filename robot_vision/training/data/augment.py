@@ -1,7 +1,7 @@
-"""Random changes of samples, on the device that trains: one warp, light and lens, less to see.
+"""Random changes of samples, on the training device: one warp, light and lens, occlusions.
 
-Everything is drawn from torch's global generators: seed them for the same batch again. What a
-recipe leaves at 0 draws nothing, but for the changes that were there first.
+Everything is drawn from torch's global generators: seed them to repeat a batch. Options that a
+recipe leaves at 0 draw nothing, except for the original changes.
 """
 
 import torch
@@ -20,18 +20,18 @@ SOUGHT_TIMES = 4.0
 
 
 class Augmenter:
-    """Samples of a stack, changed at random, as a batch of the size asked for.
+    """Samples of a stack, changed at random, as a batch of the given size.
 
     Mirror, zoom, shift and crop; brightness, contrast, colour, blur, gamma, local contrast,
     noise; depth withheld or with holes; rectangles cut out, in which boxes, masks and true depth
-    are still asked for. A crop holds an object where there is one; small ones and classes that
-    are sought are drawn more often where the options say so. Raises `ConfigError` if a class
+    remain targets. A crop contains an object if there is one; small ones and classes that
+    are sought are drawn more often if the options say so. Raises `ConfigError` if a class
     that is sought is none of `class_names`. Sizes below the sample's are crops, not
-    smaller pictures: objects keep the size that they have in service, so that what is learnt on
-    cheap crops serves on whole views. Zoom leaves metric depth as it is and lengthens the focal
-    length: the same scene through a longer lens. A mirrored view is that of a mirrored scene
+    smaller pictures: objects keep the size that they have in service, so that training on
+    cheap crops transfers to whole views. Zoom leaves metric depth unchanged and lengthens the
+    focal length: the same scene through a longer lens. A mirrored view is that of a mirrored scene
     through the same lens: depth and focal length stay, and so does an optical axis in the middle,
-    which is all that is assumed of one.
+    the only assumption about it.
     """
 
     def __init__(self, options: Augmentation, class_names: tuple[str, ...]) -> None:
@@ -114,9 +114,9 @@ class Augmenter:
     def _seen(
         self, view: View
     ) -> tuple[UInt8[Tensor, "b h w 3"], Float[Tensor, "b 1 h w"], Bool[Tensor, " b"]]:
-        """Colour and depth as a camera shows them, and whose hues turned.
+        """Colour u8 [B,h,w,3] and depth [B,1,h,w] as a camera shows them; which hues were shifted.
 
-        The changes that were there first draw first.
+        The original changes draw first.
         """
         options = self._options
         rgb, hue_turned = relit(view.rgb(), color=options.color, hue=options.hue)
@@ -146,10 +146,10 @@ def _random_object(
     *,
     otherwise: Float[Tensor, "2"],
 ) -> Float[Tensor, "b 2"]:
-    """The middle of an object of each sample, or a place for samples without any.
+    """The centre of an object of each sample, or a random place for samples without any: [B,2].
 
-    Objects are drawn by their `rate`, 0 for none: that whose exponential clock of this rate is
-    first.
+    Objects are drawn by their `rate` [B,M], 0 for none: the one whose exponential clock of this
+    rate fires first.
     """
     time = torch.empty_like(rate).exponential_() / rate
     chosen = time.argmin(dim=1)[:, None, None].expand(-1, 1, 4)

@@ -1,4 +1,4 @@
-"""How training samples are changed at random: the choices of a recipe."""
+"""Random changes of training samples: the choices of a recipe."""
 
 from robot_vision.core.params import Params, param
 
@@ -21,13 +21,16 @@ class Augmentation(Params):
     )
     color: float = param(0.5, "probability of each change of colour and sharpness", ge=0, le=1)
     hue: float = param(
-        0.0, "part of samples whose hues are all turned, so that shapes have no colour", ge=0, le=1
+        0.0,
+        "part of samples whose hues are all shifted, so that colour does not identify shapes",
+        ge=0,
+        le=1,
     )
-    gamma: float = param(0.0, "part of samples with another curve of brightness", ge=0, le=1)
-    clahe: float = param(0.0, "part of samples whose local contrast is made even", ge=0, le=1)
+    gamma: float = param(0.0, "part of samples with a changed tone curve", ge=0, le=1)
+    clahe: float = param(0.0, "part of samples whose local contrast is equalised", ge=0, le=1)
     noise: float = param(0.0, "part of samples with a camera's noise", ge=0, le=1)
     cut_out: float = param(
-        0.0, "part of samples without the colour and depth of a rectangle", ge=0, le=1
+        0.0, "part of samples with a rectangle of colour and depth cut out", ge=0, le=1
     )
     depth_withheld: float = param(0.35, "part of samples without sensor depth", ge=0, le=1)
     depth_holes: float = param(0.3, "part of samples with additional holes", ge=0, le=1)

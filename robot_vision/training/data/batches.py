@@ -1,4 +1,4 @@
-"""The batches of a run: which samples each step sees, in what random view."""
+"""The batches of a run: the samples of each step, in random views."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -16,7 +16,7 @@ from robot_vision.training.engine.recipe import Recipe
 
 
 class Resolution(Params):
-    """Training size up to a part of the run: crops of the view first, all of it at the end."""
+    """The training size up to a part of the run: crops of the view first, all of it at the end."""
 
     until: float = param(1.0, "part of the run at which this size ends", gt=0, le=1)
     width_px: int = param(416, "width", unit="px", ge=64, le=2048, multiple_of=32)
@@ -25,16 +25,16 @@ class Resolution(Params):
 
 @runtime_checkable
 class Stackable(Protocol):
-    """Samples that can be had all at once, on a device."""
+    """Samples that are available all at once, on a device."""
 
     def stacked(self, device: torch.device) -> SampleStack: ...
 
 
 class BatchStream:
-    """The training set on the device that trains, in random order and views.
+    """The training set on the training device, in random order and views.
 
-    What a step sees depends on the seed, the step and the process only, so that a resumed run
-    goes on with the samples that an uninterrupted one would have had.
+    The samples of a step depend only on seed, step and process, so that a resumed run
+    continues with the samples of an uninterrupted one.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class BatchStream:
         return self._augment(self._stack, rows, width_px=size.width_px, height_px=size.height_px)
 
     def rows(self, step: int, *, batch_size: int) -> list[int]:
-        """Which samples of the stack this process's share of a step holds."""
+        """The samples in this process's share of a step."""
         return [self._order.row(number) for number in share_of(step, batch_size)]
 
 
 def seed_step(seed: int, step: int) -> None:
-    """Seed torch for all that is drawn in this step by this process."""
+    """Seed torch for everything that this process draws in this step."""
     torch.manual_seed((seed * process_count() + rank()) * 10_000_000 + step)
 
 
@@ -86,7 +86,7 @@ def share_of(step: int, batch_size: int) -> range:
 
 
 def at_one_size(recipe: Recipe, size: Size) -> Recipe:
-    """The recipe with that one size of pictures; raises `ConfigError` if none can have it."""
+    """The recipe with this one picture size; raises `ConfigError` if the size is invalid."""
     try:
         resolution = Resolution(width_px=size.width_px, height_px=size.height_px)
     except ValidationError as error:
@@ -104,6 +104,6 @@ def resolution_at(resolutions: Sequence[Resolution], part: float) -> Resolution:
 
 
 def largest_of(resolutions: Sequence[Resolution]) -> Size:
-    """The size at which samples are kept: the largest that is trained at."""
+    """The size at which samples are kept: the largest training size."""
     width_px, height_px = max((r.width_px, r.height_px) for r in resolutions)
     return Size(width_px=width_px, height_px=height_px)

@@ -1,4 +1,4 @@
-"""Boxes read from label files: put together as an image of a detection set."""
+"""Boxes from label files, combined into an image of a detection set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from robot_vision.training.data.labelled import Annotated
 
-# More would fill the memory of all images: labels are padded to the most that one image has.
+# More would cost memory for all images: labels are padded to the largest number in any image.
 MOST_BOXES_AN_IMAGE = 10_000
 
 
@@ -26,7 +26,7 @@ class LabelledBox:
 def annotated(
     file: Path, boxes: Sequence[LabelledBox], *, image_id: int, width_px: int, height_px: int
 ) -> Annotated:
-    """An image with its boxes, those of crowds apart."""
+    """An image with its boxes, those of crowds separate."""
     shown = [box for box in boxes if not box.is_crowd]
     crowd = [box for box in boxes if box.is_crowd]
     return Annotated(

@@ -1,4 +1,4 @@
-"""A held-out set, by which a detector that is given colour alone is proven and measured."""
+"""A held-out set for verifying and measuring a detector that uses only colour."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ _FITTED = 500  # training pictures: the commonest boxes hardly change with more
 
 
 class BoxesHeldOut(PerceptionHeldOut):
-    """Frames of a set at the model's size, and what a detector of `format` finds in them.
+    """Frames of a set at the model's size, and the findings of a detector of `format`.
 
     Raises `ConfigError` if the set has other classes.
     """
@@ -61,7 +61,7 @@ class BoxesHeldOut(PerceptionHeldOut):
         return {name: round(value, 4) for name, value in figures.items()} | self._origins()
 
     def _trivial_ap50(self) -> float:
-        """AP50 of the same boxes in every picture, those commonest in the training set."""
+        """AP50 of the same boxes in every picture, the commonest ones of the training set."""
         assert self.size
         known = self._open(self._train_folder)
         trivial = TrivialBoxes(
@@ -83,7 +83,7 @@ class BoxesHeldOut(PerceptionHeldOut):
     def figures(
         self, predict: Predictor, *, images: int = 0, intervals: bool = False
     ) -> dict[str, float]:
-        """Those of `box_figures` on the first `images` (0: all), with bounds where asked for."""
+        """`box_figures` on the first `images` (0: all), with bounds if requested."""
         found = [
             self._select.boxes(sample, predict({"rgb": sample.rgb[None]}))
             for sample in self._samples(images)

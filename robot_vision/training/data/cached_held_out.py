@@ -1,4 +1,4 @@
-"""What held-out pictures with a class or a label map each share."""
+"""Common base of held-out pictures with a class or a label map each."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from robot_vision.training.engine.task import HeldOut, Predictor
 
 
 class CachedHeldOut(HeldOut):
-    """Pictures of a held-out set at the model's size, beside those that were learnt from."""
+    """Pictures of a held-out set at the model's size, and the training pictures."""
 
     def __init__(self, size: Size, cache: PictureCache) -> None:
         self.size = size
@@ -25,9 +25,9 @@ class CachedHeldOut(HeldOut):
     def figures(
         self, predict: Predictor, *, pictures: int = 0, intervals: bool = False
     ) -> dict[str, float]:
-        """Figures on `pictures` (0: all) spread over the set, beside the trivial answers.
+        """Figures on `pictures` (0: all) spread over the set, beside the trivial baselines.
 
-        With `intervals` the bounds of the headline too (`metrics/bootstrap.py`).
+        With `intervals`, also the bounds of the headline (`metrics/bootstrap.py`).
         """
 
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:

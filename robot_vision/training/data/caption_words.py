@@ -1,4 +1,4 @@
-"""Captions as tokens: the vocabulary of a set, and the token rows that a model takes."""
+"""Captions as tokens: a set's vocabulary, and the token rows for a model."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,17 +28,17 @@ def vocabulary_of(texts: Iterable[str], *, max_words: int) -> Vocabulary:
 
 
 def token_rows(texts: Iterable[str], vocabulary: Vocabulary) -> Int64[np.ndarray, "n l"]:
-    """Tokens of texts, a row each, padded with 0; words that are not known are left out."""
+    """Tokens of texts, a row each, padded with 0; unknown words are left out."""
     rows = [padded(tokenise(t, vocabulary).tokens, vocabulary.max_words) for t in texts]
     return np.stack(rows) if rows else np.zeros((0, vocabulary.max_words), np.int64)
 
 
 def travelled_vocabulary(travels: Mapping[str, Any]) -> Vocabulary:
-    """The words that weights were trained with; raises `ConfigError` where they bring none."""
+    """The words that weights were trained with; raises `ConfigError` if they have none."""
     try:
         return Vocabulary.model_validate(travels["vocabulary"])
     except (KeyError, ValidationError) as error:
         raise ConfigError(
-            "the weights are of no model of pictures and words: a vocabulary must travel with "
-            f"them ({quoted(repr(error))})"
+            "the weights are not of a picture-text model: a vocabulary must be stored with them "
+            f"({quoted(repr(error))})"
         ) from error

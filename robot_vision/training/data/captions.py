@@ -1,7 +1,7 @@
 """Pictures with captions: images of a set, and crops around its objects.
 
-`captions` of a set's `annotations.json` are as COCO has them (`image_id`, `caption`). Those of
-generated scenes say more: of which object, what they name, and how they would be wrong.
+`captions` in a set's `annotations.json` follow COCO (`image_id`, `caption`). Those of
+generated scenes say more: the object, what they name, and wrong variants.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,32 +20,32 @@ from robot_vision.training.data.labelled import Annotated
 from robot_vision.training.data.open_set import load_detection_set, set_and_split
 from robot_vision.training.data.sets.coco import ANNOTATIONS, MOST_ANNOTATION_BYTES
 
-Look = tuple[str, str]  # a colour and the name of a thing
+Look = tuple[str, str]  # a colour and the name of an object
 
 
 class CaptionOptions(Params):
-    """Which captioned pictures are learnt from."""
+    """The choice of captioned pictures to learn from."""
 
     things_per_picture: int = param(
         0, "crops of single objects beside each picture, drawn by its id; 0: none", ge=0, le=100
     )
     crop: CropOptions = CropOptions(min_visible=0.5)
     left_out: list[list[str]] = param(
-        [], "colours and things, as [[red, mug]]: no picture that shows one is learnt from"
+        [], "colours and objects, as [[red, mug]]: pictures that show one are left out of training"
     )
 
     def looks_left_out(self) -> frozenset[Look]:
-        """Raises `ConfigError` for what is no pair."""
+        """Raises `ConfigError` for anything but pairs."""
         for pair in self.left_out:
             if len(pair) != 2:
                 raise ConfigError(
-                    f"left_out has {pair}: expected a colour and a thing, as [red, mug]"
+                    f"left_out has {pair}: expected a colour and an object, as [red, mug]"
                 )
         return frozenset((pair[0], pair[1]) for pair in self.left_out)
 
 
 class Caption(BaseModel):
-    """One caption of a set. What is empty, the set does not say."""
+    """One caption of a set. Empty fields are unknown."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -59,18 +59,18 @@ class Caption(BaseModel):
 
     @property
     def looks(self) -> frozenset[Look]:
-        """The colours and things that it names."""
+        """The colours and objects that it names."""
         return frozenset((color, thing) for color, thing, _ in self.named)
 
     @property
     def meaning(self) -> str:
-        """The same for captions that say the same in other words, where the set says it."""
+        """Equal for captions with the same meaning, if the set says so."""
         return repr(sorted(self.named)) if self.named else self.caption
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CaptionedPicture:
-    """A whole picture, or the crop around an object, and what may be said of it."""
+    """A whole picture, or the crop around an object, and its captions."""
 
     crop: Crop
     captions: tuple[Caption, ...]
@@ -83,7 +83,7 @@ class CaptionedPicture:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CaptionSet:
-    """Captioned pictures; `looks` are the colours and things that any of them shows."""
+    """Captioned pictures; `looks` are the colours and objects shown in any of them."""
 
     folder: str
     pictures: tuple[CaptionedPicture, ...]
@@ -96,9 +96,9 @@ class CaptionSet:
 
 
 def open_captions(folder: str, options: CaptionOptions) -> CaptionSet:
-    """The captioned pictures of a COCO set, things after the picture that they are of.
+    """The captioned pictures of a COCO set, object crops after their picture.
 
-    Raises `ConfigError` if it is no such set, or has no caption that fits the options.
+    Raises `ConfigError` if it is not such a set, or has no caption that fits the options.
     """
     if not folder:
         raise ConfigError("no folder of a set: expected one, such as options.train_set=data/train")
@@ -137,7 +137,7 @@ def _captions_of(rows: Sequence[Any]) -> dict[int, tuple[Caption, ...]]:
 
 
 def _objects_of(content: Any) -> tuple[dict[int, Any], dict[int, frozenset[Look]]]:
-    """Annotations by their id, and the looks that each image shows, hardly visible ones too."""
+    """Annotations by id, and the looks in each image, including hardly visible ones."""
     names = {category["id"]: category["name"] for category in content["categories"]}
     shown: dict[int, set[Look]] = {}
     for annotation in content["annotations"]:

@@ -1,4 +1,4 @@
-"""What is wrong with a set, in words, worst first: `robot-vision data check`."""
+"""The faults of a set, worst first: `robot-vision data check`."""
 
 import hashlib
 import os
@@ -28,13 +28,13 @@ from robot_vision.training.data.open_set import AUTO, kind_of, read_set, set_and
 BEYOND_PX = 1.0  # rounding, by tools that write boxes
 RARE = 100
 MOST_TIMES_AS_LARGE = 10
-# What is learnt from must not be measured on: other parts, such as trainval, may overlap.
+# Training images must not be in the evaluation; other parts, such as trainval, may overlap.
 _APART = ("train", "val", "valid", "test")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CheckedSet:
-    """A set, what is wrong with it, and the classes that each of its images shows."""
+    """A set, its faults, and the classes in each of its images."""
 
     kind: str
     opened: LabelledSet
@@ -44,7 +44,7 @@ class CheckedSet:
 
 @dataclass(frozen=True, kw_only=True)
 class _Looked:
-    """One image file, decoded: a digest of its pixels and its size, or why there is none."""
+    """One decoded image file: a digest of its pixels and its size, or why it has none."""
 
     digest: bytes = b""
     size_px: tuple[int, int] = (0, 0)
@@ -52,9 +52,9 @@ class _Looked:
 
 
 def check_set(folder: str | Path, kind: str = AUTO, *, images: int = 0) -> CheckedSet:
-    """Read a set, or `folder@part`, and look into its images, or into `images` evenly spread.
+    """Read a set, or `folder@part`, and check its images, or `images` of them, evenly spread.
 
-    Raises `ConfigError` where nothing can be read.
+    Raises `ConfigError` if nothing can be read.
     """
     root, split = set_and_split(folder)
     kind = kind_of(root, kind)
@@ -197,7 +197,7 @@ def _check_depth(images: Sequence[Annotated], faults: Faults) -> None:
 
 
 def _depth_error(file: Path) -> str:
-    """Why a depth image cannot be read; empty where it can."""
+    """Why a depth image cannot be read; empty if it can."""
     try:
         read_depth(file)
     except EncodingError as error:

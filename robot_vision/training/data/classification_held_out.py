@@ -1,4 +1,4 @@
-"""Held-out pictures of one class each: by them a classifier is measured and proven."""
+"""Held-out pictures of one class each, for measuring and verifying a classifier."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -22,12 +22,12 @@ from robot_vision.training.metrics.classification import classification_figures,
 from robot_vision.training.metrics.trivial_classifiers import TrivialClassifiers, looks
 
 _BATCH = 32
-# The trivial answers hardly change with more.
+# The trivial baselines hardly change with more.
 _TRIVIAL_PICTURES = 3000
 
 
 class ClassificationHeldOut(CachedHeldOut):
-    """Pictures of a set at the model's size, and the trivial answers of `known`, the training
+    """Pictures of a set at the model's size, and the trivial baselines of `known`, the training
     pictures. Raises `ConfigError` if the classes of the two differ."""
 
     def __init__(
@@ -37,10 +37,10 @@ class ClassificationHeldOut(CachedHeldOut):
         self._held_out = open_crops(folder, crop)
         check_same_classes(folder, self._held_out.class_names, known.class_names)
         super().__init__(size, self._cached(self._held_out, size))
-        self._feature_stride_px = 16.0  # where there are no features: the manifest's default
+        self._feature_stride_px = 16.0  # if there are no features: the manifest's default
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """As ever, and the stride of the features, which the manifest holds."""
+        """As in the base class, and the stride of the features for the manifest."""
         (predict,) = predictors.values()
         answer = predict({"rgb": self._cache.rgb([0])})
         if "features" in answer:
@@ -50,7 +50,7 @@ class ClassificationHeldOut(CachedHeldOut):
     def figures(
         self, predict: Predictor, *, pictures: int = 0, intervals: bool = False
     ) -> dict[str, float]:
-        """Figures on `pictures` (0: all) spread over the set, those of the trivial answers, and
+        """Figures on `pictures` (0: all) spread over the set, those of the trivial baselines, and
         `top1_gain` over the best of these."""
         rows = spread(len(self._cache), pictures)
         class_id = np.array([self._held_out.crops[row].class_row for row in rows])

@@ -1,4 +1,4 @@
-"""Pictures of one class each: the images of a set of such, or crops around a set's objects."""
+"""Pictures of one class each: the images of a set, or crops around its objects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ from robot_vision.training.data.samples import PAD_VALUE, read_named
 
 
 class CropOptions(Params):
-    """How crops are cut out around the objects of a set with boxes."""
+    """How crops are cut around the objects of a set with boxes."""
 
     margin: float = param(
         0.15, "room at each side, as a part of the box's longer side", ge=0, le=1
     )
     min_px: int = param(16, "longer side of the smallest object", unit="px", ge=1, le=4096)
     min_visible: float = param(
-        0.0, "smallest share of an object in view, where the set says it", ge=0, le=1
+        0.0, "smallest share of an object in view, if the set gives it", ge=0, le=1
     )
 
 
 class Crop(Picture):
-    """A square around an object, grey beyond the image, or a whole image; of one class."""
+    """A square around an object, grey beyond the image, or a whole image; it has one class."""
 
     def __init__(
         self, image: Annotated | Classified, corners_px: tuple[int, int, int, int], class_id: int
@@ -93,15 +93,15 @@ class CropSet:
 
 
 def picture_rows(crops: Sequence[Crop]) -> Int64[np.ndarray, " n"]:
-    """Of each crop the number of the picture that it is cut from, in the order of these."""
+    """For each crop, the number of its source picture, in order."""
     known: dict[Path, int] = {}
     return np.array([known.setdefault(crop.file, len(known)) for crop in crops], np.int64)
 
 
 def open_crops(folder: str, options: CropOptions) -> CropSet:
-    """The pictures of a set with a class an image, or the crops of a set with boxes.
+    """The pictures of a set with one class per image, or the crops of a set with boxes.
 
-    Raises `ConfigError` if the folder is no such set, or has fewer than two classes.
+    Raises `ConfigError` if the folder is not such a set, or has fewer than two classes.
     """
     if not folder:
         raise ConfigError("no folder of a set: expected one, such as options.train_set=data/train")
@@ -112,8 +112,8 @@ def open_crops(folder: str, options: CropOptions) -> CropSet:
         crops = [_whole(image) for image in opened.images]
     else:
         raise ConfigError(
-            f"{folder} is a set with label PNGs; expected one with a class an image (a folder a "
-            "class), or with boxes (COCO, YOLO, Pascal VOC)"
+            f"{folder} is a set with label PNGs; expected one with a class per image (a folder "
+            "per class), or with boxes (COCO, YOLO, Pascal VOC)"
         )
     if len(opened.class_names) < 2:
         raise ConfigError(
@@ -130,12 +130,12 @@ def open_crops(folder: str, options: CropOptions) -> CropSet:
 
 
 def check_all_shown(known: CropSet, options: CropOptions) -> None:
-    """Raise `ConfigError` if there is a class to learn of which there is no picture."""
+    """Raise `ConfigError` if a class to learn has no picture."""
     counts = known.counts()
     unseen = [name for name, n in zip(known.class_names, counts, strict=True) if not n]
     if unseen:
         raise ConfigError(
-            f"{known.folder}: no picture of {in_words(unseen)}, but of "
+            f"{known.folder}: no picture of {in_words(unseen)}, but pictures of "
             f"{len(counts) - len(unseen)} other classes; expected one or more of each. Take the "
             f"class out of the set, add pictures, or lower options.crop.min_px = {options.min_px}"
         )

@@ -1,4 +1,4 @@
-"""Tiles of a sheet of paths from what a policy decided along episodes."""
+"""Tiles for a sheet of paths, from a policy's decisions along episodes."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -9,14 +9,14 @@ from robot_vision.training.data.path_sheet import Curve, PathTile, View
 from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.metrics.decisions import GRIPPER, POSITION, ROTATION, Decisions
 
-# Curves of less are drawn flat: what is smaller is no difference to look at.
+# Smaller curves are drawn flat: such differences do not matter.
 _LEAST_M, _LEAST_RAD, _LEAST_GRIPPER = 0.01, 0.05, 1.0
 _LINE_LETTERS = 52
 _MOST_JOINTS = 8
 
 
 def tiles_of(decisions: Decisions, judged: Judged, *, count: int) -> list[PathTile]:
-    """Of decisions evenly spread over the episodes, each with the first camera's picture."""
+    """Tiles of decisions evenly spread over the episodes, each with the first camera's picture."""
     chosen = spread(len(decisions), count)
     return [_tile(decisions, int(index), judged) for index in chosen]
 
@@ -75,7 +75,7 @@ def _gripper(taught: np.ndarray, predicted: np.ndarray) -> Curve:
 
 
 def _turned_rad(turns: np.ndarray) -> np.ndarray:
-    """How far the tool has turned after each step."""
+    """Rotation of the tool after each step."""
     whole, angles = Rotation.identity(), list[float]()
     for turn in turns:
         whole = Rotation.from_rotvec(turn) * whole
@@ -84,12 +84,12 @@ def _turned_rad(turns: np.ndarray) -> np.ndarray:
 
 
 def _from_here(values: np.ndarray) -> np.ndarray:
-    """With the zero that a chunk begins at."""
+    """With the zero at which a chunk begins."""
     return np.concatenate([np.zeros_like(values[:1]), values])
 
 
 def _view(judged: Judged, row: int, taught: np.ndarray, predicted: np.ndarray) -> View | None:
-    """None where the camera's pose or lens, or the tool's place, is not known."""
+    """None if the camera's pose or lens, or the tool's pose, is unknown."""
     observation, source = judged.scenes.observation, judged.scenes.source
     placed = camera_at(source, row, observation.cameras[0].name)
     if placed is None or observation.state != "tool":

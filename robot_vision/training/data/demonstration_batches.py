@@ -1,4 +1,4 @@
-"""Batches of demonstrations: moments that follow each other, and what was taught at each."""
+"""Batches of demonstrations: consecutive moments, and the action taught at each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,10 +46,10 @@ class DemonstrationBatch:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BatchMaker:
-    """Makes batches of some rows, which are the first moments of their samples.
+    """Makes batches of the given rows, which are the first moments of their samples.
 
     `after_s` are the times of the moments after the first. Without `spoken` there are no words.
-    `keyframe_m` is of all rows of the source.
+    `keyframe_m` covers all rows of the source.
     """
 
     scenes: Scenes
@@ -61,7 +61,7 @@ class BatchMaker:
     keyframe_m: Float[np.ndarray, "rows 3"] | None = None
 
     def batch(self, rows: Int64[np.ndarray, " b"], rng: np.random.Generator) -> DemonstrationBatch:
-        """Of rows, with losses and changes that `rng` draws, one for all moments of a sample."""
+        """A batch of rows; `rng` draws losses and changes, the same for all of a sample."""
         changes = self._draw(len(rows), rng)
         words = self._words(rows, changes, rng)
         most_off_s = 0.5 * min(np.diff(self.after_s), default=1.0)
@@ -108,7 +108,7 @@ def normalised(action: np.ndarray, statistics: ActionStatistics) -> np.ndarray:
 
 
 def physical(action: np.ndarray, statistics: ActionStatistics) -> np.ndarray:
-    """What a network answers [...,a] as actions in m, rad and the gripper's 0 to 1, f32."""
+    """A network's answer [...,a] as actions in m, rad and the gripper's 0 to 1, f32."""
     mean, scale = np.array(statistics.mean), np.array(statistics.scale)
     return (mean + scale * action).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Where a camera of a demonstration was, and its lens, where the set says it."""
+"""Pose and lens of a demonstration's camera, if the set gives them."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class PlacedCamera:
 
 
 def camera_at(source: Demonstrations, row: int, name: str) -> PlacedCamera | None:
-    """At a row; None where the set does not say both, as only ours do."""
+    """At a row; None unless the set gives both, as only ours do."""
     if not source.origins:
         return None
     first = np.unique(source.first_row)

@@ -1,4 +1,4 @@
-"""What is lost and changed at random in what training shows: cameras, depth, words, colours."""
+"""Random losses and changes of training inputs: cameras, depth, words, colours."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,17 @@ from robot_vision.core.params import Params, param
 
 
 class ModalityDropout(Params):
-    """How often a sample loses what a robot may lose, from its first moment to its last.
+    """How often a sample loses an input that a robot may lose, for all its moments.
 
-    A sample that would lose all cameras and the state as well loses nothing.
+    A sample that would lose all cameras and the state loses nothing.
     """
 
-    camera: float = param(0.1, "each camera is gone, its depth too", ge=0, le=1)
-    depth: float = param(0.2, "each camera's depth is gone", ge=0, le=1)
-    state: float = param(0.1, "the arm's state is not known", ge=0, le=1)
-    words: float = param(0.05, "nothing was said", ge=0, le=1)
-    history: float = param(0.1, "nothing but the newest is known", ge=0, le=1)
-    perception: float = param(0.1, "perception says nothing", ge=0, le=1)
+    camera: float = param(0.1, "each camera is missing, with its depth", ge=0, le=1)
+    depth: float = param(0.2, "each camera's depth is missing", ge=0, le=1)
+    state: float = param(0.1, "the arm's state is unknown", ge=0, le=1)
+    words: float = param(0.05, "there is no instruction", ge=0, le=1)
+    history: float = param(0.1, "only the newest observation is known", ge=0, le=1)
+    perception: float = param(0.1, "perception is missing", ge=0, le=1)
 
 
 class PictureChanges(Params):
@@ -33,7 +33,7 @@ class PictureChanges(Params):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lost:
-    """What each of n samples has lost; cameras in the order of the observation's."""
+    """The losses of each of n samples; cameras in the observation's order."""
 
     camera: Bool[np.ndarray, "n cameras"]
     depth: Bool[np.ndarray, "n cameras"]
@@ -45,7 +45,7 @@ class Lost:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """How the pictures of a camera are changed: pixels right and down, and factors of colours."""
+    """Changes of a camera's pictures: shift in pixels right and down, and colour factors."""
 
     shift_px: Int64[np.ndarray, "n 2"]
     gain: Float32[np.ndarray, "n 3"]
@@ -89,7 +89,7 @@ def draw_look(
 
 
 def relit(pictures: UInt8[np.ndarray, "b n h w 3"], look: Look) -> UInt8[np.ndarray, "b n h w 3"]:
-    """Pictures of b samples by other light; what is too bright is cut off, as by a sensor."""
+    """Pictures of b samples in another light; too bright values saturate, as in a sensor."""
     levels = np.arange(256, dtype=np.float32)[:, None, None]
     table = np.clip(np.rint(levels * look.gain), 0, 255).astype(np.uint8)
     out = np.empty_like(pictures)
@@ -102,7 +102,7 @@ def relit(pictures: UInt8[np.ndarray, "b n h w 3"], look: Look) -> UInt8[np.ndar
 def shifted(planes: np.ndarray, look: Look) -> np.ndarray:
     """Pictures or depth [b,n,h,w,...] moved by whole pixels, the edge continued.
 
-    Shifts of some pixels as arXiv:2004.13649 has them.
+    Shifts by a few pixels as in arXiv:2004.13649.
     """
     height, width = planes.shape[2:4]
     out = np.empty_like(planes)

@@ -1,4 +1,4 @@
-"""A policy asked along whole episodes, with what it remembers, as the service would ask it."""
+"""Runs a policy along whole episodes, with its memory, as the service would."""
 
 from collections.abc import Iterator, Mapping
 
@@ -13,10 +13,10 @@ _ACTION = "action"
 
 
 def decisions_of(predict: Predictor, judged: Judged, *, together: int) -> Decisions:
-    """What a policy decides in all episodes, `together` of them in a batch.
+    """A policy's decisions in all episodes, `together` of them in a batch.
 
-    `predict` takes inputs by name and answers `action`, normalised, and what it is given back as
-    `past_<name>` with the next moment of the same episodes.
+    `predict` takes inputs by name and returns `action`, normalised, and values that it gets back
+    as `past_<name>` with the next moment of the same episodes.
     """
     numbers = judged.episodes.numbers
     chosen = [numbers[start : start + together] for start in range(0, len(numbers), together)]
@@ -36,7 +36,7 @@ def _follow(predict: Predictor, judged: Judged, episodes: np.ndarray) -> Decisio
 
 
 def _moments(judged: Judged, episodes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows of the episodes' decisions in step, and which of them are not over yet."""
+    """Rows of the episodes' decisions in lockstep, and which episodes are not over yet."""
     first = judged.episodes.first_rows[episodes]
     last = first + judged.scenes.source.length[first] - 1
     for moment in range(int((last - first).max()) // judged.stride + 1):
@@ -45,7 +45,7 @@ def _moments(judged: Judged, episodes: np.ndarray) -> Iterator[tuple[np.ndarray,
 
 
 def _judged_rows(judged: Judged, rows: np.ndarray, predicted: np.ndarray) -> Decisions:
-    """Of the rows at which something was taught."""
+    """The decisions at rows with a taught action."""
     source, clock = judged.scenes.source, judged.scenes.clock
     is_taught = np.asarray(source.valid[rows, 0])
     rows, predicted = rows[is_taught], predicted[is_taught]
@@ -66,7 +66,7 @@ def _judged_rows(judged: Judged, rows: np.ndarray, predicted: np.ndarray) -> Dec
 
 
 def _hold(judged: Judged, rows: np.ndarray) -> np.ndarray:
-    """What keeps the arm where it was seen; without its state, what it was last sent to."""
+    """The action that holds the arm at its observed state, or without one at its last target."""
     source = judged.scenes.source
     before = np.maximum(rows - 1, source.first_row[rows])
     hold = np.array(source.action[before, 0], np.float32)

@@ -1,4 +1,4 @@
-"""Held-out episodes, by which an exported policy from pixels is proven and measured."""
+"""Held-out episodes for verifying and measuring an exported policy from pixels."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -47,7 +47,7 @@ _LOST = ModalityDropout(camera=0.2, depth=0.2, state=0.2, words=0.2, history=0.2
 class DemonstrationHeldOut(HeldOut):
     """Rows of episodes, evenly spread. `shapes` are the served network's inputs by name.
 
-    Without `held_out` the episodes that were learnt from prove that the graphs are exact, and
+    Without `held_out`, the training episodes verify that the graphs are exact, and
     nothing is measured.
     """
 
@@ -68,7 +68,7 @@ class DemonstrationHeldOut(HeldOut):
     def of_recipe(
         cls, recipe: Recipe, travels: DemonstrationTravels, data: Path | None
     ) -> "DemonstrationHeldOut":
-        """Of the recipe's held-out episodes, or of a set that replaces them."""
+        """The recipe's held-out episodes, or those of a set that replaces them."""
         options: DemonstrationOptions = recipe.options
         sentences = loaded_sentences(options)
         check_travelled(travels, sentences)
@@ -95,9 +95,9 @@ class DemonstrationHeldOut(HeldOut):
         )
 
     def inputs(self, graph: str, count: int) -> Iterator[Inputs]:
-        """Real words, or real scenes; of some a camera, the state or words are gone.
+        """Real words, or real scenes; some lack a camera, the state or words.
 
-        Encodings of words and memory are noise of the size that norms give them.
+        Encodings of words and memory are noise of the size given by their norms.
         """
         return self._inputs(self._held_out or self._learnt, graph, count)
 
@@ -119,14 +119,14 @@ class DemonstrationHeldOut(HeldOut):
             yield self._filled(found, rng)
 
     def _filled(self, found: Inputs, rng: np.random.Generator) -> Inputs:
-        """With noise where the scene says nothing: encodings, memory, noise of a head."""
+        """With noise for inputs not in the scene: encodings, memory, a head's noise."""
         for name, shape in self._shapes.items():
             if name not in found:
                 found[name] = rng.standard_normal((1, *shape.shape), dtype=np.float32)
         return found
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """Figures on whole episodes, of what was exported, beside the trivial answers."""
+        """Figures of the export on whole episodes, beside the trivial baselines."""
         if self._held_out is None:
             return {}
         judged = self._held_out.at_most(MEASURED_DECISIONS)
@@ -176,14 +176,14 @@ class DemonstrationHeldOut(HeldOut):
 
 
 def _as_served(words: Inputs) -> Inputs:
-    """What the network takes of words; the encoding of tokens is not known here."""
+    """The network's word inputs; the encoding of tokens is not known here."""
     if "tokens" in words:
         return {"text_seen": words["tokens"] > 0}
     return words
 
 
 def served_shapes(recipe: Recipe, travels: DemonstrationTravels) -> dict[str, InputShape]:
-    """Inputs of the network that is served, memory and noise as well."""
+    """Inputs of the served network, including memory and noise."""
     card = MODELS.get(recipe.model)
     spec = {**card.spec.model_dump(), **recipe.spec, **travels.spec_values()}
     with torch.device("meta"), torch.random.fork_rng(devices=[]):

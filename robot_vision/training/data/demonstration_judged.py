@@ -1,4 +1,4 @@
-"""Episodes as a policy of known words, statistics and observation is judged by them."""
+"""Episodes for judging a policy with known words, statistics and observation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,9 +16,9 @@ from robot_vision.training.data.demonstration_words import Spoken
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """Episodes, and what a policy's answers at them mean.
+    """Episodes, and the meaning of a policy's answers for them.
 
-    `mean_action` is that of the episodes that were learnt from. `is_tool` says that actions are
+    `mean_action` is that of the training episodes. `is_tool` says that actions are
     steps of the tool, else positions of joints. It decides every `period_s`. Without `spoken` it
     takes no words.
     """
@@ -37,7 +37,7 @@ class Judged:
         return max(1, round(self.period_s / self.scenes.source.step_s))
 
     def at_most(self, decisions: int) -> "Judged":
-        """Whole episodes, evenly spread, with about so many decisions in all; at least one."""
+        """Whole episodes, evenly spread, with about this many decisions in total; at least one."""
         numbers = self.episodes.numbers
         rows = float(np.mean(self.episodes.lengths))
         count = int(np.clip(decisions * self.stride / rows, 1, len(numbers)))
@@ -45,11 +45,11 @@ class Judged:
         return replace(self, episodes=replace(self.episodes, numbers=numbers[chosen]))
 
     def inputs(self, rows: Int64[np.ndarray, " b"]) -> Inputs:
-        """What is seen, and the first wording of what was said."""
+        """The observation, and the first wording of the instruction."""
         return self.scenes.inputs(rows) | self.words(rows)
 
     def words(self, rows: Int64[np.ndarray, " b"]) -> Inputs:
-        """The first wordings as inputs; nothing where no words are taken."""
+        """The first wordings as inputs; nothing if no words are taken."""
         if self.spoken is None:
             return {}
         return self.spoken.first(self.scenes.clock.episode(rows))
@@ -63,10 +63,10 @@ def judged_by(
     spoken: Spoken | None,
     maps: Mapping[str, tuple[np.ndarray, ...]] | None = None,
 ) -> Judged:
-    """Episodes judged by what travels with a policy; `maps` are those of its frozen encoder.
+    """Episodes judged with a policy's metadata; `maps` are those of its frozen encoder.
 
-    `spoken` is what was said in them, as it takes it. It decides every `period_s`, but no more
-    often than the sets have a row.
+    `spoken` has their instructions as policy inputs. It decides every `period_s`, but no more
+    often than the sets have rows.
     """
     source = episodes.source
     scenes = Scenes(

@@ -1,4 +1,4 @@
-"""What a frozen encoder makes of demonstrations' pictures, kept on disk."""
+"""A frozen encoder's maps of demonstrations' pictures, kept on disk."""
 
 import hashlib
 
@@ -16,12 +16,12 @@ from robot_vision.training.engine.recipe import Recipe
 
 
 def check_frozen(recipe: Recipe) -> None:
-    """Raise `ConfigError` where maps are to be kept of an encoder that is trained."""
+    """Raise `ConfigError` if maps of an encoder in training should be cached."""
     options: DemonstrationOptions = recipe.options
     if options.cache_features and not recipe.spec.get("freeze_encoder"):
         raise ConfigError(
-            "options.cache_features keeps what an encoder makes of pictures, and this one is "
-            "trained: set spec.freeze_encoder=true, or options.cache_features=false"
+            "options.cache_features keeps an encoder's maps, but this encoder is trained: set "
+            "spec.freeze_encoder=true, or options.cache_features=false"
         )
 
 
@@ -30,7 +30,7 @@ def cached_maps(
 ) -> Maps:
     """By camera, finest first: f16 [R,c,h,w] of each picture of the sets.
 
-    Kept by a hash over the encoder and its weights: those of another are never taken for them.
+    Keyed by a hash of the encoder and its weights, so they are never confused with another's.
     """
 
     def encode(

@@ -1,4 +1,4 @@
-"""Where cameras are in all demonstrations alike: still in the base frame, or fixed to the tool."""
+"""Camera poses common to all demonstrations: fixed in the base frame, or to the tool."""
 
 import numpy as np
 from jaxtyping import Float64
@@ -15,7 +15,7 @@ Poses = Float64[np.ndarray, "n 4 4"]
 
 
 def camera_poses(learnt: Episodes) -> tuple[dict[str, CameraPose], tuple[str, ...]]:
-    """Poses of cameras by name, and in words why others have none."""
+    """Poses of cameras by name, and the reasons why others have none."""
     found, notes = dict[str, CameraPose](), list[str]()
     for camera in learnt.source.observation.cameras:
         pose = _pose(learnt, learnt.source.places.get(camera.name))
@@ -30,10 +30,10 @@ def _pose(learnt: Episodes, places: CameraPlaces | None) -> CameraPose | str:
     """The pose, or why there is none."""
     rows = learnt.rows
     if places is None or not np.isfinite(places.focal_per_side[rows]).all():
-        return "not all sets say its pose and lens"
+        return "not all sets give its pose and lens"
     lens, poses = places.focal_per_side[rows], places.base_from_camera[rows]
     if not np.isfinite(poses).all():
-        return "not all sets say its pose"
+        return "not all sets give its pose"
     across = lens[:, 0]
     if (np.ptp(lens, axis=0) > _SAME_LENS * lens.mean(axis=0)).any():
         return f"its lens differs (focal length {across.min():.3g} to {across.max():.3g} widths)"
@@ -43,17 +43,17 @@ def _pose(learnt: Episodes, places: CameraPlaces | None) -> CameraPose | str:
         return _spec(still, focal, mount="base")
     tools = learnt.source.base_from_tool
     if tools is None or not np.isfinite(tools[rows]).all():
-        return "it moves, and where the tool was is not known"
+        return "it moves, and the tool's pose is unknown"
     if learnt.source.observation.state != "tool":
-        return "it moves; expected observation.state: tool, by which it could be known"
+        return "it moves; expected observation.state: tool, from which its pose could follow"
     on_tool = _common(np.linalg.inv(tools[rows]) @ poses)
     if on_tool is None:
-        return "it neither stands still nor is fixed to the tool, or was set up differently"
+        return "it is fixed neither in the base frame nor to the tool, or was set up differently"
     return _spec(on_tool, focal, mount="tool")
 
 
 def _common(poses: Poses) -> Float64[np.ndarray, "4 4"] | None:
-    """The one in the middle, where all are near it."""
+    """The median pose, if all are near it."""
     middle_m = np.median(poses[:, :3, 3], axis=0)
     off_m = np.linalg.norm(poses[:, :3, 3] - middle_m, axis=1)
     middle = poses[int(off_m.argmin())]

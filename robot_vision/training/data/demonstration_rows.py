@@ -1,4 +1,4 @@
-"""Which rows of an episode lie how long before or after which others."""
+"""Finds rows of an episode at time offsets from other rows."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ class RowClock:
         first, stamp_ns = source.first_row, np.asarray(source.stamp_ns)
         self._first, self._last = first, first + source.length - 1
         self._into_ns = stamp_ns - stamp_ns[first]
-        # Episodes one after the other on one clock, so that one search finds all.
+        # Episodes in sequence on one clock, so that one search finds all.
         self._span_ns = 2 * int(self._into_ns.max(initial=0)) + NS_PER_S
         self._episode = np.unique(first, return_inverse=True)[1]
         self._clock_ns = self._into_ns + self._episode * self._span_ns
@@ -28,7 +28,7 @@ class RowClock:
     ) -> tuple[Int64[np.ndarray, "n k"], Bool[np.ndarray, "n k"]]:
         """The nearest row of the same episode to each time after (negative: before) each row.
 
-        False where the nearest is further off than `most_off_s`: the episode does not reach
+        False if the nearest is further off than `most_off_s`: the episode does not reach
         there. `after_s` 0 is the row itself.
         """
         after_ns = np.round(np.asarray(after_s) * NS_PER_S).astype(np.int64)

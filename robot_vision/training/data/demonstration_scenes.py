@@ -1,4 +1,4 @@
-"""What a policy from pixels sees at rows of demonstrations, as its network takes it."""
+"""Network inputs of a policy from pixels at rows of demonstrations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Inputs = dict[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SceneChanges:
-    """How samples differ from what was recorded; a look a camera."""
+    """How samples differ from the recording; one look per camera."""
 
     lost: Lost
     looks: Mapping[str, Look]
@@ -26,7 +26,7 @@ class SceneChanges:
 class Scenes:
     """Makes inputs of the network from rows of demonstrations.
 
-    `maps` holds what a frozen encoder makes of each camera's pictures, f16 [R,c,h,w], finest
+    `maps` holds a frozen encoder's maps of each camera's pictures, f16 [R,c,h,w], finest
     first; with them no pictures are read.
     """
 
@@ -36,7 +36,7 @@ class Scenes:
     maps: Mapping[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
     def inputs(self, rows: Int64[np.ndarray, " b"], changes: SceneChanges | None = None) -> Inputs:
-        """By name, as `models.policies.pixels` has them; words are added by who knows them."""
+        """By name, as in `models.policies.pixels`; words are added elsewhere."""
         steps, step_s = self.observation.steps, self.observation.step_s
         ages_s = [step_s * (steps - 1 - step) for step in range(steps)]
         before = [-age_s for age_s in ages_s]
@@ -58,7 +58,7 @@ class Scenes:
         return found | self._perceived(rows, lost)
 
     def _perceived(self, rows: Int64[np.ndarray, " b"], lost: np.ndarray) -> Inputs:
-        """What perception says of the newest pictures."""
+        """Perception of the newest pictures."""
         said, found = self.source.perceived, Inputs()
         if "features" in self.observation.perception:
             assert said is not None

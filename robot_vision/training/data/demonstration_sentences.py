@@ -1,4 +1,4 @@
-"""The encoder of sentences that a recipe names, loaded, and what it says of demonstrations."""
+"""Loads a recipe's sentence encoder and encodes the instructions of demonstrations."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +29,14 @@ from robot_vision.training.demonstrations.sentences.folder import (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedSentences:
-    """An encoder, where it is from, and what it stands for by a hash."""
+    """An encoder, its origin, and its hash."""
 
     folder: SentenceFolder
     encoder: SentenceEncoder
 
     @property
     def travelling(self) -> TravellingSentences:
-        """What travels with the weights."""
+        """The metadata stored with the weights."""
         return TravellingSentences(
             name=self.folder.name,
             sha256=self.folder.sha256,
@@ -45,7 +45,7 @@ class LoadedSentences:
         )
 
     def write(self, folder: Path) -> Sentences:
-        """Put network and tokenizer into a policy's bundle; what its manifest says of them."""
+        """Put network and tokenizer into a policy's bundle; returns their manifest entries."""
         network, tokenizer = folder / LANGUAGE_FILE, folder / TOKENIZER
         reserved = (NETWORK_FILE, LANGUAGE_FILE, TOKENIZER, POLICY_FILE)
         copy_external_files(self.folder.network, folder, reserved=reserved)
@@ -60,7 +60,7 @@ class LoadedSentences:
 
 
 def loaded_sentences(options: DemonstrationOptions) -> LoadedSentences | None:
-    """None where the observation takes no sentences. Raises `ConfigError` or `BundleError`."""
+    """None if the observation takes no sentences. Raises `ConfigError` or `BundleError`."""
     if options.observation.words != "sentence":
         return None
     folder = open_sentence_folder(
@@ -72,14 +72,15 @@ def loaded_sentences(options: DemonstrationOptions) -> LoadedSentences | None:
 
 
 def check_travelled(travels: DemonstrationTravels, sentences: LoadedSentences | None) -> None:
-    """Raise `ConfigError` where the recipe's encoder is no longer the one that was learnt by."""
+    """Raise `ConfigError` if the recipe's encoder is no longer the one used in training."""
     learnt = travels.sentences
     if learnt is None or sentences is None or learnt.sha256 == sentences.folder.sha256:
         return
     raise ConfigError(
-        f"the policy learnt sentences by the encoder {learnt.name!r} ({learnt.sha256[:12]}); "
-        f"what options.sentences.folder has now is another ({sentences.folder.sha256[:12]}): "
-        "another network or another tokenizer. Put the old one back, or train again"
+        f"the policy was trained with the sentence encoder {learnt.name!r} "
+        f"({learnt.sha256[:12]}); options.sentences.folder now has another one "
+        f"({sentences.folder.sha256[:12]}): another network or another tokenizer. Put the old one "
+        "back, or train again"
     )
 
 
@@ -90,7 +91,7 @@ def spoken_of(
     *,
     cache_dir: str | Path,
 ) -> Spoken | None:
-    """What was said, as a policy takes it; None where it takes no words."""
+    """The instructions as policy inputs; None if it takes no words."""
     if travels.vocabulary is not None:
         return SpokenTokens(instructions, travels.vocabulary)
     if travels.sentences is None:

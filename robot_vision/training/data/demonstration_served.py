@@ -1,4 +1,4 @@
-"""The served graphs of a policy from pixels as one, asked with words as tokens."""
+"""The served graphs of a policy from pixels as one, with words as tokens."""
 
 from collections.abc import Mapping
 
@@ -9,10 +9,10 @@ from robot_vision.training.engine.task import Predictor
 
 
 class ServedPolicy:
-    """Takes inputs of a moment, `tokens` and what was carried; answers as the network does.
+    """Takes inputs of a moment, `tokens` and carried state; answers like the network.
 
-    Words are encoded once as long as they stay the same. What the network takes beside
-    (memory before the first moment, noise of a head) is zeros.
+    Words are encoded once as long as they stay the same. Other network inputs
+    (memory before the first moment, noise of a head) are zeros.
     """
 
     def __init__(

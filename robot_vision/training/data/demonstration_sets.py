@@ -1,4 +1,4 @@
-"""Opens the sets of a recipe, and says which episodes are learnt from and which held out."""
+"""Opens the sets of a recipe, and splits episodes into training and held-out ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ class Episodes:
 
     @property
     def rows(self) -> Int64[np.ndarray, " r"]:
-        """Rows of these episodes at which something was taught, in order."""
+        """Rows of these episodes with a taught action, in order."""
         return np.flatnonzero(self._has & np.asarray(self.source.valid[:, 0]))
 
     @property
@@ -50,7 +50,7 @@ class Episodes:
         return [self.source.instructions[number] for number in self.numbers]
 
     def numbers_alone(self) -> Demonstrations:
-        """Their states and actions without pictures, from which statistics are made."""
+        """Their states and actions without pictures, for statistics."""
         rows = np.flatnonzero(self._has)
         source = self.source
         return replace(
@@ -75,11 +75,11 @@ class Episodes:
 
 
 def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episodes | None]:
-    """Episodes that are trained on, and those held out: of the val sets, else a share.
+    """Training episodes, and held-out ones: of the val sets, else a share.
 
-    The share is drawn once and for all by the number of episodes alone, and `val_fold` is another
-    one that overlaps with none before it, as long as there are any. Raises `ConfigError`
-    where nothing is left to train on.
+    The share depends only on the number of episodes, and each `val_fold` is another
+    one that does not overlap with earlier ones, as long as there are any. Raises `ConfigError`
+    if nothing is left to train on.
     """
     learnt = _usable(_opened(options.train_sets, options), options)
     if options.val_sets:
@@ -98,7 +98,7 @@ def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episod
 def all_episodes(
     folder: Path, options: DemonstrationOptions, meaning: Mapping[str, Any] | None = None
 ) -> Episodes:
-    """Of a set that replaces those of the recipe; `meaning` stands before the options' file."""
+    """The episodes of a set that replaces the recipe's; `meaning` overrides the options' file."""
     return _usable(_opened([str(folder)], options, meaning), options)
 
 
@@ -140,18 +140,18 @@ def _say_perceived(done: int, count: int) -> None:
 
 
 def check_options(options: DemonstrationOptions) -> None:
-    """Raise `ConfigError` without sets, or for what the node may show and they do not hold."""
+    """Raise `ConfigError` without sets, or for inputs of the node that the sets lack."""
     observation = options.observation
     if not options.train_sets:
         raise ConfigError("options.train_sets is empty: expected folders of demonstrations")
     if "depth" in observation.perception:
         raise ConfigError(
-            "options.observation.perception: filled depth is not learnt from; expected features, "
-            "tracks or both, and has_depth for a camera with a sensor"
+            "options.observation.perception: training on filled depth is not supported; expected "
+            "features, tracks or both, and has_depth for a camera with a sensor"
         )
     if observation.perception and not (observation.cameras or options.perception.camera):
         raise ConfigError(
-            "options.observation has no cameras: name the camera that perception sees by in "
+            "options.observation has no cameras: name perception's camera in "
             "options.perception.camera"
         )
     files = sorted(options.perception.parameters.keys() & set(MODEL_PARAMETERS))
@@ -164,13 +164,13 @@ def check_options(options: DemonstrationOptions) -> None:
     if takes_sentences != bool(options.sentences.folder):
         raise ConfigError(
             f"options.observation.words = {observation.words} with options.sentences.folder = "
-            f"{options.sentences.folder!r}: expected words: sentence with the folder of an "
-            "encoder of sentences, or neither"
+            f"{options.sentences.folder!r}: expected words: sentence with the folder of a "
+            "sentence encoder, or neither"
         )
 
 
 def _check_history(source: Demonstrations) -> None:
-    """Raise `ConfigError` where the pictures before would be nearer than the set has them."""
+    """Raise `ConfigError` if past pictures would be closer together than in the set."""
     seen = source.observation
     if seen.steps > 1 and seen.step_s < (1 - _TOLERANCE) * source.step_s:
         raise ConfigError(
@@ -180,7 +180,7 @@ def _check_history(source: Demonstrations) -> None:
 
 
 def _usable(source: Demonstrations, options: DemonstrationOptions) -> Episodes:
-    """All but failures, if they are to be left out, and those that cannot be decoded."""
+    """All but failures, if these are excluded, and episodes that cannot be decoded."""
     _check_history(source)
     failed = np.array([options.only_success and s is False for s in source.success], bool)
     if failed.all():

@@ -1,4 +1,4 @@
-"""What travels with the weights of a policy from pixels: what its numbers mean."""
+"""Metadata stored with the weights of a policy from pixels: the meaning of its numbers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ from robot_vision.training.demonstrations.statistics import statistics
 
 
 class TravellingSentences(BaseModel):
-    """Which encoder of sentences a policy learnt by; `sha256` is of its files and `max_tokens`."""
+    """The sentence encoder of a policy's training; `sha256` is of its files and `max_tokens`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,7 +34,7 @@ class TravellingSentences(BaseModel):
 
 
 class TravellingPerception(BaseModel):
-    """Whose perception a policy learnt by, and of which camera of the sets.
+    """The perception of a policy's training, and its camera in the sets.
 
     `features_shape` is channels, rows and columns.
     """
@@ -49,9 +49,9 @@ class TravellingPerception(BaseModel):
 
 
 class DemonstrationTravels(BaseModel):
-    """Words, statistics and what is seen; `step_s` is a step of a chunk, as the sets have it.
+    """Words, statistics and observation; `step_s` is a step of a chunk, as in the sets.
 
-    `joint_names` is empty where actions are steps of the tool.
+    `joint_names` is empty if actions are steps of the tool.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,15 +62,15 @@ class DemonstrationTravels(BaseModel):
     poses: dict[str, CameraPose] = {}
     statistics: ActionStatistics
     mean_action: tuple[float, ...] = Field(
-        description="of what was learnt from: an answer that needs no policy"
+        description="of the training actions: an answer that needs no policy"
     )
     observation: ObservationSpec
     horizon: int
     step_s: float
     joint_names: tuple[str, ...] = ()
-    sets: tuple[str, ...] = Field(default=(), description="folders that were learnt from")
+    sets: tuple[str, ...] = Field(default=(), description="folders of the training data")
     meaning: dict[str, Any] = Field(
-        default={}, description="what was said of the numbers of sets that do not say it"
+        default={}, description="the given meaning of numbers in sets that do not state it"
     )
 
     @property
@@ -83,7 +83,7 @@ class DemonstrationTravels(BaseModel):
 
     @property
     def camera_mounts(self) -> dict[str, CameraMount]:
-        """Where the network knows that cameras are, for those who run it."""
+        """Camera poses that the network learnt, for those who run it."""
         return {
             name: CameraMount(position_m=p.position_m, rotation=p.rotation, mount=p.mount)
             for name, p in self.poses.items()
@@ -123,13 +123,13 @@ class DemonstrationTravels(BaseModel):
 
 
 def read_travels(travels: Mapping[str, Any]) -> DemonstrationTravels:
-    """Raises `ConfigError` where the weights are of no run of this task."""
+    """Raises `ConfigError` if the weights are not of a run of this task."""
     try:
         return DemonstrationTravels.model_validate(travels)
     except ValidationError as error:
         raise ConfigError(
-            "the weights are of no run of the task 'demonstrations': observation, statistics and "
-            f"words must travel with them ({quoted(repr(error))}); train with this version"
+            "the weights are not of a run of the task 'demonstrations': observation, statistics "
+            f"and words must be stored with them ({quoted(repr(error))}); train with this version"
         ) from error
 
 
@@ -139,7 +139,7 @@ def travels_of(
     sentences: TravellingSentences | None = None,
     poses: Mapping[str, CameraPose] | None = None,
 ) -> DemonstrationTravels:
-    """Of the episodes that are learnt from; raises `ConfigError` where they lack words."""
+    """The metadata of the training episodes; raises `ConfigError` if they lack words."""
     source, numbers = learnt.source, learnt.numbers_alone()
     takes_words = options.observation.words == "vocabulary"
     return DemonstrationTravels(
@@ -159,12 +159,12 @@ def travels_of(
 
 
 def check_perceived(travels: DemonstrationTravels, source: Demonstrations) -> None:
-    """Raise `ConfigError` where sets were perceived by another bundle than a policy learnt by."""
+    """Raise `ConfigError` if the sets were perceived by another bundle than in training."""
     learnt, said = travels.perception, source.perceived
     if learnt is not None and said is not None and learnt.model_id != said.model_id:
         raise ConfigError(
-            f"the policy learnt by the perception of {learnt.model_id}; the sets are perceived "
-            f"by {said.model_id}: name the same bundle, of the same version"
+            f"the policy was trained with the perception of {learnt.model_id}; the sets are "
+            f"perceived by {said.model_id}: name the same bundle, of the same version"
         )
 
 

@@ -1,4 +1,4 @@
-"""The words of demonstrations as inputs: by a vocabulary made of them, or by an encoder."""
+"""The words of demonstrations as inputs: from a vocabulary of them, or from an encoder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,16 +18,16 @@ Instructions = Sequence[Sequence[str]]
 
 
 def vocabulary_of(instructions: Instructions) -> Vocabulary:
-    """All words of all wordings of all episodes, in order of the alphabet.
+    """All words of all wordings of all episodes, in alphabetical order.
 
-    Which of them are things and which actions is not known, so none is listed as either.
-    Raises `ConfigError` where nothing was said in any episode.
+    Which ones are objects and which are actions is unknown, so none is listed as either.
+    Raises `ConfigError` if no episode has an instruction.
     """
     texts = [split_words(text) for wordings in instructions for text in wordings]
     words = sorted({word for text in texts for word in text})
     if not words:
         raise ConfigError(
-            "no demonstration has an instruction in words: expected options.observation.words "
+            "no demonstration has an instruction: expected options.observation.words "
             "= none for sets without words"
         )
     longest = max(map(len, texts))
@@ -36,9 +36,9 @@ def vocabulary_of(instructions: Instructions) -> Vocabulary:
 
 @runtime_checkable
 class Spoken(Protocol):
-    """What was said in episodes, as inputs of a policy by name.
+    """The instructions of episodes, as inputs of a policy by name.
 
-    `unknown_words` are those that it cannot be shown.
+    `unknown_words` are those without an input.
     """
 
     unknown_words: tuple[str, ...]
@@ -48,14 +48,14 @@ class Spoken(Protocol):
         ...
 
     def any(self, episodes: Int64[np.ndarray, " n"], rng: np.random.Generator) -> Inputs:
-        """A wording of each, drawn at random."""
+        """A random wording of each."""
         ...
 
 
 class SpokenTokens:
     """`tokens` i64 [n,max_words] of each wording of each episode.
 
-    Words that the vocabulary lacks (of held-out sets) are left out.
+    Words missing from the vocabulary (in held-out sets) are left out.
     """
 
     def __init__(self, instructions: Instructions, vocabulary: Vocabulary) -> None:
@@ -115,16 +115,17 @@ class SpokenSentences:
 
 
 def unsaid(words: Inputs, rows: Bool[np.ndarray, " n"]) -> Inputs:
-    """Words as inputs, of which some rows said nothing."""
+    """Words as inputs, with some rows without an instruction."""
     (name,) = words.keys() & {"tokens", "text_seen"}
     return {**words, name: np.where(rows[:, None], words[name].dtype.type(0), words[name])}
 
 
 def check_same_sentences(travels: Mapping[str, Any], sha256: str) -> None:
-    """Raise `ConfigError` where weights of another run learnt another encoder's sentences."""
+    """Raise `ConfigError` if the initial weights were trained with another sentence encoder."""
     known = dict(travels.get("sentences") or {}).get("sha256", "")
     if known != sha256:
         raise ConfigError(
-            f"run.init_weights: the weights learnt sentences by the encoder {known[:12] or 'none'}"
-            f", options.sentences is {sha256[:12] or 'none'}: a token would mean something else"
+            "run.init_weights: the weights were trained with the sentence encoder "
+            f"{known[:12] or 'none'}, options.sentences is {sha256[:12] or 'none'}: tokens would "
+            "have other meanings"
         )

@@ -1,4 +1,4 @@
-"""Held-out pictures with depth: by them a model of depth from colour is measured and proven."""
+"""Held-out pictures with depth, for measuring and verifying a model of depth from colour."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,7 +25,7 @@ _MEDIAN_IMAGES = 200
 
 
 class DepthHeldOut(HeldOut):
-    """Pictures of a set at the model's size, beside the trivial answer: `median_depth_m`, that of
+    """Pictures of a set at the model's size, and the trivial baseline: `median_depth_m`, that of
     the training set, everywhere. Raises `ConfigError` if the set has no depth."""
 
     def __init__(
@@ -60,7 +60,7 @@ class DepthHeldOut(HeldOut):
         self, predict: Predictor, *, images: int = 0, intervals: bool = False
     ) -> dict[str, float]:
         """AbsRel, RMSE and δ1 on the first `images` (0: all), AbsRel and RMSE of the trivial
-        answer, and which part of its AbsRel is gone: `absrel_gain`, 1 at best."""
+        baseline, and the fraction of its AbsRel removed: `absrel_gain`, 1 at best."""
         errors, trivial = DepthErrors(), DepthErrors()
         for index in range(min(images or len(self._cache), len(self._cache))):
             sample = self._cache[index]
@@ -114,13 +114,13 @@ def load_depth_set(folder: str) -> DetectionSet:
 
 
 def true_depth_m(sample: Sample) -> Float32[np.ndarray, "h w"]:
-    """Depth at a quarter of the size: the exact one, the sensor's where the set has none."""
+    """Depth at a quarter of the size: exact, or the sensor's if the set has none."""
     truth_mm, sensor_mm = sample.depth_true_mm[2::4, 2::4], sample.depth_mm[2::4, 2::4]
     return np.where(truth_mm > 0, truth_mm, sensor_mm).astype(np.float32) / MILLIMETRES_PER_METRE
 
 
 def median_depth_m(cache: SampleCache) -> float:
-    """The median depth of a set; raises `ConfigError` where no pixel has any."""
+    """The median depth of a set; raises `ConfigError` if no pixel has any."""
     rows = np.unique(np.linspace(0, len(cache) - 1, _MEDIAN_IMAGES).round().astype(int))
     found = np.concatenate([true_depth_m(cache[int(row)]).ravel() for row in rows])
     known = found[found > 0]

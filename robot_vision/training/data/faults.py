@@ -1,4 +1,4 @@
-"""What is wrong with a set: gathered while it is read and checked, or raised at once."""
+"""Faults of a set: gathered while it is read and checked, or raised at once."""
 
 import logging
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MOST_EXAMPLES = 5
 
 
 class Fault(Enum):
-    """Kinds of faults, worst first: the words for them, and whether training refuses them."""
+    """Kinds of faults, worst first: their descriptions, and whether training refuses them."""
 
     OUTSIDE = ("files that are not below the set", True)
     LABELS_UNREADABLE = ("labels that cannot be read", True)
@@ -23,19 +23,19 @@ class Fault(Enum):
     CLASS_WITHOUT_NAME = ("class ids without a name", True)
     MASK_SIZE = ("masks of another size than their image", True)
     IMAGE_SIZE = ("images of another size than their labels say", False)
-    NAME_TWICE = ("names that two classes have", False)
-    IN_TWO_SPLITS = ("images that are in two of train, val and test", False)
+    NAME_TWICE = ("names that two classes share", False)
+    IN_TWO_SPLITS = ("images in more than one of train, val and test", False)
     CLASS_EMPTY = ("classes without any example", False)
     LABELS_WITHOUT_IMAGE = ("labels without an image", False)
     IMAGE_WITHOUT_LABELS = ("images without labels", False)
-    BOX_WITHOUT_AREA = ("boxes of no area", False)
+    BOX_WITHOUT_AREA = ("boxes without area", False)
     BOX_BEYOND = ("boxes beyond their image", False)
-    BOX_TWICE = ("boxes that are there twice", False)
-    PICTURE_TWICE = ("pictures that are there twice", False)
+    BOX_TWICE = ("duplicate boxes", False)
+    PICTURE_TWICE = ("duplicate pictures", False)
     CLASS_RARE = ("classes with less than a hundredth of the examples of another", False)
-    NAME_ALIKE = ("names that differ by capitals, spaces or dashes alone", False)
+    NAME_ALIKE = ("names that differ only in capitals, spaces or dashes", False)
     SIZES_VARY = ("images more than ten times as large as others", False)
-    NOT_READ = ("links and pictures of kinds that are not read", False)
+    NOT_READ = ("links, and pictures of unsupported kinds", False)
 
     def __init__(self, words: str, is_refused: bool) -> None:
         self.words = words
@@ -65,18 +65,18 @@ class Faults:
         self._found: dict[Fault, dict[str, None]] = {}
 
     def add(self, fault: Fault, where: object, why: object = "") -> None:
-        """Note a fault of a file or a name; what was noted before counts once."""
+        """Record a fault of a file or a name; repeated ones count once."""
         said = f"{self._short(where)}: {why}" if why else self._short(where)
         if self._strict and fault.is_refused:
             raise ConfigError(
                 f"{self._root}: {fault.words}: {brief(said, most=LONGEST_LINE)}; "
-                f"`robot-vision data check {self._root}` lists all that is wrong"
+                f"`robot-vision data check {self._root}` lists all faults"
             )
         self._found.setdefault(fault, {})[said] = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was found, worst first."""
+        """The faults found, worst first."""
         return tuple(
             Finding(
                 fault=fault,
@@ -88,7 +88,7 @@ class Faults:
         )
 
     def log(self) -> None:
-        """Log what training puts up with: a line for each kind."""
+        """Log the faults that training tolerates: a line for each kind."""
         for finding in self.findings:
             _log.warning("%s: %s", self._root, finding)
 

@@ -1,7 +1,7 @@
 """Maps of a frozen encoder, computed once for a set and kept in a file.
 
-What an encoder never learns need not be computed at each step. Each picture is seen whole, and
-then in random views: of one view each, a head would learn the pictures by heart.
+A frozen encoder need not run at every step. Each picture is seen whole, and
+also in random views: with a single view, a head would memorise the pictures.
 """
 
 import os
@@ -42,7 +42,7 @@ class FeatureBatch:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Views:
-    """Which views of each picture there are: the whole one, and others drawn by a recipe."""
+    """The views of each picture: the whole one, and others drawn by a recipe."""
 
     count: int
     size: Resolution
@@ -51,9 +51,9 @@ class Views:
 
 
 class FeatureCache:
-    """What an encoder says of the views of a set's pictures, by its map `level`.
+    """An encoder's maps of the views of a set's pictures, at map `level`.
 
-    Computed where no file has it; another encoder, level, set or choice of views has another.
+    Computed unless a file has it; each encoder, level, set and choice of views has its own file.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class FeatureCache:
     def batch(self, step: int, *, batch_size: int) -> FeatureBatch:
         """This process's share of a step of `batch_size` views of all processes together.
 
-        Seeds torch as a `BatchStream` does: what follows draws the same, cache or no cache.
+        Seeds torch as a `BatchStream` does, so later draws are the same with or without the cache.
         """
         seed_step(self._views.seed, step)
         rows = [self._order.row(number) for number in share_of(step, batch_size)]
@@ -107,7 +107,7 @@ def _write(
     encode: Encode,
     device: torch.device,
 ) -> None:
-    """Half precision: a file half as large, and far finer than what a head reads from it."""
+    """Half precision: a file half as large, still far finer than a head needs."""
     partial = maps.with_suffix(f".{os.getpid()}.npy")
     boxes, class_id, file = list[Tensor](), list[Tensor](), None
     total = views.count * len(samples)

@@ -1,4 +1,4 @@
-"""Held-out pictures that are asked by words: by them a grounding model is measured and proven."""
+"""Held-out pictures with text queries, for measuring and verifying a grounding model."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,14 +31,14 @@ from robot_vision.training.metrics.grounding import (
 )
 
 PER_PICTURE = 3
-_FITTED = 400  # pictures that the threshold is chosen on
+_FITTED = 400  # pictures for choosing the threshold
 
 # Of one picture u8 [1,h,w,3] and tokens i64 [p,l]: boxes f32 [r,4], scores f32 [r,p].
 Ask = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class GroundingHeldOut(HeldOut):
-    """A set's own questions. The threshold is chosen on `threshold_folder`, where there is one."""
+    """A set's own queries. The threshold is chosen on `threshold_folder`, if given."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class GroundingHeldOut(HeldOut):
         self._asked = queries_of(folder, per_picture=PER_PICTURE)
 
     def figures(self, ask: Ask, *, pictures: int = 0) -> dict[str, float]:
-        """On pictures spread over the set (0: all), at the threshold that suits them best."""
+        """Figures on pictures spread over the set (0: all), at the threshold best for them."""
         verdicts = self._verdicts(ask, self._folder, self._asked, pictures)
         threshold = best_threshold(verdicts)
         return {**grounding_figures(verdicts, threshold=threshold), "threshold": threshold}
@@ -93,7 +93,7 @@ class GroundingHeldOut(HeldOut):
         )
 
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
-        """Phrases; or pictures, and encodings drawn as the layer norm leaves them."""
+        """Phrases; or pictures, and random encodings with the statistics of the layer norm."""
         cache = self._open(self._folder)
         for number in spread(len(self._asked), count):
             asked = self._asked[number]
@@ -108,7 +108,7 @@ class GroundingHeldOut(HeldOut):
                 yield {"rgb": cache[asked.row].rgb[None], "prompt": prompt, "prompt_mask": mask}
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """Of the graphs as they were exported, at the threshold of the other set."""
+        """Figures of the exported graphs, at the threshold of the other set."""
         ask = self._asking(predictors[LANGUAGE_FILE], predictors[PICTURE_FILE])
         fitted = queries_of(self._threshold_folder, per_picture=PER_PICTURE)
         threshold = best_threshold(self._verdicts(ask, self._threshold_folder, fitted, _FITTED))

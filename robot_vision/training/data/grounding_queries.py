@@ -1,4 +1,4 @@
-"""Phrases that training asks of pictures: of things that are there, and of others nearly so."""
+"""Training phrases for pictures: of objects present, and of similar ones that are not."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from robot_vision.training.data.captions import Look
 from robot_vision.training.data.phrases import ANY, Lexicon
 from robot_vision.training.data.samples import Batch
 
-_PART_OF_BOTH, _PART_OF_THING = 0.7, 0.15  # of phrases of what is there; the rest are colours
-_PART_OF_ANY_LOOK = 0.2  # of phrases of what is not: not one word away from what is
+_PART_OF_BOTH, _PART_OF_THING = 0.7, 0.15  # of phrases of present objects; the rest are colours
+_PART_OF_ANY_LOOK = 0.2  # of phrases of absent objects: those not one word away from a present one
 
 
 class Questions:
-    """Draws `count` phrases a picture; looks that the lexicon has no phrase of are never asked."""
+    """Draws `count` phrases per picture; looks without a phrase in the lexicon are never used."""
 
     def __init__(
         self, lexicon: Lexicon, *, colors: Sequence[str], things: Sequence[str], count: int
@@ -28,7 +28,7 @@ class Questions:
     def asked(
         self, batch: Batch, rng: np.random.Generator
     ) -> tuple[list[list[str]], Bool[Tensor, "b p m"]]:
-        """Phrases for each picture, and which of its things each names."""
+        """Phrases for each picture, and which of its objects each names."""
         colors, things = batch.color_id.cpu().numpy(), batch.class_id.cpu().numpy()
         texts: list[list[str]] = []
         is_named = np.zeros((len(colors), self._count, colors.shape[1]), np.bool_)
@@ -44,7 +44,7 @@ class Questions:
         return [(self._colors[c], self._things[t]) for c, t in pairs if c >= 0 and t >= 0]
 
     def _chosen(self, shown: list[Look], rng: np.random.Generator) -> list[Look]:
-        """Looks to ask for, what is there first."""
+        """Looks to query, present ones first."""
         known = [look for look in shown if look in self._lexicon.phrases]
         there = self._count // 2 if known else 0
         chosen = [self._part_of(known[int(rng.integers(len(known)))], rng) for _ in range(there)]
@@ -60,9 +60,9 @@ class Questions:
         return part if part in self._lexicon.phrases else look
 
     def _other(self, known: list[Look], rng: np.random.Generator) -> Look:
-        """A look that shares its colour or its thing with one that is there; any other, at times.
+        """A look that shares colour or object name with a present one; sometimes any other.
 
-        It may be in the picture by chance: then it is what it is.
+        It may be in the picture by chance; then it counts as present.
         """
         if known and rng.random() > _PART_OF_ANY_LOOK:
             color, thing = known[int(rng.integers(len(known)))]
@@ -81,7 +81,7 @@ class Questions:
         return phrases[int(rng.integers(len(phrases)))]
 
     def _names(self, look: Look, color: np.ndarray, thing: np.ndarray) -> np.ndarray:
-        """Which things are of this look, [m]."""
+        """Which objects have this look, [m]."""
         named = thing >= 0
         if look[0] != ANY:
             named = named & (color == self._colors.index(look[0]))

@@ -1,4 +1,4 @@
-"""What is hidden from samples: holes in depth, and rectangles of colour and depth."""
+"""Hides parts of samples: holes in depth, and rectangles of colour and depth."""
 
 import kornia.augmentation as K
 import torch
@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 MAX_HOLES = 6
-# Parts of the picture that a cut-out takes, and how much wider than high it may be.
+# Area fractions of a cut-out, and its aspect ratios.
 _CUT_AREA = (0.02, 0.2)
 _CUT_RATIO = (0.4, 2.5)
 
@@ -33,7 +33,7 @@ def punch_holes(depth_m: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b 1 h w"]:
         across, down, wide, high, turn = torch.rand(5, count, 1, 1, 1, device=device)
         dx, dy = x - across * width, y - down * height
         sin, cos = torch.sin(turn * torch.pi), torch.cos(turn * torch.pi)
-        # Divided before they are added, while they are rows and columns.
+        # Divided before adding, while they are still rows and columns.
         wide_px, high_px = 4 + wide * width / 6, 4 + high * height / 6
         u = dx * (cos / wide_px) + dy * (sin / wide_px)
         v = dy * (cos / high_px) - dx * (sin / high_px)

@@ -1,4 +1,4 @@
-"""The image files of a set: which there are, and their sizes by their headers."""
+"""The image files of a set, and their sizes from their headers."""
 
 import os
 import struct
@@ -18,7 +18,7 @@ from robot_vision.training.data.faults import Fault, Faults
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _NOT_READ_SUFFIXES = (".avif", ".gif", ".heic", ".jp2", ".ppm", ".tga", ".tif", ".tiff")
-_ENOUGH_BYTES = 2**16  # nearly all headers end before
+_ENOUGH_BYTES = 2**16  # nearly all headers end before this
 _ORIENTATION = 0x0112
 _TURNED = frozenset({5, 6, 7, 8})  # orientations that exchange width and height
 
@@ -26,20 +26,20 @@ _TURNED = frozenset({5, 6, 7, 8})  # orientations that exchange width and height
 def below(root: Path, name: str) -> Path:
     """The file or folder that `name` means, below `root` once links and `..` are resolved.
 
-    Raises `ForeignFileError` where it is beside the set, or no name of a file.
+    Raises `ForeignFileError` if it is outside the set, or not a file name.
     """
     found = root / inside(root, name).resolve().relative_to(root.resolve())
     try:
         found.exists()
     except OSError as error:  # a name that is too long
-        raise ForeignFileError(f"{quoted(name)} is no file: {error.strerror}") from error
+        raise ForeignFileError(f"{quoted(name)} is not a file: {error.strerror}") from error
     return found
 
 
 def files_below(root: Path, folder: Path, suffixes: Iterable[str], faults: Faults) -> list[Path]:
-    """Plain files with these suffixes below `folder`, sorted; hidden ones are left out.
+    """Regular files with these suffixes below `folder`, sorted; hidden ones are left out.
 
-    Links to folders within are not followed, and links out of `root` not read: both are faults.
+    Links to folders are not followed, and links out of `root` are not read: both are faults.
     """
     wanted = tuple(suffixes)
     found: list[Path] = []
@@ -60,7 +60,7 @@ def files_below(root: Path, folder: Path, suffixes: Iterable[str], faults: Fault
 
 
 def images_below(root: Path, folder: Path, faults: Faults) -> list[Path]:
-    """The images below `folder`, sorted; pictures of kinds that are not decoded are faults."""
+    """The images below `folder`, sorted; pictures of unsupported kinds are faults."""
     for file in files_below(root, folder, _NOT_READ_SUFFIXES, faults):
         faults.add(Fault.NOT_READ, file)
     return files_below(root, folder, IMAGE_SUFFIXES, faults)
@@ -77,7 +77,7 @@ def has_file(folder: Path, suffixes: Iterable[str], *, but: Iterable[str] = ()) 
 
 
 def sized(files: Iterable[Path], faults: Faults) -> Iterator[tuple[Path, int, int]]:
-    """Each image that can be read, with its width and height; others are faults."""
+    """Each readable image, with its width and height; others are faults."""
     for file in files:
         try:
             width_px, height_px = image_file_size_px(file)
@@ -88,9 +88,9 @@ def sized(files: Iterable[Path], faults: Faults) -> Iterator[tuple[Path, int, in
 
 
 def image_file_size_px(file: Path) -> tuple[int, int]:
-    """Width and height of an image as decoders show it: turned as the EXIF of a JPEG asks for.
+    """Width and height of an image as decoded: rotated as the EXIF of a JPEG requests.
 
-    Raises `EncodingError` if the file is no image, or larger than is decoded.
+    Raises `EncodingError` if the file is not an image, or exceeds the decoder's limits.
     """
     try:
         with file.open("rb") as stream:
@@ -119,7 +119,7 @@ def _size_px(data: bytes, *, is_whole: bool) -> tuple[int, int] | None:
 
 
 def _orientation(jpeg: bytes) -> int:
-    """The orientation that the EXIF of a JPEG says, 1 where it says none."""
+    """The EXIF orientation of a JPEG, 1 if it has none."""
     start = jpeg.find(b"Exif\0\0", 0, _ENOUGH_BYTES)
     if start < 0:
         return 1
@@ -132,7 +132,7 @@ def _orientation(jpeg: bytes) -> int:
             tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, first + 2 + 12 * number)
             if tag == _ORIENTATION:
                 return value
-    except struct.error:  # damaged: decoders take the picture as it is
+    except struct.error:  # damaged: decoders then ignore the orientation
         return 1
     return 1
 
@@ -147,7 +147,7 @@ def _is_inside(root: Path, path: Path, faults: Faults) -> bool:
 
 
 def read_depth(file: Path) -> UInt16[np.ndarray, "h w"]:
-    """Depth in millimetres; raises `EncodingError` for what is no picture of 16-bit numbers."""
+    """Depth in millimetres; raises `EncodingError` unless it is a 16-bit picture."""
     depth_mm = read_image(file, cv2.IMREAD_UNCHANGED)
     if depth_mm.ndim != 2 or depth_mm.dtype != np.uint16:
         channels = 1 if depth_mm.ndim == 2 else depth_mm.shape[2]

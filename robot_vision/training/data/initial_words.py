@@ -1,4 +1,4 @@
-"""Weights that learnt one vocabulary, as a start for another: each word keeps what it meant."""
+"""Adapts weights of one vocabulary as a start for another: each word keeps its meaning."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,10 +17,10 @@ _SHOWN = 6
 def with_words(
     tensors: Mapping[str, Tensor], travels: Mapping[str, Any], vocabulary: Vocabulary | None
 ) -> dict[str, Tensor]:
-    """Tensors of a run that `travels` beside, whose rows of words are those of `vocabulary`.
+    """A run's tensors (with its `travels`), their word rows rearranged for `vocabulary`.
 
-    A word that the weights never heard begins as the mean of those that they know, as added
-    tokens do elsewhere; it is logged. Places beyond the longest text so far begin as zeros.
+    A word new to the weights begins as the mean of the known ones, as added
+    tokens do elsewhere; this is logged. Positions beyond the longest text so far begin as zeros.
     """
     known = dict(travels.get("vocabulary") or {}).get("words")
     if vocabulary is None or known is None or tuple(known) == vocabulary.words:

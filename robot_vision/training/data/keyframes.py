@@ -1,7 +1,7 @@
-"""Where the tool will be when the gripper next changes: what a demonstration is about to reach.
+"""Keyframes: where the tool will be when the gripper next changes.
 
-Steps are short and end at the controller's limits: they say little of where a motion leads. The
-next change of the gripper does, and it is in every set of demonstrations with a gripper
+Steps are short and clipped by the controller's limits: they say little about a motion's goal. The
+next change of the gripper does, and every set of demonstrations with a gripper has it
 (keyframe discovery of Q-attention, arXiv:2105.14829).
 """
 
@@ -21,9 +21,9 @@ _OPEN = 0.5
 
 
 class KeyframeHead(nn.Module):
-    """`forward(summary f32 [b,d])` → f32 [b,3], the way of the tool to its keyframe, m.
+    """`forward(summary f32 [b,d])` → f32 [b,3], the vector from the tool to its keyframe, m.
 
-    It is trained beside a policy, and no part of it.
+    It is trained beside a policy, but is not part of it.
     """
 
     def __init__(self, width: int) -> None:
@@ -41,7 +41,7 @@ class KeyframeHead(nn.Module):
     ) -> Float[Tensor, ""]:
         """Mean absolute error in decimetres, over those that are valid.
 
-        Ways that are NaN are not known, and do not count.
+        NaN vectors are unknown and do not count.
         """
         valid = valid & way_m.isfinite().all(dim=1)
         off = (self(summary) - way_m.nan_to_num()).abs().mean(dim=1) / _SCALE_M
@@ -67,15 +67,15 @@ def pointing_error(
 def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:
     """From the tool of each row to that of its keyframe, in the base frame, m.
 
-    NaN where somebody else led, and the gripper never came to change: where the tool was then is
-    not where it should have been. Raises `ConfigError` where the sets do not say where the tool
-    was.
+    NaN if another agent led and the gripper never changed: where the tool ended is
+    not where it should have been. Raises `ConfigError` if the sets do not give the tool's
+    pose.
     """
     tools = source.base_from_tool
     if tools is None or not np.isfinite(tools).all():
         raise ConfigError(
-            "options.keyframe_weight asks where the tool will be, and the sets do not say where "
-            "it was: expected state.tool in their meaning, or options.keyframe_weight=0"
+            "options.keyframe_weight needs the tool's pose, which the sets do not have: expected "
+            "state.tool in their meaning, or options.keyframe_weight=0"
         )
     position_m = tools[:, :3, 3]
     changes, touches = _next_changes(source), keyframe_rows(source)
@@ -86,10 +86,10 @@ def ways_to_keyframes(source: Demonstrations) -> Float[np.ndarray, "rows 3"]:
 
 
 def keyframe_rows(source: Demonstrations) -> Int64[np.ndarray, " rows"]:
-    """Of each row, the next one of its episode whose gripper differs; else the episode's last.
+    """For each row, the next row of its episode whose gripper differs; else the episode's last.
 
-    Where an episode's gripper never differs, the tool touches things on its way: the row where it
-    comes down, then that where it leaves.
+    If an episode's gripper never changes, the tool touches objects on its way: the row where it
+    comes down, then the one where it leaves.
     """
     changes, ends = _next_changes(source), source.first_row + source.length
     found = np.minimum(changes, ends - 1)

@@ -1,4 +1,4 @@
-"""The kinds of sets that can be read: each is one file in `training/data/sets/`."""
+"""The kinds of readable sets: one file each in `training/data/sets/`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from robot_vision.training.data.labelled import LabelledSet
 
 @dataclass(frozen=True, kw_only=True)
 class SetKind:
-    """How one kind of set lies in its folder.
+    """The layout of one kind of set in its folder.
 
-    `looked_for` says by which files it is recognised, `is_here` looks for them. `splits` names
-    the parts that the folder holds (train, val, …); none if it is not divided. `read` reads a
-    part, or with "" all there is; it gives what is wrong to the `Faults`, and raises
-    `ConfigError` or `ForeignFileError` where nothing can be read. A kind that nearly any folder
-    could be is the `last_resort`: recognised where no other is.
+    `looked_for` describes the files that identify it, `is_here` looks for them. `splits` names
+    the folder's parts (train, val, …); none if it is not divided. `read` reads a
+    part, or everything for ""; it adds problems to the `Faults`, and raises
+    `ConfigError` or `ForeignFileError` if nothing can be read. A kind that nearly any folder
+    matches is a `last_resort`: recognised only if no other is.
     """
 
     looked_for: str

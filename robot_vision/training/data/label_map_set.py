@@ -1,4 +1,4 @@
-"""Pictures with a class for each pixel: of label PNGs, or of objects with masks."""
+"""Pictures with a class for each pixel, from label PNGs or from objects with masks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class _OfLabels(Picture):
             raise ConfigError(
                 f"{image.mask_file} holds the class ids {brief(unknown.tolist())}; expected 0 to "
                 f"{len(self._class_names) - 1}, the rows of {in_words(self._class_names)}, or "
-                f"{IGNORED} for what is not learnt"
+                f"{IGNORED} for pixels to ignore"
             )
         return _checked(rgb, labels.astype(np.uint8), image)
 
@@ -81,8 +81,8 @@ class _OfLabels(Picture):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelMapSet:
-    """Pictures with label maps. `class_names` are the rows that labels mean, the background's
-    among them where there is one."""
+    """Pictures with label maps. `class_names` are the rows that labels refer to, including the
+    background's if there is one."""
 
     folder: str
     class_names: tuple[str, ...]
@@ -97,7 +97,7 @@ class LabelMapSet:
 def open_label_maps(folder: str) -> LabelMapSet:
     """A set of label PNGs, or one of objects with masks, whose background is row 0.
 
-    Raises `ConfigError` if the folder is no such set, lacks masks, or has but one class.
+    Raises `ConfigError` if the folder is not such a set, lacks masks, or has only one class.
     """
     if not folder:
         raise ConfigError("no folder of a set: expected one, such as options.train_set=data/train")
@@ -109,13 +109,13 @@ def open_label_maps(folder: str) -> LabelMapSet:
         pictures = tuple(_OfLabels(image, names) for image in opened.images)
     else:
         raise ConfigError(
-            f"{folder} is a set with a class an image; expected label PNGs (images/ with labels/ "
-            "or masks/), or objects with masks (COCO)"
+            f"{folder} is a set with one class per image; expected label PNGs (images/ with "
+            "labels/ or masks/), or objects with masks (COCO)"
         )
     if not 2 <= len(names) <= IGNORED:
         raise ConfigError(
             f"{folder} has {len(names)} classes: {in_words(names)}; expected 2 to {IGNORED}. For "
-            f"one thing before anything else, name what is behind it {BACKGROUND!r}, as row 0"
+            f"a single foreground class, name everything else {BACKGROUND!r}, as row 0"
         )
     return LabelMapSet(folder=folder, class_names=names, pictures=pictures)
 
@@ -129,17 +129,17 @@ def _of_objects(opened: DetectionSet, folder: str) -> tuple[tuple[str, ...], tup
             )
     if BACKGROUND in opened.class_names:
         raise ConfigError(
-            f"{folder} has a class {BACKGROUND!r}: that is the name of what is in no mask"
+            f"{folder} has a class {BACKGROUND!r}: that name is reserved for pixels in no mask"
         )
     pictures = tuple(_OfObjects(image) for image in opened.images)
     return (BACKGROUND, *opened.class_names), pictures
 
 
 def _checked(rgb: np.ndarray, labels: np.ndarray, image: Annotated | Masked) -> Decoded:
-    """Raise `ConfigError` if picture and labels are not of one size."""
+    """Raise `ConfigError` if picture and labels differ in size."""
     if rgb.shape[:2] != labels.shape:
         raise ConfigError(
             f"{image.rgb_file} has {rgb.shape[1]} x {rgb.shape[0]} px, its labels "
-            f"{labels.shape[1]} x {labels.shape[0]}: expected one size"
+            f"{labels.shape[1]} x {labels.shape[0]}: expected the same size"
         )
     return Decoded(rgb=rgb, labels=labels)

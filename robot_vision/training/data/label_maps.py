@@ -30,7 +30,7 @@ def label_map(
 def annotated_label_map(annotated: Annotated) -> UInt8[np.ndarray, "h w"]:
     """The label map of one image, in pixels of its file.
 
-    What is hardly visible (`crowd_xyxy_px`) is ignored: its box, where no object is seen.
+    Hardly visible objects (`crowd_xyxy_px`) are ignored: their boxes, where no other object is.
     """
     instances = instance_map(annotated)
     row_of = np.concatenate([[0], annotated.class_id[:255] + 1])

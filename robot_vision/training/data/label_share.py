@@ -1,4 +1,4 @@
-"""A part of a set's labels, for curves of accuracy over labels: seeded, of all classes alike."""
+"""A share of a set's labels, for label-efficiency curves: seeded, balanced over classes."""
 
 import math
 from collections import Counter
@@ -8,11 +8,11 @@ import numpy as np
 
 
 def share_of_labels(shown: Sequence[frozenset[int]], share: float, *, seed: int) -> list[int]:
-    """Rows of a share of the pictures, of each class at least that share, and one at least.
+    """Rows of a share of the pictures: of each class at least that share, and at least one.
 
-    `shown` are the classes that each picture shows. Pictures come in a random order and are
-    taken while a class that they show is wanting: of pictures of one class each this is a
-    stratified sample, which a larger share of the same seed holds.
+    `shown` are the classes in each picture. Pictures come in a random order and are
+    taken while a class in them is short: for pictures of one class each this is a
+    stratified sample, contained in a larger share with the same seed.
     """
     if share >= 1:
         return list(range(len(shown)))

@@ -1,4 +1,4 @@
-"""What a set on disk holds once it is read: images with boxes, with a class, or with a mask."""
+"""The content of a set once read: images with boxes, with a class, or with a mask."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,12 @@ IGNORED = 255  # of a mask: neither learnt nor counted
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Annotated:
-    """One image of a set: its files and what is annotated in it, in pixels of the file.
+    """One image of a set: its files and its annotations, in pixels of the file.
 
-    `focal_px` is 0 where the set does not say it (`intrinsics_px`). `segmentation` is COCO's, or
-    None for a box alone. Objects of `crowd_xyxy_px` are neither learnt nor counted.
-    `visible_share` is how much of each object the others and the border leave in view, 1 where
-    the set does not say it.
+    `focal_px` is 0 if the set does not give it (`intrinsics_px`). `segmentation` is COCO's, or
+    None for a box only. Objects of `crowd_xyxy_px` are neither learnt nor counted.
+    `visible_share` is the fraction of each object in view despite others and the border, 1 if
+    the set does not give it.
     """
 
     image_id: int
@@ -65,7 +65,7 @@ class ClassificationSet:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Masked:
-    """One image and its mask, of one size. `masks.read_mask` gives the mask's class ids."""
+    """One image and its mask of the same size. `masks.read_mask` gives the mask's class ids."""
 
     width_px: int
     height_px: int

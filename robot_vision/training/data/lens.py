@@ -1,4 +1,4 @@
-"""What a camera makes of a picture: blur, its curve of brightness, local contrast, noise."""
+"""Camera effects on a picture: blur, tone curve, local contrast, noise."""
 
 import kornia.augmentation as K
 import torch
@@ -21,8 +21,8 @@ def blurred(rgb: Float[Tensor, "b 3 h w"], *, part: float) -> Float[Tensor, "b 3
 def developed(
     rgb: Float[Tensor, "b 3 h w"], *, gamma: float, clahe: float
 ) -> Float[Tensor, "b 3 h w"]:
-    """Parts of samples, 0 to 255, with another curve of brightness, and with local contrast made
-    even (CLAHE: Zuiderveld, Graphics Gems IV, 1994). Draws for parts above 0 only.
+    """Parts of samples [B,3,h,w], 0 to 255, with a changed tone curve, and with equalised local
+    contrast (CLAHE: Zuiderveld, Graphics Gems IV, 1994). Draws only for parts above 0.
     """
     changes: list[nn.Module] = []
     if gamma > 0:

@@ -1,4 +1,4 @@
-"""The light that samples are seen in: brightness, contrast, colour and hue by one matrix each."""
+"""Lighting changes of samples: brightness, contrast, colour and hue by one matrix each."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -19,12 +19,12 @@ def relit(
     light: float = _LIGHT,
     tint: float = _HUE,
 ) -> tuple[Float[Tensor, "b 3 h w"], Bool[Tensor, " b"]]:
-    """Part `color` of samples in another light, part `hue` with all hues turned by one angle; and
-    which of them were turned.
+    """Part `color` of samples [B,3,h,w] in another light, part `hue` with all hues shifted by one
+    angle; and which of them were shifted [B].
 
     Another light: brightness, contrast and saturation by factors within `light` of 1, hue by a
-    part of the circle within `tint`. All is linear in the colours: one matrix a sample, about mid
-    grey.
+    part of the circle within `tint`. Everything is linear in colour: one matrix per sample, about
+    mid grey.
     """
     chance, angle, level, contrast, vivid = torch.rand(5, len(rgb), device=rgb.device)
     turned = chance < hue
@@ -44,7 +44,7 @@ def relit(
 def hue_turns(
     angle_rad: Float[Tensor, " b"], *, saturation: Float[Tensor, " b"]
 ) -> Float[Tensor, "b 3 3"]:
-    """Matrices that turn RGB about the axis of greys, which they leave as they are."""
+    """Matrices [B,3,3] that rotate RGB about the grey axis, which stays unchanged."""
     device = angle_rad.device
     grey = torch.full((3, 3), 1 / 3, device=device)
     around = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=device) / 3**0.5
@@ -55,5 +55,5 @@ def hue_turns(
 def _factors(
     chance: Float[Tensor, " b"], chosen: Bool[Tensor, " b"], light: float
 ) -> Float[Tensor, " b"]:
-    """Factors about 1 from even chances, 1 where not chosen."""
+    """Factors about 1 from uniform numbers, 1 where not chosen."""
     return 1 + chosen * light * (2 * chance - 1)

@@ -1,4 +1,4 @@
-"""Masks of objects as COCO spells them, and masks of classes as label PNGs."""
+"""Object masks in COCO's encodings, and class masks as label PNGs."""
 
 import warnings
 import zlib
@@ -26,7 +26,7 @@ _HEADER = slice(12, 29)  # name and content of the first chunk
 
 
 def instance_map(annotated: Annotated) -> UInt8[np.ndarray, "h w"]:
-    """0 where there is no object, else 1 + the row of the annotation; later rows lie on top."""
+    """0 where there is no object, else 1 + the row of the annotation; later rows are on top."""
     canvas = np.zeros((annotated.height_px, annotated.width_px), np.uint8)
     for row, segmentation in enumerate(annotated.segmentation[:255]):
         if segmentation:
@@ -41,14 +41,14 @@ def decode_segmentation(segmentation: Any, size: tuple[int, int]) -> UInt8[np.nd
         return _decoded(segmentation, size)
     except ConfigError:
         raise
-    except Exception as error:  # pycocotools raises just that
+    except Exception as error:  # pycocotools raises plain exceptions
         raise ConfigError(f"a segmentation cannot be read: {quoted(repr(error))}") from error
 
 
 def read_mask(path: Path) -> UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"]:
-    """Class ids of a label PNG, gray or with a palette, of 1 to 16 bits a pixel.
+    """Class ids of a label PNG, gray or with a palette, of 1 to 16 bits per pixel.
 
-    Raises `EncodingError` where it is none, or its colours are not ids.
+    Raises `EncodingError` if it is not one, or its colours are not ids.
     """
     try:
         data = path.read_bytes() if path.stat().st_size <= DEFAULT_LIMITS.encoded_bytes else b""
@@ -56,19 +56,19 @@ def read_mask(path: Path) -> UInt8[np.ndarray, "h w"] | UInt16[np.ndarray, "h w"
         raise EncodingError(f"{path} cannot be read: {error}") from error
     gray, bits = _as_gray(data, what=str(path))
     mask = decode_within(gray, cv2.IMREAD_UNCHANGED, what=str(path))
-    # Decoders spread fewer bits over the whole range of eight.
+    # Decoders scale fewer bits to the full range of eight.
     return mask // (255 // (2**bits - 1)) if bits < 8 else mask
 
 
 def _as_gray(png: bytes, *, what: str) -> tuple[bytes, int]:
-    """The PNG with the rows of its palette as levels of gray, and its bits a pixel.
+    """The PNG with its palette rows as gray levels, and its bits per pixel.
 
-    Decoders replace rows of a palette by their colours; here the rows are the ids. Levels of
-    gray are packed as rows are, so that the header alone differs.
+    Decoders replace palette rows by their colours, but here the rows are the ids. Gray levels
+    are packed like rows, so only the header changes.
     """
     chunk = png[_HEADER]
     if png[:8] != PNG_MAGIC or chunk[:4] != b"IHDR" or len(chunk) < 17:
-        raise EncodingError(f"{what}: {len(png)} bytes that are no PNG of class ids")
+        raise EncodingError(f"{what}: {len(png)} bytes that are not a PNG of class ids")
     bits, pixels = chunk[12], chunk[13]
     if pixels not in (_GRAY, _PALETTE) or bits not in (1, 2, 4, 8, 16):
         raise EncodingError(
@@ -95,7 +95,7 @@ def _decoded(segmentation: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w
 
 
 def _check_segmentation(segmentation: Any, size: tuple[int, int]) -> None:
-    """Raise `ConfigError` for what makes pycocotools allocate without bounds, or write beyond."""
+    """Raise `ConfigError` for input that makes pycocotools allocate unbounded or overflow."""
     if isinstance(segmentation, list):
         far = MOST_BEYOND * max(size)
         for polygon in segmentation:

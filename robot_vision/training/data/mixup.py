@@ -8,9 +8,9 @@ from torch import Tensor
 def mixed(
     rgb: UInt8[Tensor, "b h w 3"], target: Float32[Tensor, "b c"], *, alpha: float
 ) -> tuple[UInt8[Tensor, "b h w 3"], Float32[Tensor, "b c"]]:
-    """Each picture with a part of another; 0 as `alpha` leaves them as they are and draws nothing.
+    """Blends each picture with part of another; `alpha` 0 changes nothing and draws nothing.
 
-    The part is drawn from Beta(alpha, alpha), one a picture, by torch's global generator.
+    The part is drawn from Beta(alpha, alpha), one per picture, by torch's global generator.
     """
     if alpha == 0:
         return rgb, target

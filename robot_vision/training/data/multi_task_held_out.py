@@ -1,4 +1,4 @@
-"""A held-out set, by which a model of several tasks is measured in each of them."""
+"""A held-out set for measuring a multi-task model in each of its tasks."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ MEAN = "tasks_mean"
 
 
 class MultiTaskHeldOut(BoxesHeldOut):
-    """Frames of a set, and what a model of `tasks` says of them."""
+    """Frames of a set, and the answers of a model of `tasks`."""
 
     def __init__(self, *, tasks: tuple[TaskName, ...], **values: Any) -> None:
         super().__init__(**values)
@@ -59,16 +59,16 @@ class MultiTaskHeldOut(BoxesHeldOut):
         return figures
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
-        """The bundle of a detector with its other heads beside, or of segmentation alone.
+        """The bundle of a detector with its other heads, or of segmentation alone.
 
-        Raises `ConfigError` for what no format of the service reads.
+        Raises `ConfigError` for outputs that no format of the service reads.
         """
         if "detection" in self._tasks:
             return super().write(folder, manifest_values)
         if self._tasks != ("segmentation",):
             raise ConfigError(
-                f"options.tasks = {list(self._tasks)}: several classes of a picture are served "
-                "beside boxes only; add detection, or train the task classification"
+                f"options.tasks = {list(self._tasks)}: several classes per picture are served "
+                "only beside boxes; add detection, or train the task classification"
             )
         return self._write(
             folder,
@@ -80,7 +80,7 @@ class MultiTaskHeldOut(BoxesHeldOut):
 
 
 class _Judges:
-    """What is gathered picture by picture."""
+    """Counts gathered picture by picture."""
 
     def __init__(self, class_names: tuple[str, ...]) -> None:
         self._names = class_names
@@ -121,7 +121,7 @@ class _Judges:
 
 
 def true_labels(sample: Sample) -> UInt8[np.ndarray, "h w"]:
-    """The label map of a sample; what is hardly visible is ignored."""
+    """The label map of a sample; hardly visible objects are ignored."""
     class_id = np.append(sample.class_id, -1)  # at least one: there may be no object
     instances = torch.from_numpy(np.ascontiguousarray(sample.instances))
     labels = label_map(instances[None], torch.from_numpy(class_id)[None])[0]

@@ -1,4 +1,4 @@
-"""Names of classes, as people write them down: a line each, a list, or a mapping from ids."""
+"""Class names as users write them: a line each, a list, or a mapping from ids."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ _MOST_BYTES = 2**22
 
 
 def checked_name(text: object) -> str:
-    """The name of a class or a colour, as it can be drawn, printed and written to files."""
+    """The name of a class or a colour, safe to draw, print and write to files."""
     if not isinstance(text, str) or not text or len(text) > _LONGEST_NAME:
         raise ConfigError(f"a name is {quoted(text)}, expected 1 to {_LONGEST_NAME} letters")
     return plain(text)
@@ -33,13 +33,13 @@ def names_by_id(names: Any, *, what: object) -> tuple[str, ...]:
             f"{what}: names are {quoted(names)}; expected a list of 1 to {_MOST_CLASSES} names, "
             "or a mapping from ids to names"
         )
-    # YAML reads names such as 1, 2.5 and no as what they are not.
+    # YAML reads names such as 1, 2.5 and no as other types.
     plain_values = [str(name) if isinstance(name, int | float) else name for name in names]
     return tuple(checked_name(name) for name in plain_values)
 
 
 def in_words(names: Sequence[str]) -> str:
-    """Names in a sentence, the last of many left out."""
+    """Names as a list for messages, truncated if long."""
     return brief(", ".join(names) or "none")
 
 
@@ -56,15 +56,15 @@ def check_same_classes(held_out: str, found: tuple[str, ...], wanted: tuple[str,
         if names
     ]
     raise ConfigError(
-        f"{held_out} has the classes {in_words(found)}; expected those of the training set in "
-        f"their order: {in_words(wanted)} ({'; '.join(differs) or 'the same in another order'})"
+        f"{held_out} has the classes {in_words(found)}; expected those of the training set, in "
+        f"order: {in_words(wanted)} ({'; '.join(differs) or 'the same in another order'})"
     )
 
 
 def names_in_file(root: Path) -> tuple[str, ...]:
-    """Names in `classes.txt` (one a line) or `labels.json` of a folder; none where it has neither.
+    """Names in `classes.txt` (one per line) or `labels.json` of a folder; none if it has neither.
 
-    Raises `ConfigError` or `ForeignFileError` where they cannot be read.
+    Raises `ConfigError` or `ForeignFileError` if they cannot be read.
     """
     if (root / CLASSES_FILE).is_file():
         lines = read_text(inside(root, CLASSES_FILE), most_bytes=_MOST_BYTES).splitlines()

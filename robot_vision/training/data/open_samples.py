@@ -1,4 +1,4 @@
-"""From the folder of a set to its samples, decoded once and kept beside it."""
+"""Opens the samples of a set's folder, decoded once and kept beside it."""
 
 from pathlib import Path
 
@@ -12,7 +12,8 @@ def open_samples(
 ) -> SampleCache:
     """The samples of a set with boxes (`SET` or `SET@PART`) at a size.
 
-    They are kept in `cache_dir`, or in `cache` inside the set. Raises `ConfigError` if it is none.
+    They are kept in `cache_dir`, or in `cache` inside the set. Raises `ConfigError` if it is not
+    one.
     """
     source = load_detection_set(folder)
     return samples_of(source, folder, width_px=width_px, height_px=height_px, cache_dir=cache_dir)
@@ -26,7 +27,7 @@ def samples_of(
     height_px: int,
     cache_dir: str = "",
 ) -> SampleCache:
-    """As `open_samples`, for a set that was read from `folder` already."""
+    """As `open_samples`, for a set already read from `folder`."""
     root, _ = set_and_split(folder)
     kept = Path(cache_dir) / root.name if cache_dir else root / "cache"
     return SampleCache(source, width_px=width_px, height_px=height_px, folder=kept)

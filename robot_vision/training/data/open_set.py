@@ -1,4 +1,4 @@
-"""Opening a set of any kind: recognised by its files, one part of it chosen by name."""
+"""Opens a set of any kind, recognised by its files, with a part chosen by name."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ AUTO = "auto"
 
 
 def open_set(folder: str | Path, kind: str = AUTO) -> LabelledSet:
-    """The set in a folder, to be trained on; `folder@val` is the part called val.
+    """The set in a folder, for training; `folder@val` is the part named val.
 
-    Raises `ConfigError` where no kind of set or more than one is recognised, where a part must
+    Raises `ConfigError` if no kind of set, or more than one, is recognised, if a part must
     be named, and for the first fault that training refuses. Others are logged.
     """
     root, split = set_and_split(folder)
@@ -53,18 +53,18 @@ def kind_of(root: Path, kind: str = AUTO) -> str:
         SETS.get(kind)
         return kind
     if not root.is_dir():
-        raise ConfigError(f"{root} is no folder; expected the folder of a set")
+        raise ConfigError(f"{root} is not a folder; expected the folder of a set")
     found = [name for name in SETS if SETS.get(name).is_here(root)]
     found = [name for name in found if not SETS.get(name).last_resort] or found
     if len(found) == 1:
         return found[0]
     if found:
         raise ConfigError(
-            f"{root} looks like sets of several kinds: {', '.join(found)}; say which is meant "
-            "(`data check --kind`), or move what is not meant out of the folder"
+            f"{root} looks like sets of several kinds: {', '.join(found)}; choose one (`data "
+            "check --kind`), or move the other files out of the folder"
         )
     looked_for = "; ".join(f"{name}: {SETS.get(name).looked_for}" for name in SETS)
-    raise ConfigError(f"{root} is no set that is known. Looked for: {looked_for}")
+    raise ConfigError(f"{root} is not a known kind of set. Looked for: {looked_for}")
 
 
 def splits_of(root: Path, kind: str, split: str = "") -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def splits_of(root: Path, kind: str, split: str = "") -> tuple[str, ...]:
 
 
 def read_set(root: Path, kind: str, split: str, faults: Faults) -> LabelledSet:
-    """A part of a set, or all of it; raises `ConfigError` where nothing can be read."""
+    """A part of a set, or all of it; raises `ConfigError` if nothing can be read."""
     try:
         return SETS.get(kind).read(root, split, faults)
     except (ForeignFileError, EncodingError) as error:
@@ -97,4 +97,4 @@ def _chosen_split(root: Path, kind: str, split: str) -> str:
 
 
 def _labels_of(opened: LabelledSet) -> str:
-    return {"ClassificationSet": "a class an image"}.get(type(opened).__name__, "label PNGs")
+    return {"ClassificationSet": "one class per image"}.get(type(opened).__name__, "label PNGs")

@@ -1,4 +1,4 @@
-"""A sheet of paths: where a policy would have led the arm, beside where an expert did."""
+"""A sheet of paths: where a policy would have moved the arm, beside the expert's path."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _PAPER, _INK, _AXIS = 250, (30, 30, 30), (200, 200, 200)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curve:
-    """A number over the steps of a chunk; `least` is the smallest span that it is drawn at."""
+    """A quantity over the steps of a chunk; `least` is the smallest span drawn."""
 
     name: str
     taught: Float[np.ndarray, " n"]
@@ -35,7 +35,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class View:
-    """Where a camera was, and places in the base frame that both chunks lead through, m."""
+    """A camera's pose, and points in the base frame along both chunks, m."""
 
     camera: Camera
     base_from_camera: Float64[np.ndarray, "4 4"]
@@ -87,16 +87,16 @@ def _with_paths(picture: np.ndarray, view: View | None) -> np.ndarray:
 
 
 def _pixels(places_m: np.ndarray, view: View, width_px: int, height_px: int) -> np.ndarray:
-    """Of places in front of the camera, in a picture that was stretched to a size."""
+    """Pixels of points in front of the camera, in a picture stretched to a size."""
     in_camera = transform_points(invert_transform(view.base_from_camera), places_m)
     camera = scaled_camera(view.camera, width_px=width_px, height_px=height_px)
     pixels = project(in_camera[in_camera[:, 2] > 0], camera=camera)
-    far_px = 4 * max(width_px, height_px)  # what OpenCV still draws
+    far_px = 4 * max(width_px, height_px)  # limits of OpenCV's drawing
     return np.clip(pixels[np.isfinite(pixels).all(axis=1)], -far_px, far_px)
 
 
 def _curve(curve: Curve) -> np.ndarray:
-    """A strip with the curve's name and range; both curves at one scale."""
+    """A strip with the curve's name and range; both curves have the same scale."""
     strip = np.full((_CURVE_PX, TILE_WIDTH_PX, 3), _PAPER, np.uint8)
     both = np.stack([curve.taught, curve.predicted]).astype(np.float64)
     low, high = float(both.min()), float(both.max())

@@ -1,4 +1,4 @@
-"""A held-out set of pictures, by which an exported model of perception is proven and measured."""
+"""A held-out set of pictures for verifying and measuring an exported perception model."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ class PerceptionHeldOut(HeldOut):
         return self._inputs(self._open(self._train_folder), count)
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """All metrics, masks too, rounded; classes as `AP/<class>`."""
+        """All metrics, including masks, rounded; classes as `AP/<class>`."""
         (predictor,) = predictors.values()
 
         def predict(*arrays: np.ndarray) -> dict[str, np.ndarray]:
@@ -107,7 +107,7 @@ class PerceptionHeldOut(HeldOut):
 
 
 def _origin(folder: str) -> str:
-    """What `robot-vision scenes generate` was asked for, or the name of a set of other origin."""
+    """The options of `robot-vision scenes generate`, or the name of another kind of set."""
     root, _ = set_and_split(folder)
     file = root / "recipe.json"
     return json.dumps(read_json(file)) if file.is_file() else Path(folder).name

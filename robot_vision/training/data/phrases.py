@@ -1,7 +1,7 @@
-"""What may be asked of pictures, from the captions of their set: phrases of single things.
+"""Queries for pictures, from the captions of their set: phrases for single objects.
 
-A phrase is kept as its words of meaning: "a red mug" and "the mug that is red" are asked as
-"red mug" and "mug red". Which words are colours and which are things is read from the captions.
+A phrase is kept as its content words: "a red mug" and "the mug that is red" become
+"red mug" and "mug red". The captions show which words are colours and which are objects.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,16 +16,16 @@ from robot_vision.training.data.captions import Caption, CaptionOptions, Look, o
 from robot_vision.training.data.crops import CropOptions
 from robot_vision.training.data.open_set import load_detection_set
 
-ANY = ""  # in a look: of any colour, or any thing
-_ANYTHING = ("thing", "object", "one")  # what a colour alone is asked for with
-# Words around a thing's name in captions. Not all that instructions skip: a can is meant.
+ANY = ""  # in a look: any colour, or any object
+_ANYTHING = ("thing", "object", "one")  # the noun for queries of a colour alone
+# Words around an object's name in captions. Fewer than instructions skip: "can" is an object here.
 _BESIDE = frozenset(("a", "an", "the", "that", "is"))
 _EVERY_THING = CaptionOptions(things_per_picture=100, crop=CropOptions(min_px=1))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lexicon:
-    """Phrases by the look that they name, and what single words mean."""
+    """Phrases by the look that they name, and the meaning of single words."""
 
     phrases: Mapping[Look, tuple[str, ...]]
     colors: Mapping[str, str]
@@ -38,11 +38,11 @@ class Lexicon:
 
     @property
     def looks(self) -> tuple[Look, ...]:
-        """Colours with things, sorted."""
+        """Colours with objects, sorted."""
         return tuple(sorted(look for look in self.phrases if ANY not in look))
 
     def look_of(self, text: str) -> Look:
-        """The colour and the thing that a phrase names; `ANY` where it names none."""
+        """The colour and the object that a phrase names; `ANY` if it names none."""
         words = split_words(text)
         color = next((self.colors[word] for word in words if word in self.colors), ANY)
         return color, next((self.things[word] for word in words if word in self.things), ANY)
@@ -50,7 +50,7 @@ class Lexicon:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Query:
-    """What is asked of a picture: `rows` of its boxes are right; none where it is not there."""
+    """A query for a picture: `rows` of its boxes are right; none if the object is absent."""
 
     text: str
     look: Look
@@ -63,19 +63,19 @@ class Query:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Asked:
-    """A picture by its row in the set, and what is asked of it."""
+    """A picture by its row in the set, and its queries."""
 
     row: int
     queries: tuple[Query, ...]
 
 
 def meaning_of(text: str) -> str:
-    """The words of a phrase that say which thing is meant."""
+    """The words of a phrase that identify the object."""
     return " ".join(word for word in split_words(text) if word not in _BESIDE)
 
 
 def lexicon_of(folder: str) -> Lexicon:
-    """The phrases of a set; raises `ConfigError` where its captions name no single things."""
+    """The phrases of a set; raises `ConfigError` if its captions name no single objects."""
     captions = [c for of_image in _captions_by_image(folder).values() for c in of_image]
     said = [(meaning_of(c.caption), *c.named[0][:2]) for c in captions]
     colors, things = (_senses(said, which) for which in (0, 1))
@@ -95,7 +95,7 @@ def lexicon_of(folder: str) -> Lexicon:
 
 
 def queries_of(folder: str, *, per_picture: int) -> list[Asked]:
-    """What a held-out set asks of its pictures: things by their captions, and captions that are
+    """A held-out set's queries for its pictures: objects by their captions, and captions that are
     wrong in one word. At most `per_picture` of each kind, the same in each call."""
     opened, lexicon = load_detection_set(folder), lexicon_of(folder)
     captions = _captions_by_image(folder)
@@ -127,7 +127,7 @@ def _there(captions: Iterable[Caption], looks: list[Look]) -> list[Query]:
 
 
 def _absent(captions: Iterable[Caption], lexicon: Lexicon) -> list[Query]:
-    """Captions wrong in their colour and in their thing by turns: the picture shows none such."""
+    """Captions wrong in their colour or their object, alternating: the picture shows no match."""
     nothing = np.zeros(0, np.int64)
     texts = [
         (caption.wrong_color, caption.wrong_thing)[number % 2]
@@ -138,7 +138,7 @@ def _absent(captions: Iterable[Caption], lexicon: Lexicon) -> list[Query]:
 
 
 def _captions_by_image(folder: str) -> dict[int, list[Caption]]:
-    """Captions of single things, by the image that shows them."""
+    """Captions of single objects, by image."""
     found: dict[int, list[Caption]] = {}
     for picture in open_captions(folder, _EVERY_THING).pictures:
         for caption in picture.captions:
@@ -146,16 +146,16 @@ def _captions_by_image(folder: str) -> dict[int, list[Caption]]:
                 found.setdefault(caption.image_id, []).append(caption)
     if not found:
         raise ConfigError(
-            f"{folder} has no captions of single things with their colour; generated scenes get "
+            f"{folder} has no captions of single objects with their colour; generated scenes get "
             f"them by `robot-vision scenes captions {folder}`"
         )
     return found
 
 
 def _senses(said: Iterable[tuple[str, str, str]], which: int) -> dict[str, str]:
-    """Words that go with one colour (`which` 0) or one thing (1) alone, and with which.
+    """Words that occur with only one colour (`which` 0) or one object (1), and with which.
 
-    A word of one thing comes with several colours, and the other way round: that tells them apart.
+    An object's word occurs with several colours, and vice versa: this distinguishes them.
     """
     own: dict[str, set[str]] = {}
     other: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Pictures to learn from, each decoded once at one size into one file: crops, or label maps."""
+"""Training pictures, each decoded once at one size into one file: crops, or label maps."""
 
 import os
 from abc import ABC, abstractmethod
@@ -33,14 +33,14 @@ _LABELS = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decoded:
-    """A picture in pixels of its file, and its label map where it has one."""
+    """A picture in pixels of its file, and its label map if it has one."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     labels: UInt8[np.ndarray, "h w"] | None = None
 
 
 class Picture(ABC):
-    """One picture to learn from; `boxes_xyxy_px` and `class_id` are of what it shows."""
+    """One training picture; `boxes_xyxy_px` and `class_id` are those of its objects."""
 
     width_px: int
     height_px: int
@@ -49,15 +49,15 @@ class Picture(ABC):
 
     @abstractmethod
     def decode(self) -> Decoded:
-        """The picture; raises `ConfigError` where a file of the set cannot be read."""
+        """The picture; raises `ConfigError` if a file of the set cannot be read."""
 
     def shown(self) -> frozenset[int]:
-        """The classes that it shows."""
+        """The classes in it."""
         return frozenset(self.class_id.tolist())
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Differs where `decode` gives something else."""
+        """Changes whenever the result of `decode` would."""
 
 
 class PictureCache:
@@ -86,7 +86,7 @@ class PictureCache:
         return np.stack([self._row(row)[..., :3] for row in rows])
 
     def labels(self, row: int) -> UInt8[np.ndarray, "h w"]:
-        """The label map of a picture; `IGNORED` where it has none and beside it."""
+        """The label map of a picture; `IGNORED` where it has none, and outside the picture."""
         return IGNORED - self._row(row)[..., _LABELS]
 
     def placement(self, picture: Picture) -> Placement:
@@ -95,7 +95,7 @@ class PictureCache:
 
     def stacked(self, device: torch.device) -> SampleStack:
         """All pictures as the augmenter takes them; their `instances` are `IGNORED` − labels, so
-        that what lies beside a picture, which is 0 there, is ignored."""
+        that the area outside a picture, which is 0 there, is ignored."""
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(self._row, range(len(self))))
         boxes = [to_input(p.boxes_xyxy_px, self.placement(p)) for p in self.pictures]
@@ -137,7 +137,7 @@ def _fingerprint(pictures: Sequence[Picture]) -> str:
 
 
 def file_stamp(file: Path) -> str:
-    """Differs for another file, and for one that changed."""
+    """Differs for another file, and for a modified one."""
     known = file.stat() if file.is_file() else None
     return f"{file} {known.st_size} {known.st_mtime_ns}" if known else str(file)
 

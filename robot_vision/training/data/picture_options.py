@@ -1,4 +1,4 @@
-"""What every task of pictures is asked for: sets, sizes, random views."""
+"""Options of every picture task: sets, sizes, random views."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from robot_vision.training.data.batches import Resolution
 
 
 class PictureOptions(Params):
-    """What is learnt from. Tasks add their own choices, and other defaults."""
+    """The training data. Tasks add their own choices, and other defaults."""
 
-    train_set: str = param("", "training set of a kind that fits; FOLDER@PART names a part")
+    train_set: str = param("", "training set of a suitable kind; FOLDER@PART names a part")
     val_set: str = param("", "held-out set; empty: nothing is evaluated")
     test_set: str = param(
-        "", "set that an export is measured on; empty: val_set, by which weights were chosen"
+        "", "set for measuring an export; empty: val_set, which selected the weights"
     )
     evaluation_images: int = param(200, "images of an evaluation while training", ge=1)
     cache_dir: str = param("", "folder of decoded samples; empty: `cache` inside the set")
@@ -25,18 +25,18 @@ class PictureOptions(Params):
     augmentation: Augmentation = Augmentation()
 
     def held_out_folder(self, data: Path | None) -> str:
-        """`data`, else `test_set`, else `val_set`; raises `ConfigError` where there is none."""
+        """`data`, else `test_set`, else `val_set`; raises `ConfigError` if there is none."""
         if not (data or self.test_set or self.val_set):
             raise ConfigError("the recipe has no options.val_set: give the held-out set (--data)")
         return str(data or self.test_set or self.val_set)
 
     def held_out_sets(self) -> dict[str, str]:
-        """Those that there are, by `options.<name> = <folder>`, to be checked before training."""
+        """The given sets, as `options.<name> = <folder>`, to be checked before training."""
         named = {"val_set": self.val_set, "test_set": self.test_set}
         return {f"options.{name} = {folder!r}": folder for name, folder in named.items() if folder}
 
     @property
     def served_size(self) -> Size:
-        """The size that training ends at, which is evaluated and exported."""
+        """The final training size, used for evaluation and export."""
         last = self.resolutions[-1]
         return Size(width_px=last.width_px, height_px=last.height_px)

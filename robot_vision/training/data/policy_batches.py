@@ -1,4 +1,4 @@
-"""Batches of samples, with what a robot may lose left out at random and noise added."""
+"""Batches of samples, with inputs that a robot may lose left out at random and noise added."""
 
 from dataclasses import dataclass
 
@@ -18,23 +18,23 @@ from robot_vision.policies.tokens import (
 )
 from robot_vision.rollouts.episode_files import PolicySet
 
-# RGB after RGB; what is left over at the end of a field is no colour.
+# RGB after RGB; a remainder at the end of a field is not a colour.
 _COLORS = ("color", "shades", "around", "light")
 _LOOKS = (*_COLORS, "chroma", "appearance", "heights")
 
 
 class Dropout(Params):
-    """How often a sample loses what a robot may lose."""
+    """How often a sample loses an input that a robot may lose."""
 
     depth: float = param(0.1, "no measured depth", ge=0, le=1)
     visual: float = param(0.2, "no visual tokens", ge=0, le=1)
     appearance: float = param(0.5, "no pooled features of objects", ge=0, le=1)
     history: float = param(0.4, "no history of the arm", ge=0, le=1)
-    others: float = param(0.1, "each object that is not meant", ge=0, le=1)
+    others: float = param(0.1, "each object that is not the target", ge=0, le=1)
 
 
 class Noises(Params):
-    """What is added to what perception said."""
+    """Noise added to perception's outputs."""
 
     exposure: float = param(0.2, "changes of exposure, in logarithms", ge=0, le=1)
     tint: float = param(0.05, "changes of white balance, in logarithms", ge=0, le=1)
@@ -44,7 +44,7 @@ class Noises(Params):
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """How training samples differ from what was recorded."""
+    """How training samples differ from the recording."""
 
     noises: Noises
     dropout: Dropout
@@ -52,7 +52,7 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PolicyBatch:
-    """Samples as the network takes them, and what it should answer; actions are normalised."""
+    """Samples as network inputs, and the expected answers; actions are normalised."""
 
     tokens: Int64[Tensor, "b l"]
     objects: Float32[Tensor, "b n _object"]
@@ -76,7 +76,7 @@ def make_batch(
     rng: np.random.Generator,
     changes: Changes | None = None,
 ) -> PolicyBatch:
-    """Samples `rows` of the set; with losses and noise, if any are given."""
+    """Samples `rows` of the set, with losses and noise if given."""
     frame = source.frame[rows]
     objects = source.objects[frame].astype(np.float32)
     visual = source.visual[frame].astype(np.float32)
@@ -114,7 +114,7 @@ def make_batch(
 
 
 def _change_exposure(objects: np.ndarray, noises: Noises, rng: np.random.Generator) -> None:
-    """The same views by a camera of other exposure and white balance."""
+    """The same views from a camera with another exposure and white balance."""
     count = len(objects)
     gain = noises.exposure * rng.standard_normal((count, 1), dtype=np.float32)
     gain = np.exp(gain + noises.tint * rng.standard_normal((count, 3), dtype=np.float32))
@@ -134,7 +134,7 @@ def _add_noise(
     noises: Noises,
     rng: np.random.Generator,
 ) -> None:
-    """Noise on places, the same for each way in which a place is given, and on looks."""
+    """Noise on positions, the same in each of their representations, and on looks."""
     shape = (*objects.shape[:2], 3)
     noise_m = (noises.places_m * rng.standard_normal(shape, dtype=np.float32)) * present[..., None]
     for name in ("centre", "centre_from_tool"):
@@ -160,6 +160,6 @@ def _lose_depth(
 
 
 def _lose_appearance(objects: np.ndarray, dropout: Dropout, rng: np.random.Generator) -> None:
-    """Features tell looks apart that training has shown; colours and shapes also tell others."""
+    """Features distinguish looks seen in training; colours and shapes also distinguish others."""
     lost = rng.random(len(objects)) < dropout.appearance
     objects[lost, :, OBJECT_SLICES["appearance"]] = 0

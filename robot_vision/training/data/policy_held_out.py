@@ -1,4 +1,4 @@
-"""Held-out episodes, by which an exported policy is proven and measured."""
+"""Held-out episodes for verifying and measuring an exported policy."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,10 +28,10 @@ _NO_VIEW = 0.2
 
 
 class PolicyHeldOut(HeldOut):
-    """Samples of episodes, evenly spread; raises `ConfigError` if the weights bring no words.
+    """Samples of episodes, evenly spread; raises `ConfigError` if the weights have no words.
 
-    `is_held_out` is false where the episodes are those that were trained on: they prove that a
-    graph is exact, and measure nothing.
+    `is_held_out` is false if the episodes are the training ones: they verify that a
+    graph is exact, but measure nothing.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class PolicyHeldOut(HeldOut):
             self._shown = SetDescription.model_validate(travels["shown"])
         except (KeyError, ValidationError) as error:
             raise ConfigError(
-                "the weights are of no policy's run: vocabulary, statistics and what was shown "
-                f"must travel with them ({quoted(repr(error))}); train with this version"
+                "the weights are not of a policy's run: vocabulary, statistics and observation "
+                f"must be stored with them ({quoted(repr(error))}); train with this version"
             ) from error
         self._source = load_set(folders, self._vocabulary)
         self._is_held_out = is_held_out
@@ -57,9 +57,9 @@ class PolicyHeldOut(HeldOut):
         self._width = int(recipe.spec.get("width", getattr(card.spec, "width", 0)))
 
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
-        """Real instructions, or real scenes: some without view, each with some memory of before.
+        """Real instructions, or real scenes: some without view, each with some memory.
 
-        Encodings of words are noise of the size that the encoder's last norm gives them.
+        Encodings of words are noise of the size given by the encoder's last norm.
         """
         rng = np.random.default_rng(0)
         for row in self._rows(count):
@@ -72,7 +72,7 @@ class PolicyHeldOut(HeldOut):
             yield self._scene(batch, rng) | {"text": text, "text_present": tokens > 0}
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """Figures as while training, of what was exported and without the truth led in."""
+        """Figures as in training, for the export and without feeding in the truth."""
         if not self._is_held_out:
             return {}
         rng, sums = np.random.default_rng(0), dict[str, float]()
@@ -118,13 +118,13 @@ class PolicyHeldOut(HeldOut):
         return make_batch(self._source, rows, statistics=self._statistics, rng=rng)
 
     def _tokens(self, batch: PolicyBatch) -> np.ndarray:
-        """Words at the length that the graphs take, i64 [1,L]."""
+        """Words at the length of the graphs' input, i64 [1,L]."""
         return padded(batch.tokens[0].numpy(), self._vocabulary.max_words)[None]
 
     def _scene(
         self, batch: PolicyBatch, rng: np.random.Generator | None = None
     ) -> dict[str, np.ndarray]:
-        """Inputs of the network but the words; `rng` adds a memory and takes views away."""
+        """Network inputs except the words; `rng` adds a memory and removes views."""
         scene = {
             "objects": batch.objects.numpy(),
             "objects_present": batch.present.numpy(),

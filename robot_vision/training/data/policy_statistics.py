@@ -1,4 +1,4 @@
-"""Numbers that bring tokens and actions to the size of one, from the training set."""
+"""Statistics that normalise tokens and actions to unit size, from the training set."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ _LEAST_STEP = 1e-4
 
 
 def action_statistics(source: PolicySet) -> ActionStatistics:
-    """Scales: the 99th percentile of each column's size. Means stay 0, so that 0 is to stay."""
+    """Scales: the 99th percentile of each column's size. Means stay 0, so 0 means no motion."""
     size = np.quantile(np.abs(source.action[source.moves][..., :6]), 0.99, axis=(0, 1))
     scale = [float(f"{s:.4g}") for s in np.maximum(size, _LEAST_STEP)]
     return ActionStatistics.model_validate({"mean": [0.0] * 6 + [0.5], "scale": [*scale, 0.5]})

@@ -1,4 +1,4 @@
-"""Contact sheets of a training set: to look at before it is trained on."""
+"""Contact sheets of a training set, for inspection before training."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ _BGR = UInt8[np.ndarray, "h w 3"]
 def contact_sheet(folder: Path, *, first: int, frames: int, columns: int = 3) -> _BGR:
     """Frames with masks and boxes, beside their sensor depth and exact depth (BGR picture).
 
-    Ignore regions are grey. Raises `ConfigError` if the set cannot be read.
+    Ignored regions are grey. Raises `ConfigError` if the set cannot be read.
     """
     try:
         content = read_json(folder / "annotations.json", most_bytes=MOST_ANNOTATION_BYTES)
@@ -45,7 +45,7 @@ def _sheet(folder: Path, content: Any, *, first: int, frames: int, columns: int)
         by_image.setdefault(annotation["image_id"], []).append(annotation)
     chosen = content["images"][first : first + frames]
     if not chosen:
-        raise ConfigError(f"{folder} has {len(content['images'])} frames; asked from {first}")
+        raise ConfigError(f"{folder} has {len(content['images'])} frames; requested from {first}")
     tiles = [_tile(folder, image, by_image.get(image["id"], []), names) for image in chosen]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     rows = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]

@@ -1,4 +1,4 @@
-"""Held-out pictures with masks: by them slots are measured and proven."""
+"""Held-out pictures with masks, for measuring and verifying slots."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class SlotsSeen:
 
 
 class RgbdTemporalHeldOut(HeldOut):
-    """Pictures of a set with masks at the model's size, and short sequences made of them.
+    """Pictures of a set with masks at the model's size, and short sequences made from them.
 
     `memory` is the shape of what the model carries from frame to frame. Raises `ConfigError` if
     the set has no masks.
@@ -89,7 +89,7 @@ class RgbdTemporalHeldOut(HeldOut):
         return self._first_frames(train, count)
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """All figures, rounded, with those of the trivial answers."""
+        """All figures, rounded, with those of the trivial baselines."""
         (predict,) = predictors.values()
         return {
             name: round(value, 4)
@@ -101,12 +101,12 @@ class RgbdTemporalHeldOut(HeldOut):
     def figures(
         self, predict: Predictor, *, images: int = 0, intervals: bool = False
     ) -> dict[str, float]:
-        """Adjusted Rand index of the foreground's pixels: mean over pictures of several things.
+        """Adjusted Rand index of the foreground's pixels: mean over pictures of several objects.
 
         `ari_foreground` of a first frame; `ari_without_depth` of one without depth;
-        `ari_sequence` of all frames of a sequence as one picture: slots must keep their things;
+        `ari_sequence` of all frames of a sequence as one picture: slots must keep their objects;
         `ari_last_without_depth` of its last frame, the only one without depth, and
-        `ari_last_alone` of the same frame without the history: what a memory is worth.
+        `ari_last_alone` of the same frame without the history: the value of memory.
         """
         rows: list[dict[str, float]] = []
         for index in self.of_several_things(images):
@@ -118,8 +118,8 @@ class RgbdTemporalHeldOut(HeldOut):
         return figures
 
     def trivial_figures(self) -> dict[str, float]:
-        """The same of k-means on colour and place, of what stands out of the table where the
-        set says the focal length, and the better of both as `trivial_ari_foreground`."""
+        """The same for k-means on colour and place, for points above the table if the set gives
+        the focal length, and the better of both as `trivial_ari_foreground`."""
         colors, heights = [], []
         for index in self.of_several_things(0):
             sample = self._cache[index]
@@ -149,7 +149,7 @@ class RgbdTemporalHeldOut(HeldOut):
         return folder / MANIFEST_FILE
 
     def seen(self, index: int, predict: Predictor) -> SlotsSeen:
-        """What a model sees in the picture of a row, to be looked at."""
+        """A model's slots for the picture of a row, for inspection."""
         sequence = self._sequence(self._cache[index], index)
         truth, rgb = sequence.instances[0].numpy(), sequence.rgb[0].numpy()
         depth_m = sequence.depth_m[0].numpy()
@@ -201,16 +201,16 @@ class RgbdTemporalHeldOut(HeldOut):
             return drifting(collate([sample]), self._drift)
 
     def of_several_things(self, images: int) -> list[int]:
-        """Rows of pictures of two things or more, which alone can be parted wrongly.
+        """Rows of pictures with two or more objects; only these can be separated wrongly.
 
-        Those looked at are spread over the set: pictures of one scene lie side by side.
+        The pictures examined are spread over the set, as those of one scene are adjacent.
         """
         looked_at = spread(len(self._cache), images)
         found = [i for i in looked_at if np.unique(self._cache[i].instances).size > 2]
         if not found:
             raise ConfigError(
-                f"{self._cache.source.root}: no picture of two things or more among "
-                f"{len(looked_at)}: the Rand index of the foreground says nothing of fewer"
+                f"{self._cache.source.root}: no picture with two or more objects among "
+                f"{len(looked_at)}: the foreground's Rand index is meaningless for fewer"
             )
         return found
 
@@ -222,7 +222,7 @@ class RgbdTemporalHeldOut(HeldOut):
 
 
 class _Watcher:
-    """A model that sees frame after frame; `state` is what it carries."""
+    """A model that sees frame after frame; `state` is its carried state."""
 
     def __init__(
         self,
@@ -268,6 +268,6 @@ def _depth_m(sample: Sample) -> Float32[np.ndarray, "h w"]:
 
 
 def _ari(found: np.ndarray, truth: np.ndarray) -> float:
-    """Of the pixels that show things."""
+    """Over the pixels that show objects."""
     shown = truth > 0
     return adjusted_rand_index(found[shown], truth[shown])

@@ -28,7 +28,7 @@ MILLIMETRES_PER_METRE = 1000.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
-    """One training image. `instances` holds 1 + the row of the object seen, 0 for none.
+    """One training image. `instances` holds 1 + the row of the object visible, 0 for none.
 
     Depths are in millimetres, 0 where unknown; so is the focal length, in pixels of the sample.
     """
@@ -49,7 +49,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
-    """Samples stacked; objects are padded with class −1 to the most there are in one.
+    """Samples stacked; objects are padded with class −1 to the largest number in one.
 
     `depth_true_m` and `instances` are sampled at a quarter of the size, where they are learnt.
     `hue_turned` marks samples whose colours are no longer what they are called.
@@ -192,7 +192,7 @@ class SampleCache:
 def to_input(
     box_xyxy_px: Float32[np.ndarray, "n 4"], placement: Placement
 ) -> Float32[np.ndarray, "n 4"]:
-    """Boxes in pixels of an image, in pixels of the input in which it is placed."""
+    """Converts boxes from pixels of an image to pixels of the input that it is placed in."""
     scale = (
         placement.width_px / placement.view_width_px,
         placement.height_px / placement.view_height_px,
@@ -233,8 +233,8 @@ def padded(
 
 
 def _fingerprint(source: DetectionSet) -> str:
-    """Differs for other files, files that changed and other masks: parts of one set share a cache,
-    and what was decoded before a set was mended must not be trained on after."""
+    """Differs for other files, modified files and other masks: parts of one set share a cache,
+    and images decoded before a set was repaired must not be used after."""
     digest = blake2b(digest_size=6)
     for image in source.images:
         for file in (image.rgb_file, image.depth_file, image.depth_true_file):
@@ -246,10 +246,10 @@ def _fingerprint(source: DetectionSet) -> str:
 
 
 def open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Bytes of a file as an array, zeros where nothing was written; processes may share it.
+    """Bytes of a file as an array, zero where nothing was written; processes may share it.
 
-    Raises `DiskFullError` where the disk has no room for it: a page that has none when it is
-    written to ends the process without a word.
+    Raises `DiskFullError` if the disk has no room for it: a page without room when it is
+    written kills the process without a message.
     """
     with writing_to(file), file.open("ab") as stream:
         stream.truncate(int(np.prod(shape)))
@@ -259,8 +259,8 @@ def open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def read_named(file: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
-    """What `read` makes of a file of the set; raises `ConfigError` where it cannot."""
+    """The result of `read` for a file of the set; raises `ConfigError` if it fails."""
     try:
         return read(file)
     except EncodingError as error:
-        raise ConfigError(f"cannot read {file}, which the labels name: {error}") from error
+        raise ConfigError(f"cannot read {file}, which the labels refer to: {error}") from error

@@ -1,4 +1,4 @@
-"""Held-out pictures with label maps: by them a segmentation model is measured and proven."""
+"""Held-out pictures with label maps, for measuring and verifying a segmentation model."""
 
 from functools import cached_property
 from pathlib import Path
@@ -20,16 +20,16 @@ from robot_vision.training.metrics.bootstrap import bounds
 from robot_vision.training.metrics.segmentation import SegmentationCounts, at_cells
 from robot_vision.training.metrics.trivial_label_maps import TrivialLabelMaps
 
-# The trivial answers hardly change with more.
+# The trivial baselines hardly change with more.
 _TRIVIAL_PICTURES = 200
-_CELL_PX = 4  # of the grid on which they answer, as most models do
+_CELL_PX = 4  # of the baselines' answer grid, as in most models
 
 _Rgb = UInt8[np.ndarray, "h w 3"]
 _Labels = UInt8[np.ndarray, "h w"]
 
 
 class SegmentationHeldOut(CachedHeldOut):
-    """Pictures of a set at the model's size, and the trivial answers of `known`, the training
+    """Pictures of a set at the model's size, and the trivial baselines of `known`, the training
     pictures. Raises `ConfigError` if the classes of the two differ."""
 
     def __init__(self, folder: str, known: LabelMapSet, *, size: Size, cache_dir: str) -> None:
@@ -41,10 +41,10 @@ class SegmentationHeldOut(CachedHeldOut):
     def figures(
         self, predict: Predictor, *, pictures: int = 0, intervals: bool = False
     ) -> dict[str, float]:
-        """Figures on `pictures` (0: all) spread over the set, mIoU of the trivial answers, and
+        """Figures on `pictures` (0: all) spread over the set, mIoU of the trivial baselines, and
         `miou_gain` over the best of these.
 
-        The truth is read at the middle of each cell of the answer.
+        The truth is read at the centre of each cell of the answer.
         """
         names = self._known.class_names
         counts, trivial = SegmentationCounts(names), dict[str, SegmentationCounts]()
@@ -66,7 +66,7 @@ class SegmentationHeldOut(CachedHeldOut):
 
     @cached_property
     def trivial(self) -> TrivialLabelMaps:
-        """The trivial answers, fitted to the training pictures."""
+        """The trivial baselines, fitted to the training pictures."""
         return fit_trivial(self._known_cache(), len(self._known.class_names))
 
     def write(self, folder: Path, manifest_values: dict[str, Any]) -> Path:
@@ -95,7 +95,7 @@ class SegmentationHeldOut(CachedHeldOut):
 
 
 def fit_trivial(cache: PictureCache, classes: int) -> TrivialLabelMaps:
-    """The trivial answers of a cache's pictures, at a quarter of their size."""
+    """The trivial baselines for a cache's pictures, at a quarter of their size."""
     rows = spread(len(cache), _TRIVIAL_PICTURES)
     pairs = (_cells(cache.rgb([row])[0], cache.labels(row)) for row in rows)
     return TrivialLabelMaps(pairs, classes)
@@ -104,6 +104,6 @@ def fit_trivial(cache: PictureCache, classes: int) -> TrivialLabelMaps:
 def _cells(
     rgb: _Rgb, labels: _Labels
 ) -> tuple[UInt8[np.ndarray, "rows columns 3"], UInt8[np.ndarray, "rows columns"]]:
-    """A picture and its label map at the middles of cells of a quarter."""
+    """A picture and its label map at the centres of quarter-size cells."""
     middle = slice(_CELL_PX // 2, None, _CELL_PX)
     return np.ascontiguousarray(rgb[middle, middle]), labels[middle, middle]

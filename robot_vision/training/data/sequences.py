@@ -1,7 +1,7 @@
-"""Short sequences from stills: the view drifts, grows and turns from frame to frame.
+"""Short sequences from stills: the view drifts, zooms and rotates from frame to frame.
 
-Real sequences show things from other sides as well; these show what a memory needs first: the
-same things, a little elsewhere, with what is known of their depth coming and going.
+Real sequences also show objects from other sides; these show what a memory needs first: the
+same objects, slightly moved, with their depth intermittently available.
 """
 
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from robot_vision.training.data.samples import PAD_VALUE, Batch
 
 
 class Drift(Params):
-    """How far a view moves between two frames, either way at most, and what is withheld."""
+    """Maximum motion of a view between two frames, in either direction, and withheld inputs."""
 
     frames: int = param(3, "frames of a sequence", ge=1, le=64)
     shift: float = param(0.08, "of half the picture's sides", ge=0, le=1)
-    zoom: float = param(0.04, "part by which the view grows", ge=0, lt=1)
+    zoom: float = param(0.04, "relative growth of the view", ge=0, lt=1)
     turn_rad: float = param(0.05, "about the optical axis", unit="rad", ge=0, le=1)
     depth_withheld: float = param(0.2, "part of frames without depth", ge=0, le=1)
     history_withheld: float = param(
-        0.2, "part of frames before which all is forgotten", ge=0, le=1
+        0.2, "part of frames before which the memory is reset", ge=0, le=1
     )
 
 
@@ -63,7 +63,7 @@ def drifting(batch: Batch, drift: Drift) -> FrameSequence:
 def _moved(
     batch: Batch, way: Float[Tensor, "b 4"], drift: Drift
 ) -> tuple[UInt8[Tensor, "b h w 3"], Float[Tensor, "b 1 h w"], UInt8[Tensor, "b hm wm"]]:
-    """Colour, depth and instances after a way of steps right, down, nearer and around."""
+    """Colour, depth and instances after a motion [b,4]: right, down, nearer and around."""
     nearer = (1 + drift.zoom) ** way[:, 2]
     theta = _affine(way[:, :2] * drift.shift, nearer, way[:, 3] * drift.turn_rad, batch.rgb)
     size = list(batch.depth_m.shape)
@@ -85,8 +85,8 @@ def _affine(
     turn_rad: Float[Tensor, " b"],
     rgb: UInt8[Tensor, "b h w 3"],
 ) -> Float[Tensor, "b 2 3"]:
-    """Where the frame's pixels come from, in halves of the picture's sides."""
-    ratio = rgb.shape[1] / rgb.shape[2]  # a turn keeps right angles in pixels
+    """The transform to the frame's source pixels, [b,2,3] in halves of the picture's sides."""
+    ratio = rgb.shape[1] / rgb.shape[2]  # a rotation preserves right angles in pixels
     cos, sin = turn_rad.cos() / nearer, turn_rad.sin() / nearer
     right = torch.stack([cos, -sin * ratio, shift[:, 0]], dim=1)
     down = torch.stack([sin / ratio, cos, shift[:, 1]], dim=1)

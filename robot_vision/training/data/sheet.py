@@ -1,4 +1,4 @@
-"""A sheet of samples with their labels drawn, balanced over classes, to look at."""
+"""A contact sheet of samples with their labels drawn, balanced over classes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _OPAQUE = 0.5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Tile:
-    """A picture at the size of a tile and how much smaller it is than its file."""
+    """A picture at the size of a tile, and its scale relative to the file."""
 
     picture: _Rgb
     scale: float
@@ -53,17 +53,17 @@ def draw_sheet(
 
 
 def write_sheet(file: Path, sheet: _Rgb) -> None:
-    """Write a sheet as PNG, into a folder that is made if need be; raises `ConfigError`."""
+    """Write a sheet as PNG, creating its folder if necessary; raises `ConfigError`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(file), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):
         raise ConfigError(f"cannot write {file}")
 
 
 def balanced(shown: Sequence[frozenset[int]], *, most: int) -> list[int]:
-    """Up to `most` images such that each class is seen about as often as the others.
+    """Up to `most` images such that all classes are shown about equally often.
 
-    The class seen least is next, in an image drawn from those that show it (the same ones each
-    time). Images without any label are taken where no others are left.
+    The class shown least is next, in an image drawn from those with it (the same ones each
+    time). Images without any label are used if no others are left.
     """
     order = np.random.default_rng(0).permutation(len(shown)).tolist()
     queues: dict[int, list[int]] = {}
@@ -146,7 +146,7 @@ def _draw_box(tile: _Tile, box: np.ndarray, name: str, color: Rgb) -> None:
 
 
 def _draw_mask(tile: _Tile, image: Masked, names: Sequence[str]) -> list[int]:
-    """Each class in its colour, what is ignored in grey; returns the classes."""
+    """Each class in its colour, ignored pixels in grey; returns the classes."""
     mask = _shrunk(read_mask(image.mask_file), tile)
     present = [row for row in np.unique(mask).tolist() if row != IGNORED]
     for row in present:
@@ -183,5 +183,5 @@ def _text(canvas: _Rgb, text: str, origin: tuple[int, int], color: Rgb) -> None:
 
 
 def _ascii(text: str) -> str:
-    """OpenCV's fonts have these letters only."""
+    """OpenCV's fonts have only these letters."""
     return text[:60].encode("ascii", "replace").decode()

@@ -1,7 +1,7 @@
-"""What a warp shows of samples: colours, depths and boxes in a window that is zoomed and mirrored.
+"""Warped views of samples: colours, depths and boxes in a zoomed and mirrored window.
 
-Our own: boxes, depth and the focal length follow the warp, and done for the pixels of the view
-only it takes half the processor time of a general one.
+Our own implementation: boxes, depth and focal length follow the warp, and restricted to the view's
+pixels it takes half the CPU time of a general one.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Warp:
 
 
 class View:
-    """What a warp shows of the samples `rows` of `planes`: colours between pixels, else nearest.
+    """The warped view of the samples `rows` of `planes`: colours interpolated, the rest nearest.
 
     A warp shifts, zooms and mirrors, so that a view's pixels lie on rows and columns of the
     sample: each is gathered as one word, its 8 bytes as `SampleStack` has them.
@@ -59,7 +59,7 @@ class View:
         self._nearest = torch.where(self._inside, nearest, 0)
 
     def rgb(self) -> Float[Tensor, "b 3 h w"]:
-        """Colour 0 to 255, between pixels by distance; grey where nothing is."""
+        """Colour 0 to 255 [B,3,h,w], bilinear; grey outside the sample."""
         left, right, across = _neighbours(self._x)
         above, below, down = _neighbours(self._y)
         across, down = across[:, None, :, None], down[:, :, None, None]
@@ -78,14 +78,14 @@ class View:
         return _metres(self._nearest[:, 2::4, 2::4] >> 48)[:, None]
 
     def instances(self) -> UInt8[Tensor, "b hm wm"]:
-        """1 + the object seen at a quarter of the size, 0 for none."""
+        """1 + the visible object at a quarter of the size u8 [B,h/4,w/4], 0 for none."""
         return (self._nearest[:, 2::4, 2::4] >> 24 & 0xFF).to(torch.uint8)
 
     def _colors(self, y: Int[Tensor, "b h"], x: Int[Tensor, "b w"]) -> Float[Tensor, "b h w 3"]:
         return self._at(y, x).view(torch.uint8).unflatten(2, (-1, 8))[..., :3].to(torch.float32)
 
     def _at(self, y: Int[Tensor, "b h"], x: Int[Tensor, "b w"]) -> Int64[Tensor, "b h w"]:
-        """Words of pixels in rows and columns, of the border beyond it."""
+        """Words [B,h,w] of pixels in rows [B,h] and columns [B,w], clamped to the border."""
         height, width = self._words.shape[1:]
         y, x = y.clamp(0, height - 1), x.clamp(0, width - 1)
         return self._words[self._rows, y[:, :, None], x[:, None, :]]
@@ -94,7 +94,7 @@ class View:
 def _neighbours(
     place: Float[Tensor, "b n"],
 ) -> tuple[Int64[Tensor, "b n"], Int64[Tensor, "b n"], Float[Tensor, "b n"]]:
-    """The pixels whose middles lie before and after a place, and how far it is between them."""
+    """The pixels whose centres lie before and after a position, and the fraction between them."""
     before = (place - 0.5).floor()
     return before.long(), before.long() + 1, place - 0.5 - before
 
@@ -106,7 +106,7 @@ def _metres(word: Int64[Tensor, "b h w"]) -> Float[Tensor, "b h w"]:
 def warp_boxes(
     boxes_xyxy: Float[Tensor, "b m 4"], warp: Warp
 ) -> tuple[Float[Tensor, "b m 4"], Bool[Tensor, "b m"]]:
-    """Boxes in the view, clipped to it, and which of them are still to be seen."""
+    """Boxes in the view, clipped to it, and which of them are still visible."""
     out_size = torch.tensor([warp.width_px, warp.height_px], device=boxes_xyxy.device)
     corners = boxes_xyxy.unflatten(2, (2, 2))
     moved = (corners - warp.center[:, None, None]) * warp.gain[:, None, None] + out_size / 2

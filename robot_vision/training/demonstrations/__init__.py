@@ -1,1 +1,1 @@
-"""Demonstrations of any robot as training data: what their numbers mean, checked and cached."""
+"""Demonstrations of any robot as training data: numbers with a meaning, checked and cached."""

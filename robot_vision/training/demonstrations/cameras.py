@@ -1,4 +1,4 @@
-"""Which camera of a dataset is meant by a name of an observation."""
+"""Resolves an observation's camera names to a dataset's cameras."""
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import quoted
@@ -9,7 +9,7 @@ from robot_vision.datasets.errors import DatasetError
 
 
 def camera_of(episodes: EpisodeSet, camera: CameraInput, *, of: str) -> str:
-    """The set's own name of it; raises `ConfigError` where there is none, or no depth."""
+    """The set's own name of it; raises `ConfigError` if there is none, or no depth."""
     found = camera_named(episodes, camera.name, of=of)
     has_depth = next(known.has_depth for known in episodes.cameras if known.name == found)
     if camera.has_depth and not has_depth:

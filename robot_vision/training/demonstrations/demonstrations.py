@@ -1,4 +1,4 @@
-"""Demonstrations of any robot, opened as arrays to learn from."""
+"""Opens demonstrations of any robot as arrays for training."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -42,15 +42,15 @@ _MOST_NOTES = 20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Demonstrations:
-    """A row a step, those of an episode together; what is large lies on disk.
+    """One row per step, grouped by episode; large arrays lie on disk.
 
     `pictures` are u8 [R,h,w,3] and `depth_m` f16 [R,h,w] (0 invalid) by camera. `action` is in
-    our numbers and `valid` false where an episode has no such step. `first_row` and `length` are
-    those of each row's episode; `instructions`, `success` and `origins` (a set's folder and the
-    episode's number there) have an entry an episode, in order. Corrections have no success.
-    `places` say where each camera was, `base_from_tool` f64 [R,4,4] where the tool was; NaN where
-    that is not known. Somebody else led rows that are `is_corrected`. `perceived` is what
-    perception says. Nothing is valid in an episode that cannot be decoded; `notes` say which.
+    our numbers and `valid` is false where an episode has no such step. `first_row` and `length`
+    are those of each row's episode; `instructions`, `success` and `origins` (a set's folder and
+    the episode's number there) have an entry per episode, in order. Corrections have no success.
+    `places` has camera poses, `base_from_tool` f64 [R,4,4] the tool's pose; NaN where unknown.
+    Another agent led rows marked `is_corrected`. `perceived` is perception's output. Nothing is
+    valid in an undecodable episode; `notes` name these.
     """
 
     observation: ObservationSpec
@@ -88,11 +88,11 @@ def open_demonstrations(
 ) -> Demonstrations:
     """Open datasets, and decode their pictures once into a folder below `cache_dir`.
 
-    `meaning` (a file of YAML, or what it holds) is for sets that do not say it themselves;
-    `workers` 0 is one process a core. `perception` is run over the pictures as they are in the
-    sets, and what it says is kept there too. Raises `MeaningError` for what no one says and where
-    the data contradict it, `DatasetError` for what cannot be read or is not finite,
-    `ConfigError` for cameras and joints that are not there, `DiskFullError` where the pictures
+    `meaning` (a YAML file, or its content) is for sets that do not state it themselves;
+    `workers` 0 is one process per core. `perception` runs over the pictures as stored in the
+    sets, and its output is kept there too. Raises `MeaningError` for a missing meaning and if
+    the data contradict it, `DatasetError` for data that are unreadable or not finite,
+    `ConfigError` for missing cameras and joints, `DiskFullError` if the pictures
     have no room.
     """
     sources = open_sources(folders, meaning)
@@ -113,7 +113,7 @@ def open_demonstrations(
 
 
 class _Opened:
-    """Numbers of all episodes, and which rows they have."""
+    """Numbers of all episodes, and their rows."""
 
     def __init__(
         self, sources: Sequence[Source], observation: ObservationSpec, horizon: int
@@ -137,10 +137,10 @@ class _Opened:
                 if length > 0:
                     self._add(folder, source, number, horizon)
         if not self.jobs:
-            raise DatasetError("there is no episode in the sets that can be read")
+            raise DatasetError("the sets have no readable episode")
 
     def cache(self, cache_dir: Path) -> FrameCache:
-        """Another content of the sets, other cameras or sizes have another folder."""
+        """The folder depends on the content of the sets, the cameras and sizes."""
         described = {
             "format": _FORMAT,
             "sets": [[str(s.folder.resolve()), fingerprint(s.folder)] for s in self._sources],
@@ -181,7 +181,7 @@ class _Opened:
             length=np.repeat(lengths, lengths),
             instructions=tuple(episodes.instructions(number) for episodes, number in of),
             success=tuple(
-                # That of whoever led says nothing against what the expert taught meanwhile.
+                # The leading agent's actions are no evidence against the expert's labels.
                 None if numbers.is_corrected else episodes.success(number)
                 for (episodes, number), numbers in zip(of, self._numbers, strict=True)
             ),
@@ -200,7 +200,7 @@ class _Opened:
         faults: Mapping[int, str],
         on_progress: Callable[[int, int], object] | None,
     ) -> Perceived:
-        """What perception says of all episodes but those that cannot be decoded."""
+        """Perception of all episodes, except undecodable ones."""
         names = [
             camera_named(source.episodes, asked.camera, of=str(source.folder))
             for source in self._sources
@@ -273,7 +273,7 @@ def _notes(faults: Mapping[int, str], count: int) -> tuple[str, ...]:
 
 
 def _with_joints(observation: ObservationSpec, sources: Sequence[Source]) -> ObservationSpec:
-    """The observation with the names of the joints that the sets have."""
+    """The observation with the names of the sets' joints."""
     if observation.state != "joints":
         return observation
     names = {_state_joints(source.meaning) for source in sources}
@@ -290,7 +290,7 @@ def _state_joints(meaning: Meaning) -> tuple[str, ...]:
 
 
 def _action_joints(sources: Sequence[Source]) -> tuple[str, ...]:
-    """Empty where actions are of the tool."""
+    """Empty if actions are of the tool."""
     joints = [source.meaning.action.joints for source in sources]
     names = {() if each is None else joint_names(each) for each in joints}
     if len(names) > 1:

@@ -1,4 +1,4 @@
-"""Maps of a frozen encoder, computed once of each picture and kept in half precision."""
+"""Maps of a frozen encoder, computed once for each picture and kept in half precision."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,10 +26,10 @@ def feature_maps(
     cache_dir: str | Path,
     batch_size: int = 16,
 ) -> Maps:
-    """By camera, a memory-mapped f16 [R,c,h,w] for each map that `encode(camera, rgb)` gives.
+    """By camera, a memory-mapped f16 [R,c,h,w] for each map returned by `encode(camera, rgb)`.
 
-    `rgb` is u8 [b,h,w,3]. `identity` stands for the encoder's weights and options: another one
-    has other files. A run that was killed goes on where it stopped. Raises `DiskFullError`.
+    `rgb` is u8 [b,h,w,3]. `identity` identifies the encoder's weights and options: another one
+    has other files. A killed run resumes where it stopped. Raises `DiskFullError`.
     """
     return {
         name: _maps_of(name, pictures, encode, identity, Path(cache_dir), batch_size)

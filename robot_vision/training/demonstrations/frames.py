@@ -1,8 +1,8 @@
-"""Pictures of episodes, decoded ahead by processes at one size into files of a row a step.
+"""Pictures of episodes, decoded ahead by processes at one size into files with a row per step.
 
-A file has its full size before the first picture is written, so that a full disk is reported and
-nothing ends in the middle; an episode is marked when all of it is there, so that a run that was
-killed goes on where it stopped.
+A file has its full size before the first picture is written, so a full disk is reported and
+nothing stops halfway; an episode is marked once it is complete, so a killed run
+resumes where it stopped.
 """
 
 import errno
@@ -41,7 +41,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """An episode to decode: of which folder, its number there and in the cache, its rows."""
+    """An episode to decode: its folder, its number there and in the cache, its rows."""
 
     folder: int
     number: int
@@ -52,7 +52,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class FrameCache:
-    """Where the rows of each camera lie, and the rates by which sets without one are read."""
+    """The files of each camera's rows, and the rates for reading sets without one."""
 
     root: Path
     folders: tuple[Path, ...]
@@ -77,7 +77,7 @@ class FrameCache:
         return _mapped(self.root / "stamps", np.int64, (self.rows,))
 
     def marks(self) -> np.ndarray:
-        """u8 [E]: 0 to be decoded, 1 decoded, 2 cannot be."""
+        """u8 [E]: 0 to be decoded, 1 decoded, 2 undecodable."""
         return _mapped(self.root / "marks", np.uint8, (self.episodes,))
 
     def files(self) -> Iterator[tuple[Path, int]]:
@@ -98,9 +98,9 @@ def fill(
     workers: int,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> dict[int, str]:
-    """Decode what is not there yet; faults by the place of each episode that cannot be.
+    """Decode missing episodes; returns faults by the index of each undecodable one.
 
-    Raises `DiskFullError` where the disk has no room; what was decoded is kept.
+    Raises `DiskFullError` if the disk has no room; decoded episodes are kept.
     """
     with writing_to(cache.root):
         cache.root.mkdir(parents=True, exist_ok=True)
@@ -134,14 +134,14 @@ def _decoded(cache: FrameCache, jobs: Sequence[Job], *, workers: int) -> Iterato
 
 
 class _Decoder:
-    """Decodes episodes into the files of a cache; has the sets open that it needs."""
+    """Decodes episodes into the files of a cache; keeps the required sets open."""
 
     def __init__(self, cache: FrameCache) -> None:
         self._cache = cache
         self._sets: dict[int, EpisodeSet] = {}
 
     def decode(self, job: Job) -> int:
-        """Decode an episode, and mark it as there or as bad; its place."""
+        """Decode an episode, and mark it as decoded or bad; returns its index."""
         mark = _IS_DECODED
         try:
             self._write(job)
@@ -201,7 +201,7 @@ _decoders: list[_Decoder] = []
 
 
 def _begin(cache: FrameCache) -> None:
-    """In each process: it ends with its sets open."""
+    """In each process, which ends with its sets open."""
     cv2.setNumThreads(1)
     _decoders.append(_Decoder(cache))
 
@@ -211,7 +211,7 @@ def _decode(job: Job) -> int:
 
 
 def _depth(frame: Frame, size: Mapping[str, int]) -> np.ndarray:
-    """f16 [h,w], zeros where a frame came without depth."""
+    """f16 [h,w], zeros if a frame has no depth."""
     if frame.depth_m is None:
         return np.zeros((size["height_px"], size["width_px"]), np.float16)
     return stretched_depth(frame.depth_m, **size).astype(np.float16)

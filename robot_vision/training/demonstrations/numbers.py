@@ -14,10 +14,10 @@ from robot_vision.datasets.meaning.meaning import JointColumns, Meaning
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EpisodeNumbers:
-    """A row a step: what is seen of the arm, and the chunk that was done from there on.
+    """One row per step: the arm's observed state, and the chunk executed from there on.
 
     `base_from_tool` is None where the set does not have it; `gripper` is 0 closed to 1 open.
-    `is_corrected`: or the chunk that should have been done there, while somebody else led.
+    `is_corrected`: instead the chunk that should have been executed, while another agent led.
     """
 
     state: Float32[np.ndarray, "n s"]
@@ -29,7 +29,7 @@ class EpisodeNumbers:
 
     @property
     def tool_poses(self) -> Float64[np.ndarray, "n 4 4"]:
-        """`base_from_tool`; NaN where the set does not have it."""
+        """`base_from_tool`; NaN if the set does not have it."""
         if self.base_from_tool is not None:
             return self.base_from_tool
         return np.full((len(self.state), 4, 4), np.nan)
@@ -43,7 +43,7 @@ def episode_numbers(
     observation: ObservationSpec,
     horizon: int,
 ) -> EpisodeNumbers:
-    """Raises `DatasetError` where there is no action, no such state, or a number is not finite."""
+    """Raises `DatasetError` if there is no action, no such state, or a number is not finite."""
     actions = episodes.actions(number)
     if actions is None:
         raise DatasetError("the dataset has no actions: nothing can be learnt from it")
@@ -67,14 +67,14 @@ def episode_numbers(
 def taught_chunks(
     taught: Float32[np.ndarray, "n k a"], horizon: int
 ) -> tuple[Float32[np.ndarray, "n t a"], Bool[np.ndarray, "n t"]]:
-    """Chunks that each row was taught; what lies beyond repeats the last step, not valid."""
+    """The chunk taught at each row; steps beyond the end repeat the last one and are not valid."""
     steps = np.minimum(np.arange(horizon), taught.shape[1] - 1)
     valid = np.broadcast_to(np.arange(horizon) < taught.shape[1], (len(taught), horizon))
     return taught[:, steps], valid.copy()
 
 
 def joint_names(joints: JointColumns) -> tuple[str, ...]:
-    """Names of the joints: those that are given, else their columns."""
+    """Names of the joints: the given ones, else their columns."""
     return joints.names or tuple(str(column).removesuffix(".pos") for column in joints.columns)
 
 
@@ -94,7 +94,7 @@ def _state(episode: CanonicalEpisode, observation: ObservationSpec) -> Float64[n
 
 
 def _gripper(episode: CanonicalEpisode) -> Float64[np.ndarray, " n"]:
-    """As observed; where it was not, what was commanded a row before."""
+    """As observed; otherwise the command of the previous row."""
     if episode.observed.gripper is not None:
         return episode.observed.gripper
     commanded = episode.step[:, -1]
@@ -107,6 +107,6 @@ def _must_be_finite(values: np.ndarray, what: str, number: int) -> None:
         row, column = bad[0]
         raise DatasetError(
             f"episode {number}, step {row}: number {column} of {what} is {values[row, column]}, "
-            f"and so are {len(bad) - 1} more; expected finite numbers and true rotations: leave "
-            "the episode out of the set, or mend it"
+            f"and so are {len(bad) - 1} more; expected finite numbers and true rotations: remove "
+            "the episode from the set, or repair it"
         )

@@ -1,4 +1,4 @@
-"""Arrays on disk, filled a few rows at a time, with room for all of them from the start."""
+"""Arrays on disk, filled a few rows at a time, with space for all of them from the start."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import numpy as np
 
 
 def put_rows(path: Path, shape: tuple[int, ...], first: int, values: np.ndarray) -> None:
-    """Put `values` into the rows from `first` on of an array of `shape` in a `.npy` file.
+    """Write `values` to the rows from `first` on of an array of `shape` in a `.npy` file.
 
-    The file is made, full of zeros, with the first values. Raises `OSError` without room.
+    The first call creates the file, filled with zeros. Raises `OSError` without room.
     """
     if not path.exists():
         room = path.with_suffix(".partial")
@@ -20,7 +20,7 @@ def put_rows(path: Path, shape: tuple[int, ...], first: int, values: np.ndarray)
 
 
 def _reserve(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Zeros that are written: a page without room ends a process without a word."""
+    """Writes real zeros: a mapped page without room kills a process without a message."""
     with path.open("wb") as file:
         header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)

@@ -1,4 +1,4 @@
-"""The datasets that are learnt from: opened, with the meaning of each."""
+"""The training datasets: opened, with the meaning of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class Source:
 
 
 def open_sources(folders: Sequence[str | Path], meaning: Said) -> list[Source]:
-    """Open all; raises `ConfigError` where their rates differ, `MeaningError` for what no one
-    says, `DatasetError` for what cannot be read."""
+    """Open all; raises `ConfigError` if their rates differ, `MeaningError` for a missing
+    meaning, `DatasetError` for unreadable data."""
     sources = [_open(Path(folder), meaning) for folder in folders]
     rates = {source.meaning.rate_hz for source in sources}
     if len(rates) > 1:
@@ -38,7 +38,7 @@ def open_sources(folders: Sequence[str | Path], meaning: Said) -> list[Source]:
 
 
 def checked(sources: Sequence[Source]) -> tuple[str, ...]:
-    """Remarks on the meaning of each set; raises `MeaningError` where data contradict it."""
+    """Remarks on the meaning of each set; raises `MeaningError` if data contradict it."""
     return tuple(
         f"{source.folder}: {finding.text}"
         for source in sources
@@ -47,7 +47,7 @@ def checked(sources: Sequence[Source]) -> tuple[str, ...]:
 
 
 def fingerprint(folder: Path) -> str:
-    """Differs where a file of the set changes, by sizes and times."""
+    """Changes if a file of the set does, by size and time."""
     digest = blake2b(digest_size=12)
     files = [folder] if folder.is_file() else sorted(p for p in folder.rglob("*") if p.is_file())
     for file in files:
@@ -73,7 +73,7 @@ def _open(folder: Path, said: Said) -> Source:
         meaning = known_or_asked(episodes, draft, of=str(folder))
     if abs(meaning.rate_hz - episodes.fps) > 1e-6 * episodes.fps:
         raise ConfigError(
-            f"{folder} has {episodes.fps:g} steps a second, its meaning says "
+            f"{folder} has {episodes.fps:g} steps per second, its meaning says "
             f"rate_hz {meaning.rate_hz:g}"
         )
     return Source(folder=folder, episodes=episodes, meaning=meaning)

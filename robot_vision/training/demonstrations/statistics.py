@@ -1,4 +1,4 @@
-"""Numbers that bring actions and states to the size of one."""
+"""Statistics that normalise actions and states to unit size."""
 
 from typing import Literal
 
@@ -10,17 +10,17 @@ from robot_vision.datasets.errors import DatasetError
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 
 Kind = Literal["mean_std", "quantiles"]
-# Below that a dimension is constant: dividing by it would make noise large.
+# Below this a dimension is constant: dividing by it would amplify noise.
 _LEAST_SCALE = 1e-6
 _LEAST_STATE_SCALE = 1e-3
 
 
 def statistics(source: Demonstrations, *, kind: Kind = "mean_std") -> ActionStatistics:
-    """Of all valid steps: mean and deviation, or the middle and half the way from q01 to q99.
+    """Over all valid steps: mean and deviation, or centre and half-width of q01 to q99.
 
     The gripper always becomes -1 closed to 1 open. A constant dimension has scale 1. Raises
-    `DatasetError` where a number is not finite or there is none: an action that is not normalised
-    would drive the arm by numbers that mean something else (lerobot#1763).
+    `DatasetError` if a number is not finite or there is none: an action that is not normalised
+    would drive the arm by numbers with another meaning (lerobot#1763).
     """
     mean, scale = _centre_and_scale(_taught(source), kind)
     mean[-1], scale[-1] = 0.5, 0.5
@@ -31,7 +31,7 @@ def statistics(source: Demonstrations, *, kind: Kind = "mean_std") -> ActionStat
 
 
 def constant_dimensions(source: Demonstrations) -> tuple[int, ...]:
-    """Numbers of an action that never change, by their places."""
+    """Indices of an action's constant numbers."""
     spread = np.ptp(_taught(source), axis=0)
     return tuple(np.flatnonzero(spread < _LEAST_SCALE).tolist())
 
@@ -39,7 +39,7 @@ def constant_dimensions(source: Demonstrations) -> tuple[int, ...]:
 def state_statistics(
     source: Demonstrations, *, kind: Kind = "mean_std"
 ) -> tuple[Float32[np.ndarray, " s"], Float32[np.ndarray, " s"]]:
-    """Mean and scale of the state; raises `DatasetError` where a number is not finite."""
+    """Mean and scale of the state; raises `DatasetError` if a number is not finite."""
     mean, scale = _centre_and_scale(_finite(np.asarray(source.state), "the state"), kind)
     scale = np.where(scale < _LEAST_STATE_SCALE, 1.0, scale)
     return mean.astype(np.float32), scale.astype(np.float32)
@@ -48,7 +48,7 @@ def state_statistics(
 def track_statistics(
     tokens: Float32[np.ndarray, "n o"],
 ) -> tuple[Float32[np.ndarray, " o"], Float32[np.ndarray, " o"]]:
-    """Mean and deviation of tokens of objects; those of none, or constant, have scale 1."""
+    """Mean and deviation of object tokens; absent or constant ones have scale 1."""
     if not len(tokens):
         width = tokens.shape[1]
         return np.zeros(width, np.float32), np.ones(width, np.float32)
@@ -63,7 +63,7 @@ def _taught(source: Demonstrations) -> Float64[np.ndarray, "n a"]:
 
 def _finite(values: np.ndarray, what: str) -> Float64[np.ndarray, "n c"]:
     if not len(values):
-        raise DatasetError(f"no statistics of {what}: there is not one step to learn from")
+        raise DatasetError(f"no statistics of {what}: there is no step to learn from")
     bad = int((~np.isfinite(values)).any(axis=1).sum())
     if bad:
         raise DatasetError(f"no statistics of {what}: {bad} of {len(values)} rows are not finite")

@@ -1,6 +1,6 @@
-"""Distillation: a student learns from the answers of a teacher, whatever model that is.
+"""Distillation: a student learns from the answers of a teacher, which may be any model.
 
 `open_teacher` opens a run, a bundle of ours or a foreign ONNX bundle; `teacher` feeds it as its
-manifest says; `soft_labels`, `maps` and `taught_boxes` are what is learnt from it; a task holds a
+manifest says; `soft_labels`, `maps` and `taught_boxes` are the kinds of teaching; a task holds a
 `Distillation`.
 """

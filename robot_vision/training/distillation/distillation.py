@@ -1,4 +1,4 @@
-"""The one hook of a task: its loss blended with what a teacher says of the same batch."""
+"""The one hook of a task: its loss blended with a teacher's answers for the same batch."""
 
 from collections.abc import Collection
 from typing import Any
@@ -21,10 +21,10 @@ Losses = dict[str, Float[Tensor, ""]]
 
 
 class Distillation:
-    """What a task asks of its teacher; of an inactive one, nothing, and nothing changes.
+    """A task's use of its teacher; an inactive one changes nothing.
 
-    `of_task` are the kinds of teaching that the task has. Raises `ConfigError` for another kind,
-    and for a teacher whose classes are not those of the training set.
+    `of_task` are the kinds of teaching that the task supports. Raises `ConfigError` for another
+    kind, and for a teacher whose classes differ from the training set's.
     """
 
     def __init__(
@@ -55,19 +55,19 @@ class Distillation:
                 self._boxes = BoxTeacher(self._teacher, row_of, min_score=options.min_score)
 
     def _rows_of(self, class_names: tuple[str, ...]) -> list[int]:
-        """The teacher's row of each class; the two may order the same names otherwise."""
+        """The teacher's row of each class; the two may order the same names differently."""
         known = self._teacher.manifest.classes
         if sorted(known) != sorted(class_names):
             lacks, has = set(class_names) - set(known), set(known) - set(class_names)
             raise ConfigError(
                 f"options.distill.teacher = {self._options.teacher!r} knows other classes than "
                 f"the training set: it lacks {_listed(lacks)}, and has {_listed(has)} besides. "
-                "Expected a teacher of the same names; `features` alone need none"
+                "Expected a teacher with the same names; `features` alone need none"
             )
         return [known.index(name) for name in class_names]
 
     def notes(self) -> tuple[str, ...]:
-        """Who teaches, in words."""
+        """A description of the teacher."""
         if not self._options.is_active:
             return ()
         size = self._teacher.manifest.input
@@ -78,13 +78,13 @@ class Distillation:
         )
 
     def travels(self) -> dict[str, Any]:
-        """The teacher's sha256: a run goes on with the teacher that it began with."""
+        """The teacher's sha256: a run resumes only with the teacher that it began with."""
         return {"teacher": self._teacher.identity} if self._options.is_active else {}
 
     def modules(
         self, model: nn.Module, size: Size, *, takes_depth: bool = False
     ) -> dict[str, nn.Module]:
-        """What is trained beside the student: the projection of its features, where wanted."""
+        """Modules trained beside the student: the projection of its features, if used."""
         if not self._options.is_active or "features" not in self._options.what:
             return {}
         rgb = torch.zeros(1, size.height_px, size.width_px, 3, dtype=torch.uint8)
@@ -118,7 +118,7 @@ class Distillation:
         focal_px: Float32[Tensor, "b 1"] | None = None,
         targets: BoxTargets | None = None,
     ) -> Loss:
-        """(1 − weight) · total + weight · what is learnt from the teacher, and the named parts."""
+        """(1 − weight) · total + weight · the teacher's loss, and the named parts."""
         if not self._options.is_active:
             return total, parts
         taught = self._teacher.answer(rgb, depth_m, focal_px)

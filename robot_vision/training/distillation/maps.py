@@ -1,4 +1,4 @@
-"""Maps: a linear projection of the student's features is to point where the teacher's do."""
+"""Maps: a linear projection of the student's features should align with the teacher's."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -17,7 +17,7 @@ class MapProjection(nn.Module):
     ) -> Float[Tensor, ""]:
         """Mean over cells of 1 − cosine, from 0 to 2. The teacher's map takes the student's size.
 
-        The length of a feature is left free: norms of layers differ between models, and say less.
+        The length of a feature is free: norms of layers differ between models, and matter less.
         """
         if teacher.shape[2:] != student.shape[2:]:
             size = student.shape[2:]

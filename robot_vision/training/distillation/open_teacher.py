@@ -1,4 +1,4 @@
-"""Who teaches: a run of `robot-vision train`, a bundle of ours, or a foreign ONNX bundle."""
+"""Opens a teacher: a run of `robot-vision train`, a bundle of ours, or a foreign ONNX bundle."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,10 +25,10 @@ from robot_vision.training.engine.task import TASKS
 
 
 def open_teacher(name: str, device: torch.device) -> Teacher:
-    """The teacher in that folder of a run, or the bundle of that name or in that folder.
+    """The teacher in a run's folder, or the bundle of that name or in that folder.
 
-    A bundle with weights of a model that is registered here runs in torch on `device`, any other
-    one in ONNX Runtime on the CPU. Raises `ConfigError` or `BundleError` where it cannot teach.
+    A bundle with weights of a registered model runs in torch on `device`, any other
+    one in ONNX Runtime on the CPU. Raises `ConfigError` or `BundleError` if it cannot teach.
     """
     folder = Path(name)
     if (folder / RECIPE).is_file():
@@ -36,7 +36,8 @@ def open_teacher(name: str, device: torch.device) -> Teacher:
     bundle = find_bundle(name)
     if bundle.manifest.input.carried:
         raise ConfigError(
-            f"teacher {name!r} carries state from frame to frame; a batch has no frame before"
+            f"teacher {name!r} carries state from frame to frame, but a batch has no previous "
+            "frame"
         )
     if bundle.manifest.architecture in MODELS and (bundle.path / BUNDLE_WEIGHTS).is_file():
         return _of_weights(bundle, device)
@@ -47,7 +48,7 @@ def _of_run(folder: Path, device: torch.device) -> Teacher:
     recipe, weights = load_recipe(folder / RECIPE), read_weights(folder / WEIGHTS)
     size = getattr(recipe.options, "served_size", None)
     if size is None:
-        raise ConfigError(f"teacher {folder}: task {recipe.task!r} is not one of pictures")
+        raise ConfigError(f"teacher {folder}: task {recipe.task!r} is not a picture task")
     card, task = MODELS.get(weights.model or recipe.model), TASKS.get(recipe.task)
     graph, spec = _graph(card, weights, recipe.spec, size)
     if card.serving is None or card.serving.image is None:
@@ -75,9 +76,9 @@ def _of_weights(bundle: Bundle, device: torch.device) -> Teacher:
 def _graph(
     card: Card[Any], weights: Weights, values: Mapping[str, Any], size: Size
 ) -> tuple[Graph, Any]:
-    """What is served of the weights, in evaluation; and their spec."""
+    """The served model with these weights, in evaluation mode; and its spec."""
     spec = spec_of(weights, card, values)
-    # Building draws weights that are then replaced: the run's random numbers must not notice.
+    # Building draws weights that are then replaced; this must not affect the run's random numbers.
     with torch.random.fork_rng(devices=[]):
         model = card.build(spec)
     load_exactly(model, weights, name=card.name)
@@ -140,7 +141,7 @@ def _in_onnx(session: ort.InferenceSession, manifest: ModelManifest, device: tor
 
 
 def _roles(names: list[str], manifest: ModelManifest) -> dict[str, str]:
-    """Tensors by role where the manifest names none: the only one, or of equal names."""
+    """Tensors by role if the manifest names none: the only one, or those of equal names."""
     if manifest.task == "classification" and len(names) == 1:
         return {"output": names[0]}
     return {name: name for name in names}

@@ -1,4 +1,4 @@
-"""Soft labels: the student is to find a class as likely as the teacher does."""
+"""Soft labels: the student should match the teacher's class probabilities."""
 
 import torch.nn.functional as F
 from jaxtyping import Float

@@ -1,4 +1,4 @@
-"""Boxes that a teacher finds where the truth has none, as further targets."""
+"""Boxes found only by the teacher, as additional targets."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from robot_vision.training.data.samples import padded
 from robot_vision.training.distillation.teacher import Taught, Teacher
 from robot_vision.training.losses.boxes import box_iou
 
-# A box that overlaps a true one by as much means the same thing, and the truth knows it better.
+# A box that overlaps a true one this much is the same object, and the truth is more exact.
 _SAME_IOU = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BoxTargets:
-    """Boxes that a batch asks for, class −1 for padding, and the task's loss on any such boxes."""
+    """A batch's target boxes, class −1 for padding, and the task's loss on any such boxes."""
 
     boxes_xyxy: Float32[Tensor, "b m 4"]
     class_id: Int64[Tensor, "b m"]

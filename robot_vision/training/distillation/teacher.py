@@ -1,4 +1,4 @@
-"""A teacher: pictures of a batch in, what it says of them out, in its own pre-processing."""
+"""A teacher: takes pictures of a batch, applies its own pre-processing, returns its answers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _LEAST_PROBABILITY = 1e-12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Taught:
-    """What a teacher says of a batch: outputs by role, and where the pictures lay in its input."""
+    """A teacher's answers for a batch: outputs by role, and the pictures' place in its input."""
 
     outputs: Mapping[str, Tensor]
     placement: Placement
@@ -27,7 +27,7 @@ class Taught:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Teacher:
-    """A model that does not learn. `identity` is the sha256 of its weights, `about` its words."""
+    """A frozen model. `identity` is the sha256 of its weights, `about` its description."""
 
     manifest: ModelManifest
     identity: str
@@ -41,7 +41,7 @@ class Teacher:
         depth_m: Float32[Tensor, "b 1 h w"] | None = None,
         focal_px: Float32[Tensor, "b 1"] | None = None,
     ) -> Taught:
-        """Of pictures of any size; a teacher that takes depth sees none where none is given."""
+        """Answers for pictures of any size; without given depth, a depth input gets none."""
         image = self.manifest.input
         placement = place(image, width_px=rgb.shape[2], height_px=rgb.shape[1])
         inputs = {image.name: prepared(rgb, image, placement)}
@@ -57,14 +57,14 @@ class Teacher:
         return Taught(outputs=self.run(inputs), placement=placement)
 
     def logits(self, taught: Taught) -> Float[Tensor, "b c"]:
-        """Of the manifest's classes; of probabilities their logarithm, as softmax undoes it."""
+        """Logits of the manifest's classes; probabilities as logarithms."""
         reading, classes = self.manifest.reading, len(self.manifest.classes)
         scores = taught.outputs["output"].flatten(1).float()
         first = int(reading.background == "first")
         if scores.shape[1] != classes + (reading.background != "none"):
             raise BundleError(
-                f"teacher {self.manifest.name!r} has {scores.shape[1]} scores a picture; expected "
-                f"one for each of its {classes} classes"
+                f"teacher {self.manifest.name!r} has {scores.shape[1]} scores per picture; "
+                f"expected one for each of its {classes} classes"
             )
         known = scores[:, first : first + classes]
         if reading.scores == "logits":
@@ -75,7 +75,7 @@ class Teacher:
 def prepared(
     rgb: UInt8[Tensor, "b h w 3"], image: ModelInput, placement: Placement
 ) -> Real[Tensor, "b _ _ _"]:
-    """Pixels as the service prepares them: placed, in the colour order, scale and layout asked."""
+    """Pixels as the service prepares them: placed, in the manifest's colours, scale and layout."""
     pixels = rgb.permute(0, 3, 1, 2)
     size = (placement.height_px, placement.width_px)
     if size != tuple(pixels.shape[2:]):

@@ -1,4 +1,4 @@
-"""A model asked while it is trained."""
+"""Runs a model in evaluation during training."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from robot_vision.training.engine.task import Predictor
 def answering(
     model: nn.Module, device: torch.device, *, by_name: bool = False
 ) -> Iterator[Predictor]:
-    """A predictor that gives the model its inputs in their order, in evaluation while within.
+    """A predictor that passes inputs to the model in order, in evaluation mode while inside.
 
     With `by_name` the model takes them as one mapping.
     """

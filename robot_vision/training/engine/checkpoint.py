@@ -23,7 +23,7 @@ _OPTIMIZER = "optimizer"
 
 
 def save_checkpoint(file: Path, run: Run, state: RunState) -> None:
-    """Write atomically: a run that is killed, or meets a full disk, keeps the one before.
+    """Write atomically: a run that is killed, or hits a full disk, keeps the previous one.
 
     Raises `ConfigError` that names the folder if it cannot be written.
     """
@@ -51,7 +51,7 @@ def save_checkpoint(file: Path, run: Run, state: RunState) -> None:
 
 
 def cannot_save(file: Path, error: Exception) -> ConfigError:
-    """What to say of a file of a run that cannot be written."""
+    """The error for a file of a run that cannot be written."""
     return ConfigError(
         f"cannot save {file.name} in {file.parent}: {error}; {free_room(file.parent)}. The last "
         "good checkpoint is intact: make room and run the same command again"
@@ -59,7 +59,7 @@ def cannot_save(file: Path, error: Exception) -> ConfigError:
 
 
 def save_run_weights(file: Path, run: Run) -> None:
-    """The averaged weights alone: what is shipped and fine-tuned from, with what travels."""
+    """Only the averaged weights, for shipping and fine-tuning, with their metadata."""
     weights = Weights(
         file=file,
         tensors=run.averaged.module.state_dict(),
@@ -77,7 +77,7 @@ def save_run_weights(file: Path, run: Run) -> None:
 def load_checkpoint(file: Path, run: Run) -> RunState:
     """Restore what `save_checkpoint` wrote.
 
-    Raises `ConfigError` when it is damaged, or of another task, model, spec or data: both are
+    Raises `ConfigError` if it is damaged, or of another task, model, spec or data: both values are
     named.
     """
     try:
@@ -97,14 +97,14 @@ def load_checkpoint(file: Path, run: Run) -> RunState:
             run.precision.scaler.load_state_dict(scaler)
     except (KeyError, RuntimeError) as error:
         raise ConfigError(
-            f"cannot resume from {file}: {error}; the recipe's rates or precision are not those "
-            "that it was written with. Train on in another folder, with run.init_weights"
+            f"cannot resume from {file}: {error}; the recipe's rates or precision differ from "
+            "those it was written with. Continue in another folder, with run.init_weights"
         ) from error
     return state
 
 
 def _identity(run: Run) -> dict[str, Any]:
-    """What a run must share with a checkpoint to go on from it."""
+    """What a run must share with a checkpoint to resume from it."""
     return {
         "task": run.recipe.task,
         "model": run.card.name,
@@ -132,7 +132,7 @@ def _check_identity(file: Path, found: Mapping[str, Any], wanted: Mapping[str, A
 
 
 def _trained(run: Run) -> dict[str, torch.nn.Parameter]:
-    """What the optimiser moves, by name."""
+    """The optimiser's state, by name."""
     return {
         name: parameter
         for group in run.optimizer.param_groups

@@ -1,4 +1,4 @@
-"""The log of a run: one CSV row a round, and its picture."""
+"""The log of a run: one CSV row per round, and its plot."""
 
 import csv
 from pathlib import Path
@@ -8,7 +8,7 @@ from robot_vision.core.foreign import quoted
 
 
 def append_row(file: Path, row: dict[str, float]) -> None:
-    """Add a row; columns that are new are added to the rows before, empty."""
+    """Add a row; new columns are added to earlier rows, empty."""
     rows = read_rows(file) if file.exists() else []
     columns = list(rows[0]) if rows else []
     columns += [name for name in row if name not in columns]
@@ -16,7 +16,7 @@ def append_row(file: Path, row: dict[str, float]) -> None:
 
 
 def drop_rows_after(file: Path, step: int) -> None:
-    """Forget rounds that no checkpoint holds: they are trained again."""
+    """Drop rounds after the last checkpoint: they are trained again."""
     rows = read_rows(file) if file.exists() else []
     kept = [row for row in rows if float(row["step"]) <= step]
     if len(kept) < len(rows):
@@ -24,7 +24,7 @@ def drop_rows_after(file: Path, step: int) -> None:
 
 
 def _write(file: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
-    """All or nothing: a full disk keeps the log before."""
+    """Atomic: a full disk keeps the previous log."""
     partial = file.with_suffix(".partial")
     try:
         with partial.open("w", newline="") as stream:
@@ -38,9 +38,9 @@ def _write(file: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
 
 
 def read_rows(file: Path) -> list[dict[str, str]]:
-    """The rows of the log, values as text, empty where a round did not measure it.
+    """The rows of the log, values as text, empty if a round did not measure it.
 
-    Raises `ConfigError` if it is none: it can be removed, and the run goes on without.
+    Raises `ConfigError` if it is not a log: remove it, and the run continues without.
     """
     try:
         with file.open(newline="") as stream:
@@ -49,14 +49,14 @@ def read_rows(file: Path) -> list[dict[str, str]]:
             _ = float(row["step"]), float(row["minutes"])
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise ConfigError(
-            f"cannot read the log {file}: {quoted(repr(error))}; expected a row a round with "
-            "step and minutes. Training goes on without it where it is removed"
+            f"cannot read the log {file}: {quoted(repr(error))}; expected a row per round with "
+            "step and minutes. Remove it, and training continues without"
         ) from error
     return rows
 
 
 def draw_curves(file: Path, picture: Path) -> None:
-    """One panel per column of the log, over the minutes trained, as a PNG; none of no rows."""
+    """One panel per column of the log, over the minutes trained, as a PNG; none without rows."""
     from matplotlib.figure import Figure
 
     rows = read_rows(file) if file.exists() else []

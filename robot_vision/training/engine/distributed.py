@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 
-# Process 0 alone evaluates, and the others wait for its figure: NCCL gives up after 10 minutes.
+# Only process 0 evaluates, and the others wait for its figure: NCCL gives up after 10 minutes.
 _LONGEST_EVALUATION = timedelta(hours=6)
 
 
 def device_of(name: str) -> torch.device:
-    """The device of that name; each process of a machine has a GPU of its own.
+    """The device with this name; each process of a machine has its own GPU.
 
-    Raises `ConfigError` where there is no such device, or there are fewer GPUs than processes.
+    Raises `ConfigError` if there is no such device, or there are fewer GPUs than processes.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -77,7 +77,7 @@ def process_count() -> int:
 
 @contextmanager
 def rank_0_first() -> Iterator[None]:
-    """Process 0 does what is within, then the others: they find what it has put on disk."""
+    """Process 0 runs the block first, then the others, which find its files on disk."""
     is_first = rank() == 0
     if dist.is_initialized() and not is_first:
         dist.barrier()

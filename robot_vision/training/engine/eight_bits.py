@@ -1,9 +1,9 @@
-"""Training aware of eight bits: layers compute with numbers as coarse as INT8 will have them.
+"""Quantisation-aware training: layers compute with numbers as coarse as in INT8.
 
-Weights are rounded per output channel, symmetric; what a layer takes in by a range that follows
-the batches (Jacob et al., arXiv:1712.05877). Gradients pass as if nothing were rounded. Weights
-on file stay what they are; the ranges travel beside them, and the export quantises by them.
-A batch norm after a layer changes nothing: it scales each channel, and so its steps.
+Weights are rounded per output channel, symmetric; a layer's input by a range that follows
+the batches (Jacob et al., arXiv:1712.05877). Gradients pass straight through. Weights
+on file stay unrounded; the ranges are stored beside them, and the export quantises with them.
+A batch norm after a layer changes nothing: it scales each channel together with its steps.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 
 RANGES = "eight_bit_ranges"
-_FOLLOWS = 0.05  # part of a batch's range in the running one
+_FOLLOWS = 0.05  # weight of a batch's range in the running one
 _LEAST_SCALE = 1e-8
 
 
 class Ranges(nn.Module):
-    """What each layer takes in, from lowest to highest, by the layer's name."""
+    """The range of each layer's input, from lowest to highest, by the layer's name."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Ranges(nn.Module):
         self.seen[row] += 1
 
     def rounded(self, name: str, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """As 256 steps from lowest to highest hold it; zero is one of them."""
+        """Rounded to 256 steps from lowest to highest; zero is one of them."""
         row = self.rows[name]
         scale = ((self.high[row] - self.low[row]) / 255).clamp(min=_LEAST_SCALE)
         zero = (-self.low[row] / scale).round().clamp(0, 255).to(torch.int32)
@@ -58,7 +58,7 @@ class Ranges(nn.Module):
 
 
 def find_layers(model: nn.Module, patterns: Sequence[str]) -> list[str]:
-    """Convolutions and linear layers that match; `ConfigError` for a pattern that none does."""
+    """Convolutions and linear layers that match; `ConfigError` for a pattern without a match."""
     known = [n for n, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):
@@ -70,7 +70,7 @@ def find_layers(model: nn.Module, patterns: Sequence[str]) -> list[str]:
 
 
 def play_eight_bits(model: nn.Module, ranges: Ranges) -> None:
-    """Let the layers of `ranges` compute as coarsely as they will when they are served."""
+    """Let the layers of `ranges` compute as coarsely as they will in service."""
     modules: Mapping[str, nn.Module] = dict(model.named_modules())
     for name in ranges.rows:
         module = modules[name]
@@ -80,7 +80,7 @@ def play_eight_bits(model: nn.Module, ranges: Ranges) -> None:
 
 
 class _Played:
-    """A layer's forward pass in played eight bits."""
+    """A layer's forward pass in simulated eight bits."""
 
     def __init__(self, name: str, module: nn.Conv2d | nn.Linear, ranges: Ranges) -> None:
         self._name, self._module, self._ranges = name, module, ranges

@@ -17,7 +17,7 @@ _ROWS = 14
 
 
 def find(what: str, recipe: Recipe, screen: Screen) -> None:
-    """Run a finder and print its table; raises `ConfigError` for one that there is not."""
+    """Run a finder and print its table; raises `ConfigError` for an unknown one."""
     if what not in FINDERS:
         raise ConfigError(f"--find {what!r}; available: {', '.join(FINDERS)}")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -39,7 +39,7 @@ def _show_rates(recipe: Recipe, screen: Screen) -> None:
     if found.suggestion:
         screen.print(f"suggestion: --set optimizer.learning_rate={found.suggestion:g}")
     else:
-        screen.print("no rate made the loss fall: look at the data and the losses first")
+        screen.print("no rate made the loss fall: check the data and the losses first")
 
 
 def _show_batches(recipe: Recipe, screen: Screen) -> None:
@@ -54,4 +54,4 @@ def _show_batches(recipe: Recipe, screen: Screen) -> None:
             f"suggestion: --set run.batch_size={suggestion} (for one process; several share it)"
         )
     else:
-        screen.print("not even one sample fits: take a smaller model, or run.recompute")
+        screen.print("not even one sample fits: use a smaller model, or run.recompute")

@@ -1,4 +1,4 @@
-"""The batch-size finder: what fits into a GPU's memory; on a CPU, what is fast."""
+"""The batch-size finder: the largest that fits a GPU's memory; on a CPU, a fast one."""
 
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,16 +13,16 @@ from robot_vision.training.engine.step import train_step
 MOST = 4096
 _TIMED_STEPS = 3
 _LONGEST_TRIAL_S = 20.0
-# So much of the best throughput is as good as the best.
+# This share of the best throughput counts as equal to the best.
 _AS_GOOD = 0.95
-# Part of a GPU's memory that may be used: fragments and other sizes take the rest.
+# Part of a GPU's memory to use: fragmentation and other sizes take the rest.
 _USABLE = 0.9
 _MULTIPLE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchTrial:
-    """One size: its throughput and its peak of memory; neither where it did not fit."""
+    """One size: its throughput and its peak memory; neither if it did not fit."""
 
     batch_size: int
     samples_per_s: float = 0.0
@@ -34,10 +34,10 @@ class BatchTrial:
 
 
 def find_batch_size(run: Run, *, most: int = MOST) -> tuple[list[BatchTrial], int]:
-    """Try doubled sizes; returns the trials and a suggestion. Nothing that it trains is kept.
+    """Try doubling sizes; returns the trials and a suggestion. Nothing trained is kept.
 
     On a CPU: the smallest size within 5 % of the best throughput. On a GPU: the largest that
-    leaves a tenth of the memory free, between the sizes tried by the line through the last two.
+    leaves a tenth of the memory free, interpolated between the last two sizes tried.
     """
     on_gpu = run.device.type == "cuda"
     trials = list[BatchTrial]()

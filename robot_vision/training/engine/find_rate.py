@@ -1,6 +1,6 @@
 """The learning-rate finder: one short run whose rate grows at every step.
 
-Smith, arXiv:1506.01186. Nothing is kept of what it trains.
+Smith, arXiv:1506.01186. Nothing that it trains is kept.
 """
 
 import math
@@ -16,9 +16,9 @@ LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 100
 _SMOOTHING = 0.9
 _LEAST_STEPS = 10
-# A loss that is so much above the first one, as a part of it, will not come back.
+# A loss this much above the first one, relative to it, will not recover.
 _DIVERGED = 0.5
-# Below the rate where the loss is lowest by so much, it still falls steadily.
+# This far below the rate with the lowest loss, the loss still falls steadily.
 _BELOW_LOWEST = 10.0
 
 
@@ -26,7 +26,7 @@ _BELOW_LOWEST = 10.0
 class RateFinding:
     """Rates tried with their smoothed losses, and the highest rate to train with.
 
-    `suggestion` is 0 where no rate made the loss fall.
+    `suggestion` is 0 if no rate made the loss fall.
     """
 
     rates: list[float]
@@ -35,7 +35,7 @@ class RateFinding:
 
 
 def find_learning_rate(run: Run, *, steps: int = STEPS) -> RateFinding:
-    """Train with rates from `LOWEST` to `HIGHEST` until the loss grows for good."""
+    """Train with rates from `LOWEST` to `HIGHEST` until the loss diverges."""
     memory, smoothed = Memory(run.device), 0.0
     memory.is_watching = False
     rates, losses = list[float](), list[float]()
@@ -55,7 +55,7 @@ def find_learning_rate(run: Run, *, steps: int = STEPS) -> RateFinding:
 
 
 def suggested_rate(rates: list[float], losses: list[float]) -> float:
-    """A tenth of the rate at which the loss is lowest; 0 where it never fell."""
+    """A tenth of the rate at which the loss is lowest; 0 if it never fell."""
     if not losses or min(losses) >= losses[0]:
         return 0.0
     lowest = min(range(len(losses)), key=losses.__getitem__)

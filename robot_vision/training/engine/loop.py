@@ -45,11 +45,11 @@ from robot_vision.training.engine.step import RunningMeans, check_finite, train_
 
 
 def train(recipe: Recipe, folder: Path, *, reporter: Reporter) -> RunState:
-    """Train, or go on from the folder's checkpoint; returns how far it came.
+    """Train, or resume from the folder's checkpoint; returns the final progress.
 
     Writes `recipe.yaml`, `checkpoint.safetensors`, `weights.safetensors` (averaged),
     `curves.csv`, `memory.json` and, where the task selects, `best.safetensors`. With
-    `run.patience`, or where the task keeps the best, the weights are the best at the end, and
+    `run.patience`, or if the task keeps the best, the final weights are the best ones, and
     `last.safetensors` are the last.
     """
     options = recipe.run
@@ -67,7 +67,7 @@ def _check_patience(run: Run) -> None:
     if options.patience and not (run.task.metric and options.rounds_per_evaluation):
         raise ConfigError(
             f"run.patience = {options.patience} needs evaluations (run.rounds_per_evaluation) "
-            f"and a figure that selects weights; that of the task {run.recipe.task!r} is "
+            f"and a metric that selects weights; that of the task {run.recipe.task!r} is "
             f"{run.task.metric or 'none'}"
         )
 
@@ -103,11 +103,11 @@ def _open_folder(run: Run, folder: Path, state: RunState, reporter: Reporter) ->
     except OSError as error:
         raise cannot_save(folder / RECIPE, error) from error
     if state.step:
-        reporter.on_note(f"goes on from step {state.step} of {folder}")
+        reporter.on_note(f"resumes from step {state.step} of {folder}")
     warmup_steps = run.recipe.optimizer.warmup_steps
     if 0 < run.recipe.run.steps <= warmup_steps:
         reporter.on_note(
-            f"the learning rate never gets to its height: run.steps = {run.recipe.run.steps}, "
+            f"the learning rate never reaches its maximum: run.steps = {run.recipe.run.steps}, "
             f"optimizer.warmup_steps = {warmup_steps}"
         )
     for note in run.notes:
@@ -149,7 +149,7 @@ def _round(
 
 
 def _evaluate_start(run: Run, folder: Path, state: RunState, reporter: Reporter) -> RunState:
-    """Where the task compares with them, the weights that the run begins from: the best so far."""
+    """If the task compares with them, the initial weights are the best so far."""
     figures = run.task.evaluate_start(run.averaged.module) if rank() == 0 else {}
     found = agreed(figures.get(run.task.metric, math.nan), run.device)
     if rank() == 0 and figures:
@@ -165,14 +165,14 @@ def _evaluate_start(run: Run, folder: Path, state: RunState, reporter: Reporter)
 def _evaluate(
     run: Run, folder: Path, state: RunState, memory: Memory
 ) -> tuple[RunState, dict[str, float]]:
-    """Figures of the averaged weights on held-out data (process 0), and the best ones kept."""
+    """Metrics of the averaged weights on held-out data (process 0); keeps the best weights."""
     figures: dict[str, float] = {}
     if rank() == 0:
         memory.is_watching = True
         with memory.phase("evaluation"):
             figures = run.task.evaluate(run.averaged.module)
     found = agreed(figures.get(run.task.metric, math.nan), run.device)
-    if math.isnan(found):  # no such data, or no figure selects
+    if math.isnan(found):  # no such data, or no metric selects weights
         return state, figures
     if state.best is not None and found <= state.best:
         return replace(state, stale_evaluations=state.stale_evaluations + 1), figures
@@ -182,7 +182,7 @@ def _evaluate(
 
 
 def _save(run: Run, folder: Path, state: RunState, row: dict[str, float], memory: Memory) -> None:
-    """The checkpoint last: what else a killed run wrote of this round is written again."""
+    """The checkpoint last: a killed run rewrites everything else of this round."""
     save_run_weights(folder / WEIGHTS, run)
     try:
         append_row(folder / CURVES, row)
@@ -193,7 +193,7 @@ def _save(run: Run, folder: Path, state: RunState, row: dict[str, float], memory
 
 
 def _restore_best(run: Run, folder: Path, state: RunState, reporter: Reporter) -> None:
-    """A run that was to stop early, or whose task asks for it, ends with its best weights."""
+    """A run with early stopping, or whose task requests it, ends with its best weights."""
     if not (run.recipe.run.patience or run.task.keeps_best) or state.best is None:
         return
     if state.best == state.start:

@@ -1,4 +1,4 @@
-"""How much memory a run takes, by phase: what to look at before a larger batch or model."""
+"""A run's memory by phase, for judging whether a larger batch or model fits."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _STATUS = Path("/proc/self/status")
 class Memory:
     """Peaks by phase, in MB: of tensors on a GPU, of the whole process on a CPU.
 
-    Reading them takes a moment: the loop watches the first step of each round only.
+    Reading them takes a moment, so the loop measures only the first step of each round.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -25,7 +25,7 @@ class Memory:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Measure what a block takes, where it is watched."""
+        """Measure a block, if measuring is on."""
         if not self.is_watching:
             yield
             return
@@ -38,8 +38,8 @@ class Memory:
             torch.cuda.reset_peak_memory_stats(self._device)
             return
         try:
-            _CLEAR.write_text("5")  # the peak of resident memory starts anew: proc(5)
-        except OSError:  # not allowed here: peaks are then those of the process so far
+            _CLEAR.write_text("5")  # reset the peak of resident memory: proc(5)
+        except OSError:  # not permitted: peaks are then those of the process so far
             return
 
     def _peak_mb(self) -> float:
@@ -48,7 +48,7 @@ class Memory:
         return _resident_peak_mb()
 
     def report(self) -> dict[str, object]:
-        """What `memory.json` holds."""
+        """The content of `memory.json`."""
         on_gpu = self._device.type == "cuda"
         return {
             "device": torch.cuda.get_device_name(self._device) if on_gpu else "cpu",
@@ -60,13 +60,13 @@ class Memory:
         file.write_text(json.dumps(self.report(), indent=1) + "\n")
 
     def summary(self) -> str:
-        """One line for a person."""
+        """A one-line summary."""
         peaks = ", ".join(f"{n} {self.peak_mb[n]:.0f}" for n in PHASES if n in self.peak_mb)
         return f"peak memory in MB: {peaks}"
 
 
 def _resident_peak_mb() -> float:
-    """Peak of resident memory; 0 where the system does not say (no Linux)."""
+    """Peak of resident memory; 0 if the system does not report it (not Linux)."""
     try:
         lines = _STATUS.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Numbers of the forward pass: 32 bits, or 16 where the device is good at them."""
+"""Precision of the forward pass: 32 bits, or 16 on devices that are fast at it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Precision:
-    """`scaler` keeps small gradients of 16-bit floats above zero; it does nothing for others."""
+    """`scaler` keeps small fp16 gradients from underflowing; it does nothing for other types."""
 
     kind: Kind
     device: torch.device
@@ -28,7 +28,7 @@ class Precision:
 
 
 def choose_precision(name: str, device: torch.device) -> Precision:
-    """`auto` is bf16 on a GPU and fp32 on a CPU; `ConfigError` for what the device cannot do."""
+    """`auto` is bf16 on a GPU and fp32 on a CPU; `ConfigError` if the device lacks it."""
     kind: Kind = ("bf16" if device.type == "cuda" else "fp32") if name == "auto" else name  # type: ignore[assignment]
     if kind != "fp32":
         _try_out(kind, device)

@@ -1,4 +1,4 @@
-"""Learning rates by name: which parameters learn how fast, and which are frozen."""
+"""Learning rates by parameter name, including frozen parameters."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from robot_vision.training.engine.recipe import OptimizerOptions
 
 
 def named_parameters(model: nn.Module, beside: Mapping[str, nn.Module]) -> dict[str, nn.Parameter]:
-    """Parameters by name: the model's as they are, others below the name of their module."""
+    """Parameters by name: the model's own names, others prefixed with their module's name."""
     named = dict(model.named_parameters())
     for name, module in beside.items():
         named |= {f"{name}.{inner}": p for inner, p in module.named_parameters()}
@@ -22,10 +22,10 @@ def named_parameters(model: nn.Module, beside: Mapping[str, nn.Module]) -> dict[
 
 
 def rate_factors(names: list[str], rates: Mapping[str, float]) -> dict[str, float]:
-    """The factor of each name, 1 where no pattern matches; the last pattern that does counts.
+    """The factor of each name, 1 if no pattern matches; the last matching pattern counts.
 
-    Raises `ConfigError` for a factor that is negative or no number, a pattern that matches
-    nothing, and where nothing is left to train.
+    Raises `ConfigError` for a factor that is negative or not a number, a pattern that matches
+    nothing, or if nothing is left to train.
     """
     factors = dict.fromkeys(names, 1.0)
     for pattern, factor in rates.items():
@@ -45,14 +45,14 @@ def rate_factors(names: list[str], rates: Mapping[str, float]) -> dict[str, floa
 
 
 def freeze(parameters: Mapping[str, nn.Parameter], factors: Mapping[str, float]) -> None:
-    """Parameters of factor 0 no longer learn. Those that a task froze itself stay frozen."""
+    """Freeze parameters with factor 0. Those that a task froze itself stay frozen."""
     for name, parameter in parameters.items():
         if factors[name] == 0:
             parameter.requires_grad_(False)
 
 
 def frozen_norms(model: nn.Module) -> list[nn.Module]:
-    """Batch norms without a parameter that learns: their statistics must not move either."""
+    """Batch norms without trainable parameters: their statistics must not change either."""
     found = []
     for module in model.modules():
         own = list(module.parameters()) if isinstance(module, _BatchNorm) else []

@@ -1,4 +1,4 @@
-"""Recipes as files: read, changed by dotted names, checked against their task and model, kept."""
+"""Recipes as files: read, overridden by dotted names, checked against task and model, saved."""
 
 import json
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ from robot_vision.training.engine.task import TASKS
 
 
 def load_recipe(path: Path, overrides: Mapping[str, object] | None = None) -> Recipe:
-    """Read a recipe; `overrides` are dotted names, as `run.steps`.
+    """Read a recipe; `overrides` are dotted names, such as `run.steps`.
 
-    Raises `ConfigError` if it is no recipe: unknown tasks, models and names are given with the
-    nearest known one.
+    Raises `ConfigError` if it is not a recipe: unknown tasks, models and names are reported with
+    the nearest known one.
     """
     return recipe_of(load_yaml(path), overrides, what=str(path))
 
@@ -45,7 +45,7 @@ def recipe_of(
     *,
     what: str = "the recipe",
 ) -> Recipe:
-    """A recipe of nested values, its `options` validated by its task."""
+    """A recipe from nested values, its `options` validated by its task."""
     merged, overrides = dict(values), dict(overrides or {})
     for name in ("task", "model"):
         if name in overrides:
@@ -65,7 +65,7 @@ def recipe_of(
     except ValidationError as error:
         raise ConfigError(f"{what}: {_explain(error, 'options.')}") from error
     try:
-        # As in a file, where there are no tuples: a recipe and what is read back are the same.
+        # As in a file, without tuples, so that a recipe equals what is read back.
         spec = json.loads(json.dumps(merged.get("spec") or {}, default=str))
         recipe = Recipe.model_validate({**merged, "spec": spec, "options": options})
     except ValidationError as error:
@@ -78,9 +78,9 @@ def recipe_of(
 
 
 def save_recipe(recipe: Recipe, file: Path) -> None:
-    """Write every choice, those left at their defaults too: the record of a run.
+    """Write every choice, including defaults: the record of a run.
 
-    Whole or not at all: a run that goes on where the disk is full keeps its record.
+    Atomic: a run that resumes on a full disk keeps its record.
     """
     partial = file.with_suffix(".partial")
     try:
@@ -92,7 +92,7 @@ def save_recipe(recipe: Recipe, file: Path) -> None:
 
 
 def _tree(values: Mapping[str, Any]) -> Tree:
-    """The names that the recipe may use; of all tasks and models where its own are unknown."""
+    """The names that the recipe may use; those of all tasks and models if its own are unknown."""
     task, model = values.get("task"), values.get("model")
     tasks = [str(task)] if str(task) in TASKS else list(TASKS)
     models = [str(model)] if str(model) in MODELS else list(MODELS)

@@ -1,4 +1,4 @@
-"""The dotted names of a recipe: which there are, which are not, and which one was meant."""
+"""The dotted names of a recipe: known ones, unknown ones, and the nearest match."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -7,7 +7,7 @@ from typing import Any, get_args
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.params import Params
 
-# Names below a group; what holds no group has none below it.
+# Names below a group; a plain value has none below it.
 Tree = dict[str, "Tree"]
 
 
@@ -31,7 +31,7 @@ def dotted(tree: Tree, prefix: str = "") -> Iterator[str]:
 
 
 def unknown_names(values: Mapping[str, Any], tree: Tree, prefix: str = "") -> Iterator[str]:
-    """Dotted names of values that have no place in the tree."""
+    """Dotted names of values that are not in the tree."""
     for name, value in values.items():
         if name not in tree:
             yield f"{prefix}{name}"
@@ -42,7 +42,7 @@ def unknown_names(values: Mapping[str, Any], tree: Tree, prefix: str = "") -> It
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that was meant, by its last words or by its letters; else empty."""
+    """The known name probably meant, by its last words or its spelling; else empty."""
     known = list(known)
     best = max(known, key=lambda other: _common_end(name, other), default="")
     if best and _common_end(name, best):
@@ -56,7 +56,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _common_end(name: str, other: str) -> int:
-    """How many words both end with; 0 if not all of the last one."""
+    """The number of words both end with; 0 unless the last one matches fully."""
     count = 0
     pairs = zip(reversed(name.split(".")), reversed(other.split(".")), strict=False)
     for one, two in pairs:
@@ -67,9 +67,9 @@ def _common_end(name: str, other: str) -> int:
 
 
 def place(values: dict[str, Any], name: str, value: Any, tree: Tree) -> None:
-    """Set a dotted name in nested values, making the groups that it is in.
+    """Set a dotted name in nested values, creating its groups.
 
-    Below what holds no group, the rest of the name is one key: `optimizer.rates.encoder.*`.
+    Below a plain mapping, the rest of the name is one key: `optimizer.rates.encoder.*`.
     Raises `ConfigError` for a name within a list.
     """
     head, _, rest = name.partition(".")
@@ -80,7 +80,7 @@ def place(values: dict[str, Any], name: str, value: Any, tree: Tree) -> None:
     if isinstance(inner, Params):
         inner = inner.model_dump()
     if not isinstance(inner, dict):
-        raise ConfigError(f"{name!r}: {head!r} holds {inner!r}, which no name leads into")
+        raise ConfigError(f"{name!r}: {head!r} holds {inner!r}, whose entries no name can reach")
     values[head] = inner = dict(inner)
     if tree[head]:
         place(inner, rest, value, tree[head])

@@ -1,4 +1,4 @@
-"""Memory for time: activations inside a model's blocks are computed again on the way back.
+"""Trades time for memory: recomputes activations inside a model's blocks in the backward pass.
 
 Chen et al., arXiv:1604.06174.
 """
@@ -16,15 +16,14 @@ from robot_vision.core.errors import ConfigError
 
 
 def recompute_blocks(model: nn.Module) -> None:
-    """Let the model's blocks forget what they computed; raises `ConfigError` if it has none.
+    """Make the model's blocks discard activations; raises `ConfigError` if it has none.
 
     Blocks are the outermost members of `ModuleList`s and `Sequential`s that hold other modules.
     """
     blocks = list(_blocks(model))
     if not blocks:
         raise ConfigError(
-            f"run.recompute: {type(model).__name__} has no lists of blocks to compute again; "
-            "leave it out"
+            f"run.recompute: {type(model).__name__} has no lists of blocks to recompute; omit it"
         )
     for block in blocks:
         block.forward = _forgetting(block)

@@ -1,4 +1,4 @@
-"""What the person who watches a run sees: a bar, and a line a round."""
+"""Progress display of a run: a bar, and a line per round."""
 
 from time import monotonic
 from types import TracebackType
@@ -18,14 +18,14 @@ from torch import Tensor
 from robot_vision.terminal import Screen
 from robot_vision.training.engine.distributed import rank
 
-# A GPU waits until a loss is read.
+# Reading a loss makes the GPU wait.
 _READ_EVERY_S = 1.0
 
 
 @runtime_checkable
 class Reporter(Protocol):
-    """Hears of every step (the part of the run done, its loss on the device), of every round
-    (its row of the log), and of what a person should know."""
+    """Receives every step (the part of the run done, its loss on the device), every round
+    (its row of the log), and notes for the user."""
 
     def on_step(self, part: float, loss: Float[Tensor, ""]) -> None: ...
 

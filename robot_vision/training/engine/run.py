@@ -1,4 +1,4 @@
-"""What a training run consists of, and how it is put together from its recipe."""
+"""The parts of a training run, assembled from its recipe."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,11 +52,11 @@ BUNDLE_WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """What a run consists of. `averaged` holds the weights that are evaluated and shipped.
+    """The parts of a run. `averaged` holds the weights that are evaluated and shipped.
 
-    `beside` are the task's own modules, `frozen_norms` what stays in evaluation mode, `notes`
-    what a person should know before it starts. `pruned`: its layers are narrower than its spec
-    says; `ranges` are those of layers in played eight bits, `zeros` are weights that stay 0.
+    `beside` are the task's own modules, `frozen_norms` stay in evaluation mode, `notes`
+    are for the user before it starts. `pruned`: its layers are narrower than its spec
+    says; `ranges` are those of layers in simulated eight bits, `zeros` are weights that stay 0.
     """
 
     recipe: Recipe
@@ -77,19 +77,19 @@ class Run:
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """All that a checkpoint holds, by name."""
+        """Everything in a checkpoint, by name."""
         ranges = {"eight_bits": self.ranges} if self.ranges else {}
         return {"model": self.model, "averaged": self.averaged, **self.beside, **ranges}
 
     def travels(self) -> dict[str, Any]:
-        """What travels with the weights: the task's, and ranges of eight bits."""
+        """Metadata stored with the weights: the task's, and eight-bit ranges."""
         return self.task.travels() | ({RANGES: self.ranges.travels()} if self.ranges else {})
 
 
 def build_run(recipe: Recipe) -> Run:
-    """Fresh weights, or those of `init_weights` where they fit, and all that trains them.
+    """Fresh weights, or those of `init_weights` where they fit, and everything that trains them.
 
-    Raises `ConfigError` where data, weights, processes or device do not fit the recipe.
+    Raises `ConfigError` if data, weights, processes or device do not fit the recipe.
     """
     _check_shares(recipe)
     device = device_of(recipe.run.device)
@@ -103,7 +103,7 @@ def build_run(recipe: Recipe) -> Run:
     task.prepare(model)
     begins_from = recipe.run.init_weights
     begun = _begin_from(begins_from, model, card, spec, task) if begins_from else _Begun()
-    # Pictures come with their channels last; weights of the same layout make a step faster.
+    # Pictures are channels-last; weights in the same layout make a step faster.
     convert_conv2d_weight_memory_format(model.to(device), torch.channels_last)
     beside = {name: module.to(device) for name, module in task.modules(model).items()}
     averaged = AveragedModel(
@@ -138,7 +138,7 @@ def build_run(recipe: Recipe) -> Run:
 def _in_eight_bits(
     recipe: Recipe, model: nn.Module, averaged: nn.Module, device: torch.device
 ) -> Ranges | None:
-    """The averaged weights play them too: they are evaluated as they will be served."""
+    """The averaged weights also use them: they are evaluated as they will be served."""
     if not recipe.run.eight_bits:
         return None
     ranges = Ranges(find_layers(model, recipe.run.eight_bits)).to(device)
@@ -157,13 +157,13 @@ def _check_shares(recipe: Recipe) -> None:
 
 
 def _spec(recipe: Recipe, card: Card[Any], task: Task[Any]) -> Params:
-    """The card's spec with what the recipe changes and the data determine."""
+    """The card's spec with the recipe's changes and the data's values."""
     found = task.spec_values()
     for name in found.keys() & recipe.spec.keys():
         if recipe.spec[name] != found[name]:
             raise ConfigError(
-                f"spec.{name} = {recipe.spec[name]!r}, but the data have {found[name]!r}: "
-                "leave it out of the recipe"
+                f"spec.{name} = {recipe.spec[name]!r}, but the data have {found[name]!r}: remove "
+                "it from the recipe"
             )
     try:
         return type(card.spec).model_validate({**card.spec.model_dump(), **recipe.spec, **found})
@@ -182,8 +182,8 @@ def _begin_from(
 ) -> _Begun:
     """Load what fits of a file, a run or a bundle; returns notes on what did not.
 
-    A file of an encoder alone, or a bundle that has it, gives the encoder of a model with one.
-    The model becomes as narrow as a pruned one that it begins from.
+    A file of only an encoder, or a bundle that has one, initialises the encoder of a model with
+    one. The model becomes as narrow as a pruned one that it starts from.
     """
     weights = read_weights(weights_file(name))
     if weights.pruned and weights.model != card.name:
@@ -201,12 +201,12 @@ def _begin_from(
             + (f": it holds {weights.model!r}" if weights.model else "")
         )
     problems = str(fit)
-    notes = (f"layers that {name} does not give start afresh; {problems}",) if problems else ()
+    notes = (f"layers that {name} does not have start fresh; {problems}",) if problems else ()
     return _Begun(notes=notes, pruned=weights.pruned)
 
 
 def weights_file(name: str) -> Path:
-    """A file of weights, or those of a run's folder, or of the bundle of that name."""
+    """Weights from a file, a run's folder, or the bundle of that name."""
     if Path(name).is_file():
         return Path(name)
     if (Path(name) / RECIPE).is_file():

@@ -1,4 +1,4 @@
-"""How far a run is, and the learning rate there."""
+"""A run's progress, and the learning rate at it."""
 
 import math
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from robot_vision.training.engine.recipe import OptimizerOptions, RunOptions
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """How far a run is: steps done, seconds spent training, best figure and evaluations since.
+    """A run's progress: steps done, seconds of training, best metric and evaluations since.
 
-    `start` is the figure of the weights that it began from, where these were evaluated.
+    `start` is the metric of the initial weights, if these were evaluated.
     """
 
     step: int = 0
@@ -21,19 +21,19 @@ class RunState:
 
 
 def progress(run: RunOptions, state: RunState) -> float:
-    """Part of the run that is done, by steps or by time, whichever is further."""
+    """Fraction of the run that is done, by steps or by time, whichever is further."""
     by_steps = state.step / run.steps if run.steps else 0.0
     by_time = state.trained_s / (60 * run.budget_minutes) if run.budget_minutes else 0.0
     return max(by_steps, by_time)
 
 
 def is_over(run: RunOptions, state: RunState) -> bool:
-    """Whether the run reached its bound, or its patience is at an end."""
+    """Whether the run reached its limit, or its patience is exhausted."""
     return progress(run, state) >= 1 or 0 < run.patience <= state.stale_evaluations
 
 
 def is_evaluation_due(run: RunOptions, state: RunState) -> bool:
-    """After some rounds, and at the end."""
+    """Whether to evaluate: after some rounds, and at the end."""
     if run.rounds_per_evaluation == 0:
         return False
     return (

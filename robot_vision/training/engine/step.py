@@ -1,4 +1,4 @@
-"""One step of the optimiser: a batch in parts, forward and back, clipped, averaged."""
+"""One optimiser step: a batch in parts, forward and backward, clipped, averaged."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,18 +12,18 @@ from robot_vision.training.engine.distributed import average_gradients, process_
 from robot_vision.training.engine.memory import Memory
 from robot_vision.training.engine.run import Run
 
-# Below it a step of 16-bit floats is skipped whatever the gradients are.
+# Below this scale an fp16 step is skipped whatever the gradients are.
 _LEAST_SCALE = 1.0
 
 _Losses = dict[str, Float[Tensor, ""]]
 
 
 class DivergedError(RobotVisionError, FloatingPointError):
-    """Gradients are no longer numbers; what the round trained is not saved."""
+    """Gradients are not finite; the round's training is not saved."""
 
 
 class RunningMeans:
-    """Means of losses, summed up where they are: reading each would make a GPU wait."""
+    """Means of losses, accumulated on the device: reading each would make a GPU wait."""
 
     def __init__(self) -> None:
         self._sums: _Losses = {}
@@ -42,9 +42,9 @@ class RunningMeans:
 
 
 def train_step(run: Run, batches: Iterator[Any], step: int, memory: Memory) -> _Losses:
-    """Take the next batches and descend; returns `total`, `gradient` and the parts of the loss.
+    """Take the next batches and step; returns `total`, `gradient` and the parts of the loss.
 
-    Every random number of a step depends on seed, step and process: a resumed run draws the same.
+    All random numbers of a step depend on seed, step and process: a resumed run draws the same.
     """
     run.model.train()
     for norm in run.frozen_norms:
@@ -89,14 +89,14 @@ def _update(run: Run) -> Float[Tensor, ""]:
     if run.zeros is not None:
         run.zeros.restore()
     run.averaged.update_parameters(run.model)
-    # A scaler that tries a larger scale skips what overflows: that is no fault.
+    # A scaler that tries a larger scale skips overflowing steps: that is not an error.
     return norm if not scaler.is_enabled() else torch.where(norm.isfinite(), norm, 0.0)
 
 
 def check_finite(run: Run, losses: dict[str, float]) -> None:
-    """Raise `DivergedError` unless the round's gradients were numbers."""
+    """Raise `DivergedError` unless the round's gradients were finite."""
     advice = (
-        "lower optimizer.learning_rate or raise optimizer.warmup_steps; the same command goes on "
+        "lower optimizer.learning_rate or raise optimizer.warmup_steps; the same command resumes "
         "from the last good checkpoint"
     )
     scaler = run.precision.scaler

@@ -1,4 +1,4 @@
-"""Weights that were pruned one by one stay away: what is zero at the start is zero at the end."""
+"""Keeps individually pruned weights at zero: zero at the start stays zero."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Zeros:
-    """Where the parameters that are trained were exactly zero when the run began."""
+    """Where trainable parameters were exactly zero when the run began."""
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         self._kept: list[tuple[nn.Parameter, Tensor]] = [

@@ -1,4 +1,4 @@
-"""Contrast of pictures and texts: each finds its own among all of a batch, both ways."""
+"""Contrast of pictures and texts: each must find its own in the batch, both ways."""
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ def contrastive_loss(
 ) -> Float[Tensor, ""]:
     """Symmetric InfoNCE over unit-norm embeddings (CLIP, arXiv:2103.00020, its figure 3).
 
-    `scale` multiplies the similarities. Where `same`, two captions name the same, so that neither
+    `scale` multiplies the similarities. Where `same`, two captions mean the same, so neither
     is wrong for the other's picture: such pairs are left out of the sums. A diagonal is kept.
     """
     own = torch.eye(len(picture), dtype=torch.bool, device=picture.device)
@@ -24,6 +24,6 @@ def contrastive_loss(
 
 
 def hits(picture: Float[Tensor, "b d"], text: Float[Tensor, "b d"]) -> Float[Tensor, ""]:
-    """Share of pictures whose own caption is the nearest of the batch."""
+    """Share of pictures whose own caption is the nearest in the batch."""
     target = torch.arange(len(picture), device=picture.device)
     return ((picture @ text.T).argmax(dim=1) == target).float().mean()

@@ -1,4 +1,4 @@
-"""Which cells learn which object: task-aligned assignment (TOOD, arXiv:2108.07755)."""
+"""Assigns objects to cells: task-aligned assignment (TOOD, arXiv:2108.07755)."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ IOU_POWER = 4.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Assignment:
-    """Per cell: the row of its object (−1 for none) and the quality that its score should have."""
+    """Per cell: the row of its object (−1 for none) and the target quality of its score."""
 
     object_row: Int[Tensor, "b a"]
     quality: Float[Tensor, "b a"]

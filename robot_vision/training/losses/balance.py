@@ -1,4 +1,4 @@
-"""How hard each of several tasks pulls: by fixed weights, or by learnt uncertainty."""
+"""Balances several tasks: by fixed weights, or by learnt uncertainty."""
 
 import math
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ class TaskBalance(nn.Module):
     """The balanced sum of the losses of tasks.
 
     Fixed: the sum of w·L. Learnt (Kendall et al., arXiv:1705.07115): of w·(L·exp(−s) + s), whose
-    minimum in s is where exp(s) is the size of L. A balanced loss may fall below zero and a
-    growing s may hide a loss that grows; `figures` therefore shows the raw ones beside it. What a
-    task is multiplied by stays positive, within a factor of ten of its weight.
+    minimum in s is where exp(s) equals L. A balanced loss may fall below zero, and a
+    growing s may hide a growing loss; `figures` therefore also shows the raw ones. A
+    task's multiplier stays positive, within a factor of ten of its weight.
     """
 
     def __init__(self, weights: Mapping[str, float], *, is_learnt: bool) -> None:
@@ -29,7 +29,7 @@ class TaskBalance(nn.Module):
         )
 
     def forward(self, losses: Mapping[str, Float[Tensor, ""]]) -> Loss:
-        """The total, and of each task the loss as it is, balanced, and what multiplies it."""
+        """The total, and for each task its raw loss, its balanced loss and its multiplier."""
         balanced, figures = [], {}
         for name, loss in losses.items():
             log_scale = self._log_scale(name, like=loss)

@@ -1,4 +1,4 @@
-"""Overlap of boxes in torch, by broadcasting; boxes are corners in any one unit."""
+"""Overlap of boxes in torch, by broadcasting; boxes are corners [...,4] in any common unit."""
 
 import torch
 from jaxtyping import Float

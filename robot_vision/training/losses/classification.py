@@ -12,7 +12,7 @@ ClassWeighting = Literal["none", "inverse", "effective_number"]
 
 
 def class_weights(counts: Sequence[int], weighting: ClassWeighting) -> Float[Tensor, " c"]:
-    """Weights of classes by how often they occur; their mean over samples is 1.
+    """Weights of classes by frequency; their mean over samples is 1.
 
     `inverse`: 1 / n. `effective_number`: (1 − β) / (1 − βⁿ) with β = 1 − 1/N of all N samples
     (Cui et al., arXiv:1901.05555), between `inverse` and none. A class without samples has 0.
@@ -32,7 +32,7 @@ def class_weights(counts: Sequence[int], weighting: ClassWeighting) -> Float[Ten
 def soft_targets(
     class_id: Int64[Tensor, " b"], classes: int, *, smoothing: float
 ) -> Float[Tensor, "b c"]:
-    """What is asked for of each class: 1 for the true one, `smoothing` of it spread over all."""
+    """The target of each class: 1 for the true one, `smoothing` of it spread over all."""
     return F.one_hot(class_id, classes) * (1 - smoothing) + smoothing / classes
 
 

@@ -1,4 +1,4 @@
-"""What coarser heads beside a label map learn from its labels."""
+"""Losses of coarser heads beside a label map, from its labels."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ def coarser_losses(
     *,
     class_weight: Float[Tensor, " c"],
 ) -> dict[str, Float[Tensor, ""]]:
-    """The losses of the heads `medium` and `coarse`, of those that the answer has."""
+    """The losses of the heads `medium` and `coarse`, if the answer has them."""
     losses = {}
     if "medium" in answer:
         losses["medium"] = medium_loss(answer["medium"].float(), labels, class_weight=class_weight)
@@ -31,7 +31,7 @@ def medium_loss(
     *,
     class_weight: Float[Tensor, " c"],
 ) -> Float[Tensor, ""]:
-    """Cross-entropy with the label in the middle of each coarser cell; 0 where all are ignored."""
+    """Cross-entropy with the label at the centre of each coarser cell; 0 if all are ignored."""
     step = labels.shape[1] // logits.shape[2]
     middles = labels[:, step // 2 :: step, step // 2 :: step]
     if bool((middles == IGNORED).all()):
@@ -40,7 +40,7 @@ def medium_loss(
 
 
 def coarse_loss(logits: Float[Tensor, "b c"], labels: Int64[Tensor, "b h w"]) -> Float[Tensor, ""]:
-    """Binary cross-entropy of each class by itself with whether any pixel shows it."""
+    """Binary cross-entropy per class with whether any pixel shows it."""
     classes = logits.shape[1]
     known = torch.where(labels == IGNORED, classes, labels)
     shown = F.one_hot(known.flatten(1), classes + 1).amax(dim=1)[:, :-1]

@@ -1,4 +1,4 @@
-"""How wrong depth from colour is, in logarithms: as a whole, and but for one factor an image."""
+"""Loss of depth from colour, in logarithms: overall, and up to one factor per image."""
 
 import torch.nn.functional as F
 from jaxtyping import Float

@@ -11,10 +11,10 @@ from robot_vision.training.losses.hungarian import MatchCosts, match
 
 
 class DetrLossWeights(Params):
-    """How hard each loss pulls; as in the paper by default."""
+    """Weights of the losses; as in the paper by default."""
 
     classes: float = param(1.0, "cross entropy of classes and no object", ge=0)
-    l1: float = param(5.0, "distance of centres and sizes, in parts of the picture", ge=0)
+    l1: float = param(5.0, "distance of centres and sizes, in fractions of the picture", ge=0)
     giou: float = param(2.0, "1 - generalised overlap", ge=0)
     no_object: float = param(0.1, "weight of queries without an object in the cross entropy", gt=0)
     matching: MatchCosts = MatchCosts()

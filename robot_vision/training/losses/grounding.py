@@ -1,4 +1,4 @@
-"""What proposals and phrases learn from boxes with colours and names."""
+"""Losses of proposals and phrases from boxes with colours and names."""
 
 import torch
 import torch.nn.functional as F
@@ -15,23 +15,26 @@ from robot_vision.training.losses.native import (
     class_loss,
 )
 
-_SAME, _OTHER = 0.5, 0.4  # overlaps from which on a region is of a thing, and below which not
+_SAME, _OTHER = (
+    0.5,
+    0.4,
+)  # overlaps above which a region matches an object, and below which it does not
 _JITTER = 0.08
 
 
 class GroundingLossWeights(Params):
-    """How hard each part pulls."""
+    """Weights of the parts."""
 
-    things: float = param(1.0, "where there is any thing", ge=0)
+    things: float = param(1.0, "whether there is any object", ge=0)
     boxes: float = param(2.0, "overlap of proposals", ge=0)
     phrases: float = param(2.0, "which region a phrase names", ge=0)
-    space: float = param(1.0, "the same by nearness in the space of words alone", ge=0)
+    space: float = param(1.0, "the same by distance in the word space alone", ge=0)
 
 
 def proposal_losses(
     logits: Float[Tensor, "b a"], boxes_xyxy: Float[Tensor, "b a 4"], batch: Batch
 ) -> dict[str, Float[Tensor, ""]]:
-    """`things` and `boxes` of the proposals of all cells, whatever the things are."""
+    """`things` and `boxes` of the proposals of all cells, regardless of class."""
     height_px, width_px = batch.rgb.shape[1:3]
     centers, strides = all_cells(height_px, width_px, device=logits.device)
     is_thing = torch.where(batch.class_id >= 0, 0, -1)
@@ -51,8 +54,8 @@ def proposal_losses(
 
 @torch.no_grad()
 def taught_regions(proposed_xyxy: Float[Tensor, "b _r 4"], batch: Batch) -> Float[Tensor, "b r 4"]:
-    """Proposals and, behind them, the true boxes a little off: words have regions to learn
-    from before proposals are any good."""
+    """Proposals [b,r,4] followed by jittered true boxes, so that words have regions to learn
+    from before proposals are accurate."""
     size = (batch.boxes_xyxy[..., 2:] - batch.boxes_xyxy[..., :2]).repeat(1, 1, 2)
     jittered = batch.boxes_xyxy + _JITTER * size * torch.randn_like(size)
     return torch.cat([proposed_xyxy.detach(), jittered], dim=1)

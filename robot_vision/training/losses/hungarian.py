@@ -1,4 +1,4 @@
-"""Which prediction answers for which object: the cheapest one-to-one matching.
+"""Matches predictions with objects: the cheapest one-to-one matching.
 
 Carion et al., arXiv:2005.12872, by SciPy's solver (Crouse 2016).
 """
@@ -16,14 +16,14 @@ from robot_vision.training.losses.boxes import corners, generalized_iou
 
 
 class NotFiniteError(RobotVisionError, FloatingPointError):
-    """Costs of the matching are no numbers; there is no matching by them."""
+    """Costs of the matching are not finite, so there is no matching."""
 
 
 class MatchCosts(Params):
-    """What counts when predictions and objects are matched; as in the paper by default."""
+    """Weights of the matching costs; as in the paper by default."""
 
     classes: float = param(1.0, "probability of the object's class", ge=0)
-    l1: float = param(5.0, "distance of centres and sizes, in parts of the picture", ge=0)
+    l1: float = param(5.0, "distance of centres and sizes, in fractions of the picture", ge=0)
     giou: float = param(2.0, "generalised overlap", ge=0)
 
 

@@ -17,27 +17,27 @@ NEGATIVE_WEIGHT = 0.75
 NEGATIVE_POWER = 2.0
 GIVEN_DEPTH_WEIGHT = 0.25
 HOLE_WEIGHT = 3.0
-MOST_LOG_ERROR = 2.0  # e² times too far; beyond it a relative error would outweigh all others
+MOST_LOG_ERROR = 2.0  # e² times too far; beyond this a relative error would outweigh all others
 MOST_MASKS = 96
 TEMPERATURE = 0.1
 LOG_SCALE_RANGE = math.log(10.0)
 
 
 class LossWeights(Params):
-    """How hard each task pulls; the scales of the losses are learnt."""
+    """Weights of the tasks; the scales of the losses are learnt."""
 
     classes: float = param(4.0, "classification", ge=0)
     boxes: float = param(2.0, "box overlap", ge=0)
     masks: float = param(1.0, "instance masks", ge=0)
     depth: float = param(2.0, "metric depth", ge=0)
     features: float = param(0.3, "appearance of objects in the feature grid", ge=0)
-    embedding: float = param(0.1, "what the whole image holds", ge=0)
+    embedding: float = param(0.1, "content of the whole image", ge=0)
 
 
 class MultiTaskLoss(nn.Module):
     """The sum of all tasks' losses, each over its learnt scale (Kendall et al., arXiv:1705.07115).
 
-    What is minimised is w·(loss/scale + log scale): at the scale's optimum a task pulls by its
+    Minimises w·(loss/scale + log scale): at the scale's optimum a task counts by its
     weight w in the recipe, whatever the size of its loss. Scales stay between 1/10 and 10.
     Holds the linear read-out of the embedding, which only training needs.
     """
@@ -81,7 +81,7 @@ class MultiTaskLoss(nn.Module):
         return self.weights[name] * (loss * torch.exp(-log_scale) + log_scale)
 
     def _presence_loss(self, embedding: Float[Tensor, "b d"], batch: Batch) -> Float[Tensor, ""]:
-        """Which classes and colours the image holds, read from the embedding."""
+        """Which classes and colours the image contains, read from the embedding."""
         target = torch.zeros(len(embedding), self.classes + self.colors, device=embedding.device)
         rows = torch.arange(len(embedding), device=embedding.device)[:, None]
         for ids, offset in ((batch.class_id, 0), (batch.color_id, self.classes)):
@@ -176,8 +176,8 @@ def depth_loss(
 ) -> Float[Tensor, ""]:
     """Error of the depth, and of the log depth's gradients at three scales (arXiv:1804.00607).
 
-    The error is the mean of the logarithm's and the relative one, to which a depth too far
-    matters more. Cells whose depth is among the `given_m` (at full size) weigh less: little is
+    The error is the mean of the log error and the relative error, in which a depth too far
+    counts more. Cells whose depth is among the `given_m` (at full size) weigh less: little is
     left to learn there, and they are many. Holes in depth that is given weigh more: they are few.
     """
     known = depth_true_m > 0

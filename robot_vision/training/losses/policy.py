@@ -1,4 +1,4 @@
-"""What the policy is asked: to point at what is meant, and to move as the expert would."""
+"""Losses of the policy: point at the target, and move like the expert."""
 
 import torch
 from jaxtyping import Real
@@ -10,15 +10,15 @@ from robot_vision.training.data.policy_batches import PolicyBatch
 _POINTING = 0.5
 _DESTINATION = 0.25
 _TRAVEL = 0.5
-# Place, turn and gripper: what a task fails by counts most.
+# Position, rotation and gripper: weighted by how much they decide a task's success.
 _COLUMN_WEIGHT = (1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.7)
 
 
 def policy_loss(out: dict[str, Tensor], batch: PolicyBatch) -> Loss:
     """The total, and its parts.
 
-    Pointing is the cross entropy of all that may be pointed at together: two tokens of one
-    object are both right. Actions are by their absolute error, step by step and summed up.
+    Pointing is the cross entropy over all valid targets together: two tokens of one
+    object are both right. Actions use their absolute error, per step and cumulated.
     """
     log_share = out["pointers"].log_softmax(dim=-1)
     right = log_share.masked_fill(~batch.pointers, -1e9).logsumexp(dim=-1)
@@ -42,7 +42,7 @@ def policy_loss(out: dict[str, Tensor], batch: PolicyBatch) -> Loss:
 
 
 def policy_figures(out: dict[str, Tensor], batch: PolicyBatch) -> dict[str, Real[Tensor, ""]]:
-    """Sums over the batch, by which figures of a whole set are made: see `mean_figures`."""
+    """Sums over the batch, from which `mean_figures` computes a set's figures."""
     best = out["pointers"].argmax(dim=-1, keepdim=True)
     hit = batch.pointers.gather(2, best).squeeze(-1)
     holds = ~batch.moves
@@ -62,7 +62,7 @@ def policy_figures(out: dict[str, Tensor], batch: PolicyBatch) -> dict[str, Real
 
 
 def mean_figures(sums: dict[str, float]) -> dict[str, float]:
-    """Shares of right pointing and right holding, mean errors in units of the statistics."""
+    """Shares of correct pointing and holding, mean errors in units of the statistics."""
     moving, holding = max(1.0, sums["moving"]), max(1.0, sums["holding"])
     return {
         "val_target": sums["target_hits"] / moving,

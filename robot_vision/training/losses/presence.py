@@ -1,4 +1,4 @@
-"""Which classes a view shows, as what is asked of a model that says it of each by itself."""
+"""Which classes a view shows, as targets for independent per-class outputs."""
 
 import torch.nn.functional as F
 from jaxtyping import Float32, Int64

@@ -1,4 +1,4 @@
-"""Cross-entropy and Dice of label maps; pixels that are ignored pull nowhere."""
+"""Cross-entropy and Dice of label maps; ignored pixels have no effect."""
 
 import torch
 import torch.nn.functional as F
@@ -9,11 +9,11 @@ from robot_vision.core.params import Params, param
 from robot_vision.models.loss import Loss
 from robot_vision.training.data.labelled import IGNORED
 
-_LEAST_AREA = 1.0  # of a class, in pixels, so that one that is absent divides nothing by nothing
+_LEAST_AREA = 1.0  # of a class, in pixels, so that an absent one does not divide zero by zero
 
 
 class SegmentationWeights(Params):
-    """How hard each part of the loss pulls."""
+    """Weights of the parts of the loss."""
 
     cross_entropy: float = param(1.0, "weight of the cross-entropy", ge=0)
     dice: float = param(1.0, "weight of 1 - Dice, mean over the classes of a batch", ge=0)
@@ -42,7 +42,7 @@ def dice_loss(
     logits: Float[Tensor, "b c h w"], labels: Int64[Tensor, "b h w"]
 ) -> Float[Tensor, ""]:
     """1 − soft Dice (Milletari et al., arXiv:1606.04797) over a batch's pixels, mean over the
-    classes that it shows: small ones pull as hard as large ones."""
+    classes in it: small ones count as much as large ones."""
     counted = (labels != IGNORED)[:, None]
     probability = logits.softmax(dim=1) * counted
     known = torch.where(counted[:, 0], labels, 0)

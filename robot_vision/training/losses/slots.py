@@ -1,4 +1,4 @@
-"""Slots against true masks: a slot for each thing and one for what is behind, by Hungarian."""
+"""Slots against true masks: one per object and one for the background (Hungarian)."""
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +12,10 @@ _EPSILON = 1e-6
 def true_segments(
     instances: UInt8[Tensor, "b n"], most: int
 ) -> tuple[Float[Tensor, "b {most} n"], Int64[Tensor, "b {most}"]]:
-    """Masks of instances: the background, then things by size.
+    """Masks f32 [b,most,n] of instances u8 [b,n]: the background, then objects by size.
 
-    Also the instance that each shows, 256 where there are fewer: that mask is empty. Things
-    beyond `most` are in none.
+    Also each mask's instance, i64 [b,most], 256 if there are fewer: that mask is
+    empty. Objects beyond `most` are in none.
     """
     counts = torch.stack([torch.bincount(row.long(), minlength=256) for row in instances])
     counts[:, 0] = instances[0].numel() + 1  # the background first
@@ -27,7 +27,7 @@ def true_segments(
 def matched(
     masks: Float[Tensor, "b slots n"], segments: Float[Tensor, "b m n"]
 ) -> Int64[Tensor, "b m"]:
-    """For each segment the slot that it is matched with, −1 for empty segments; m ≤ slots.
+    """For each segment its matched slot, i64 [b,j], −1 for empty segments.
 
     By the Dice of the two, as DETR's descendants match masks (arXiv:2005.12872).
     """
@@ -48,7 +48,7 @@ def slot_mask_losses(
 ) -> dict[str, Float[Tensor, ""]]:
     """Mean log loss of the pixels of each segment, and 1 − Dice, over all segments.
 
-    A segment counts as much as any other, whatever its size.
+    All segments count equally, whatever their size.
     """
     present = chosen >= 0
     rows = chosen.clamp(min=0)

@@ -13,18 +13,18 @@ from robot_vision.training.losses.boxes import box_iou
 
 
 class GridLossWeights(Params):
-    """How hard each of the five parts pulls; as in the paper by default."""
+    """Weights of the five parts; as in the paper by default."""
 
-    places: float = param(5.0, "middles of objects, in cells", ge=0)
-    sizes: float = param(5.0, "square roots of sizes, in parts of the picture", ge=0)
-    objects: float = param(1.0, "confidence of boxes that answer for an object", ge=0)
+    places: float = param(5.0, "centres of objects, in cells", ge=0)
+    sizes: float = param(5.0, "square roots of sizes, in fractions of the picture", ge=0)
+    objects: float = param(1.0, "confidence of boxes responsible for an object", ge=0)
     no_object: float = param(0.5, "confidence of all other boxes", ge=0)
-    classes: float = param(1.0, "class scores of cells that hold an object's middle", ge=0)
+    classes: float = param(1.0, "class scores of cells that contain an object's centre", ge=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Objects:
-    """Objects of a batch, one a cell."""
+    """Objects of a batch, one per cell: `image`, `cell`, `class_id` i64 [k], `box` f32 [k,4]."""
 
     image: Int64[Tensor, " n"]
     cell: Int64[Tensor, " n"]
@@ -95,5 +95,5 @@ def _middle(box: Float[Tensor, "n 4"]) -> Float[Tensor, "n 2"]:
 
 
 def _root_size(box: Float[Tensor, "n 4"], size_px: tuple[int, int]) -> Float[Tensor, "n 2"]:
-    """Square roots of width and height in parts of the picture; their slope stays finite."""
+    """Square roots of width and height in fractions of the picture; the gradient is finite."""
     return ((box[:, 2:] - box[:, :2]) / box.new_tensor(size_px)).clamp(min=1e-6).sqrt()

@@ -1,4 +1,4 @@
-"""How far actions are from those that were taught: by dimension, by step, where a chunk ends."""
+"""Errors of actions against the taught ones: by dimension, by step, at a chunk's end."""
 
 from dataclasses import dataclass
 
@@ -21,9 +21,9 @@ _OPEN = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorScale:
-    """What makes errors of different units comparable, and what the columns are.
+    """Scales that make errors of different units comparable, and the kinds of columns.
 
-    Tool chunks have places to end at; chunks of joints are positions themselves.
+    Tool chunks have end positions; joint chunks are positions themselves.
     """
 
     statistics: ActionStatistics
@@ -31,7 +31,7 @@ class ErrorScale:
 
 
 def step_errors(decisions: Decisions) -> Float64[np.ndarray, "t a"]:
-    """Mean absolute error by step of the chunk and dimension; NaN where no step was taught."""
+    """Mean absolute error by step of the chunk and dimension; NaN if no step was taught."""
     error = np.abs(decisions.predicted - decisions.taught).astype(np.float64)
     weight = decisions.valid[..., None].astype(np.float64)
     with np.errstate(invalid="ignore"):
@@ -39,9 +39,9 @@ def step_errors(decisions: Decisions) -> Float64[np.ndarray, "t a"]:
 
 
 def reached_errors(decisions: Decisions) -> Float64[np.ndarray, "t 2"]:
-    """Distance (m) and angle (rad) between where both chunks have led by each step, of the tool.
+    """Distance (m) and angle (rad) between the tool poses that both chunks reach at each step.
 
-    R' = exp(Δ)R in base axes: the orientation that both begin from cancels.
+    R' = exp(Δ)R in base axes, so the common initial orientation cancels.
     """
     error = (decisions.predicted - decisions.taught)[..., POSITION].cumsum(axis=1)
     distance_m = np.linalg.norm(error, axis=-1)
@@ -59,10 +59,10 @@ def reached_errors(decisions: Decisions) -> Float64[np.ndarray, "t 2"]:
 
 
 def action_figures(decisions: Decisions, scale: ErrorScale) -> dict[str, float]:
-    """Figures of a policy, those of the trivial answers by their suffix, and `skill` over them.
+    """Metrics of a policy, those of the trivial baselines by suffix, and `skill` over them.
 
-    `error` is the mean absolute error in scales of the statistics; `skill` is 1 less the part of
-    the best trivial answer's error that is left: 0 is no better than that one, 1 is perfect.
+    `error` is the mean absolute error in scales of the statistics; `skill` is 1 minus the fraction
+    of the best trivial baseline's error that remains: 0 is no better than it, 1 is perfect.
     """
     figures = _figures(decisions, scale)
     trivial = {name: _figures(each, scale) for name, each in trivial_answers(decisions).items()}

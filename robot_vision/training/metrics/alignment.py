@@ -1,4 +1,4 @@
-"""How well pictures and texts lie in one space: retrieval, similarities, gap, uniformity."""
+"""Quality of a common space of pictures and texts: retrieval, similarities, gap, uniformity."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ Embeddings = Float[np.ndarray, "n d"]
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A figure, and the bounds of 95 %."""
+    """A metric, with its 95 % bounds."""
 
     value: float
     low: float
@@ -25,7 +25,7 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Draws:
-    """How retrieval is measured: `count` seeded draws of `candidates` pairs of other meanings."""
+    """Settings of retrieval: `count` seeded draws of `candidates` pairs, all of other meanings."""
 
     candidates: int = 100
     count: int = 50
@@ -33,9 +33,9 @@ class Draws:
 
 
 def found_at(similarity: Float[np.ndarray, "n m"], k: int) -> Float[np.ndarray, " n"]:
-    """Of each row, the chance that its own column is among its `k` most similar ones.
+    """For each row, the chance that its own column is among its `k` most similar ones.
 
-    It is 0 or 1 but where others are just as similar: then what any order of these gives.
+    It is 0 or 1 except for ties, which count by the expectation over their orders.
     """
     own = np.diagonal(similarity)[:, None]
     better = (similarity > own).sum(axis=1)
@@ -49,12 +49,12 @@ def retrieval(
     never_seen: Bool[np.ndarray, " n"],
     draws: Draws,
 ) -> dict[str, Interval]:
-    """Retrieval at 1, 5 and 10 among so many candidates, both ways, and the mean of the ways.
+    """Retrieval at 1, 5 and 10 among the candidates, both ways, and the mean of both.
 
     Rows are pictures, columns their captions. A draw holds no two captions of one meaning; it
     holds fewer candidates where there are fewer, and `candidates` says how many. `never_seen`
-    marks pairs with what training never shows: `never_seen_at_1` and `seen_at_1` part them.
-    Values are means over the draws, intervals their 2.5th and 97.5th percentiles.
+    marks pairs with looks that training never shows: `never_seen_at_1` and `seen_at_1` separate
+    them. Values are means over the draws, intervals their 2.5th and 97.5th percentiles.
     """
     rng = np.random.default_rng(draws.seed)
     figures: dict[str, list[float]] = {}
@@ -75,7 +75,7 @@ def retrieval(
 
 
 def _of_other_meanings(rows: np.ndarray, meanings: Sequence[str]) -> np.ndarray:
-    """Of some rows, the first of each meaning."""
+    """The first row of each meaning."""
     first: dict[str, int] = {}
     for row in map(int, rows):
         first.setdefault(meanings[row], row)
@@ -88,7 +88,7 @@ def _over_draws(values: Sequence[float]) -> Interval:
 
 
 def space_figures(picture: Embeddings, text: Embeddings) -> dict[str, float]:
-    """How the embeddings of matching pictures and texts lie, both of unit norm.
+    """The geometry of embeddings of matching pictures and texts, both of unit norm.
 
     `matched_similarity` and `mean_similarity` (of pairs that do not match); `modality_gap`: the
     distance between the two means (Liang et al., arXiv:2203.02053), beside the `variance` of each

@@ -1,7 +1,7 @@
-"""How sure a figure of a held-out set is: its pictures drawn again and again, with replacement.
+"""Confidence intervals of metrics on a held-out set, by resampling its pictures with replacement.
 
 Percentile bootstrap (Efron, Annals of Statistics 7, 1979). Every figure of a set is computed from
-the same draws, so that figures of one model can be joined.
+the same draws, so that metrics of one model can be combined.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float64
 
 _ROUNDS, _LEAST_ROUNDS = 1000, 200
-# Numbers of one table of draws: the rounds are fewer where pictures are many, and memory is kept.
+# Size of one table of draws: with many pictures there are fewer rounds, to bound memory.
 _MOST_CELLS = 10_000_000
-# Views of a scene and frames of a video lie side by side in a set, and are right or wrong
+# Views of a scene and frames of a video are adjacent in a set, and are right or wrong
 # together: neighbours are drawn together.
 _NEIGHBOURS, _LEAST_GROUPS = 5, 10
 _PERCENT = (2.5, 97.5)
@@ -33,7 +33,7 @@ def draws(pictures: int) -> Float64[np.ndarray, "b {pictures}"]:
 def resampled_share(
     counted: Float64[np.ndarray, "n ..."], of: Float64[np.ndarray, "n ..."]
 ) -> Float64[np.ndarray, "b ..."]:
-    """In each round the sum of `counted` over that of `of`; NaN where the latter is 0."""
+    """In each round the sum of `counted` over that of `of`; NaN if the latter is 0."""
     times = draws(len(of))
     with np.errstate(invalid="ignore", divide="ignore"):
         return (times @ counted) / (times @ of)
@@ -42,22 +42,22 @@ def resampled_share(
 def nanmean(
     values: Float64[np.ndarray, "k b"],
 ) -> Float64[np.ndarray, " b"]:
-    """The mean over the first axis of what there is; NaN where nothing is."""
+    """The mean over the first axis, ignoring NaN; NaN if nothing is left."""
     is_there = np.isfinite(values)
     total = np.where(is_there, values, 0.0).sum(axis=0)
     return np.where(is_there.any(axis=0), total / np.maximum(is_there.sum(axis=0), 1), np.nan)
 
 
 def resampled_mean(values: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " b"]:
-    """In each round the mean of what is known of each picture."""
+    """In each round the mean of the pictures' known values."""
     return resampled_share(values, np.ones(len(values)))
 
 
 def bounds(resampled: Mapping[str, Float64[np.ndarray, " b"]]) -> dict[str, float]:
-    """`<name>_low` and `<name>_high` of each figure: it lies between with 95 % confidence.
+    """`<name>_low` and `<name>_high` of each metric: its 95 % confidence bounds.
 
-    Rounds in which there is no such figure (NaN) do not count; a figure that is the same in all
-    says nothing of how sure it is, as that of a single picture, and has none.
+    Rounds without the metric (NaN) do not count; a metric that is the same in all
+    gives no information on its uncertainty, as for a single picture, and has none.
     """
     found: dict[str, float] = {}
     for name, values in resampled.items():

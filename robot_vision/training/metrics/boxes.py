@@ -1,4 +1,4 @@
-"""Figures of a detector of any format: COCO AP, calibration, and the score that serves best."""
+"""Metrics of a detector of any format: COCO AP, calibration, and the best score threshold."""
 
 from collections.abc import Sequence
 

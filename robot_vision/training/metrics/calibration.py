@@ -1,4 +1,4 @@
-"""Whether a score of 0.8 is right eight times in ten, and the score that serves best."""
+"""Whether a score of 0.8 is right eight times in ten, and the best score threshold."""
 
 from collections.abc import Sequence
 
@@ -63,7 +63,7 @@ def right_detections(found: FoundBoxes) -> Bool[np.ndarray, " n"]:
 def taken_objects(fit: Float[np.ndarray, "n objects"]) -> Int64[np.ndarray, " n"]:
     """The object that each detection takes, −1 for none: in order, the free one of best fit.
 
-    `fit` are IoUs, and at least 0.5 is asked for.
+    `fit` are IoUs, and at least 0.5 is required.
     """
     taken = np.full(len(fit), -1)
     free = np.ones(fit.shape[1], bool)
@@ -81,7 +81,7 @@ def object_overlap(found: FoundBoxes) -> Float[np.ndarray, "n objects"]:
 
 
 def is_hardly_visible(found: FoundBoxes) -> Bool[np.ndarray, " n"]:
-    """Detections of what is too small or too hidden to be asked for."""
+    """Detections of objects too small or too hidden to count."""
     overlap = pairwise_iou(found.box_xyxy_px, found.sample.crowd_xyxy_px)
     return overlap.max(axis=1, initial=0) >= RIGHT_IOU
 

@@ -1,4 +1,4 @@
-"""Top-1, top-5, calibration and recalls of classes."""
+"""Top-1, top-5, calibration and recall by class."""
 
 from collections.abc import Sequence
 

@@ -17,7 +17,7 @@ from robot_vision.training.metrics.selected import Found, FoundBoxes, encode_mas
 def average_precision(
     found: Sequence[FoundBoxes], class_names: tuple[str, ...], *, kind: Literal["bbox", "segm"]
 ) -> dict[str, float]:
-    """AP, AP50, AP75 and `AP/<class>` (NaN for a class that the set does not hold)."""
+    """AP, AP50, AP75 and `AP/<class>` (NaN for a class not in the set)."""
     results = [r for f in found for r in _results(f, kind)]
     if not results:
         none = {"AP": 0.0, "AP50": 0.0, "AP75": 0.0}
@@ -49,7 +49,7 @@ def _results(found: FoundBoxes, kind: str) -> list[dict[str, Any]]:
             "bbox": _xywh(box),
         }
         if kind == "segm":
-            assert isinstance(found, Found)  # boxes alone have no masks to be judged
+            assert isinstance(found, Found)  # boxes alone have no masks to judge
             row["segmentation"] = encode_mask(found.mask[index])
         rows.append(row)
     return rows
@@ -67,7 +67,7 @@ def _truth(found: Sequence[FoundBoxes], class_names: tuple[str, ...], kind: str)
 
 
 def _annotations(sample: Sample, kind: str) -> list[dict[str, Any]]:
-    """The objects that count, and those hardly seen, which are neither right nor wrong."""
+    """The objects that count, and hardly visible ones, which are neither right nor wrong."""
     rows = []
     for index, box in enumerate(sample.box_xyxy_px):
         row = _annotation(sample, box, sample.class_id[index], crowd=0)

@@ -1,4 +1,4 @@
-"""The trivial answer to captions: colours that are named against colours that are there."""
+"""The trivial baseline for captions: compares named colours with visible ones."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-# sRGB of what a colour is called; grey is what no caption names.
+# sRGB of each named colour; grey stands for colours that no caption names.
 _ANCHORS: dict[str, tuple[int, int, int]] = {
     "red": (205, 40, 40),
     "orange": (240, 135, 35),
@@ -38,7 +38,7 @@ def color_shares(rgb: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, " c"]:
 
 
 def color_counts(named: Iterable[tuple[str, str, int]]) -> Float[np.ndarray, " c"]:
-    """How often each of `COLOR_NAMES` is named, by whatever word, counts included."""
+    """How often each of `COLOR_NAMES` is named, by any synonym, including counts."""
     out = np.zeros(len(COLOR_NAMES))
     for color, _, count in named:
         if color in COLOR_NAMES:
@@ -49,9 +49,9 @@ def color_counts(named: Iterable[tuple[str, str, int]]) -> Float[np.ndarray, " c
 def color_similarity(
     shares: Sequence[np.ndarray], counts: Sequence[np.ndarray]
 ) -> Float[np.ndarray, "n m"]:
-    """How well colours fit of pictures (rows) and captions (columns): correlation over colours.
+    """How well colours of pictures (rows) and captions (columns) fit: correlation over colours.
 
-    Shares and counts are first standardised over the set: what every picture has says nothing.
+    Shares and counts are first standardised over the set: common colours carry no information.
     """
     pictures, captions = (_standardised(np.sqrt(np.stack(rows))) for rows in (shares, counts))
     return pictures @ captions.T

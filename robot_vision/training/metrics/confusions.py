@@ -1,4 +1,4 @@
-"""What objects are taken for: whether a model's mistakes are names, places or things not seen."""
+"""Confusions: whether a model's mistakes are wrong names, wrong places or missed objects."""
 
 import csv
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ FOUND_BEFORE, NO_OBJECT = "found before", "no object"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Confusions:
-    """`counts` of objects [C+2,C+1]: a row for each true class, a column for each name given.
+    """`counts` of objects [C+2,C+1]: a row for each true class, a column for each predicted name.
 
     The last column counts objects that were not found; the last rows detections of objects that
-    a surer one had found, under whatever name, and of no object.
+    a higher-scoring one had already found, under any name, and of no object.
     """
 
     class_names: tuple[str, ...]
     counts: Int64[np.ndarray, "rows columns"]
 
     def summary(self) -> str:
-        """In words: the shares, and the three names that are confused most."""
+        """Summary text: the shares, and the three most frequent confusions."""
         of_objects, (again, alarms) = self.counts[:-2], self.counts[-2:].sum(axis=1)
         named = of_objects[:, :-1]
         wrong = named - np.diag(named.diagonal())
@@ -44,7 +44,7 @@ class Confusions:
         return (
             f"of {of_objects.sum()} objects {named.trace()} found and named, {wrong.sum()} "
             f"misnamed, {of_objects[:, -1].sum()} not found; {again} found twice, {alarms} false "
-            f"alarms; most often taken for another: {', '.join(pairs) or 'none'}"
+            f"alarms; most often confused: {', '.join(pairs) or 'none'}"
         )
 
     def write(self, file: Path) -> None:
@@ -62,7 +62,7 @@ class Confusions:
 def confusions(
     found: Sequence[FoundBoxes], class_names: tuple[str, ...], *, threshold: float
 ) -> Confusions:
-    """Names given by detections with a score of `threshold` or more, whatever their class.
+    """Names predicted by detections with a score of `threshold` or more, whatever their class.
 
     By falling score each takes the free object that it overlaps most, with an IoU of 0.5 or more.
     Detections of hardly visible objects do not count.

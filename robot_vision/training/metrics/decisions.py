@@ -1,4 +1,4 @@
-"""What a policy would have done where an expert acted, beside answers that need no policy."""
+"""A policy's decisions where an expert acted, beside answers that need no policy."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -14,11 +14,11 @@ POSITION, ROTATION, GRIPPER = slice(0, 3), slice(3, 6), -1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decisions:
-    """A row a decision, in order within their episodes; all in physical units.
+    """One row per decision, in order within episodes; all in physical units.
 
-    `predicted` and `taught` are chunks as `core.action_spec` has them, of which the steps that
-    are `valid` were taught. `last_action` is what the expert did a step before, `hold` what keeps
-    the arm where it is, the gripper too, `mean` the mean of what was learnt from. `stamp_s` is of
+    `predicted` and `taught` are chunks as in `core.action_spec`, of which the steps that
+    are `valid` were taught. `last_action` is the expert's previous action, `hold` keeps
+    arm and gripper where they are, `mean` is the mean of the training actions. `stamp_s` is of
     the observation, in its episode; `row` is its place in the data.
     """
 
@@ -61,7 +61,7 @@ def trivial_answers(decisions: Decisions) -> dict[str, Decisions]:
 
 
 def per_episode(decisions: Decisions, of: Callable[[Decisions], OfT]) -> list[OfT]:
-    """What `of` says of the decisions of each episode, in order."""
+    """The result of `of` for the decisions of each episode, in order."""
     found = list[OfT]()
     for episode in np.unique(decisions.episode):
         rows = decisions.episode == episode

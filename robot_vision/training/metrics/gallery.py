@@ -1,4 +1,4 @@
-"""A picture of the images that a model gets most wrong, to be looked at by a person."""
+"""A gallery of the images with a model's worst errors, for inspection."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +27,7 @@ def draw_gallery(
 ) -> list[int]:
     """Draw the `count` images with most mistakes at `threshold`; returns their image ids.
 
-    Truth is green and thin, right detections blue, false alarms red; a truth without blue is
+    Truth is green and thin, correct detections blue, false alarms red; a truth without blue is
     a miss.
     """
     worst = sorted(found, key=lambda f: mistakes(f, threshold), reverse=True)[:count]

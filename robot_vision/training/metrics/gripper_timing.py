@@ -1,4 +1,4 @@
-"""When a policy would close and open the gripper, against when it was taught to."""
+"""When a policy would close and open the gripper, compared with when it was taught to."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from jaxtyping import Float, Float64
 
 from robot_vision.training.metrics.decisions import GRIPPER, Decisions, per_episode
 
-# A gripper has opened above, closed below; between them it is as it was.
+# A gripper counts as open above, closed below; between them it keeps its state.
 _OPENED, _CLOSED = 0.6, 0.4
 WINDOW_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class GripperTiming:
-    """Changes of the gripper in an episode that were taught, found again, and added.
+    """Counts of an episode's gripper changes: taught, found, and added.
 
     `late_s` holds how late each found change came, earlier ones negative.
     """
@@ -29,7 +29,7 @@ def gripper_timing(
     taught: Float[np.ndarray, " n"],
     stamp_s: Float64[np.ndarray, " n"],
 ) -> GripperTiming:
-    """Of a gripper (0 closed to 1 open) at stamps that rise.
+    """For a gripper (0 closed to 1 open) at increasing stamps.
 
     A change is found where the prediction changes in the same direction within `WINDOW_S` of it;
     each predicted change counts once.
@@ -46,7 +46,7 @@ def gripper_timing(
 
 
 def gripper_timing_figures(decisions: Decisions) -> dict[str, float]:
-    """Of all episodes, by the first step of each chunk; empty where the gripper never changes."""
+    """Over all episodes, by the first step of each chunk; empty if the gripper never changes."""
     found = per_episode(decisions, _timing_of_episode)
     taught = sum(each.taught for each in found)
     if not taught:
@@ -74,7 +74,7 @@ def _timing_of_episode(decisions: Decisions) -> GripperTiming:
 def _changes(
     gripper: Float[np.ndarray, " n"], stamp_s: Float64[np.ndarray, " n"]
 ) -> list[tuple[bool, float]]:
-    """Whether it opens, and when; the first number says how it begins."""
+    """Whether it opens, and when; the first entry is the initial state."""
     changes, is_open = list[tuple[bool, float]](), None
     for value, at_s in zip(gripper, stamp_s, strict=True):
         now = True if value >= _OPENED else False if value <= _CLOSED else is_open

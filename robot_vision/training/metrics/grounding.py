@@ -1,4 +1,4 @@
-"""Whether the first box for a phrase is right, and whether nothing is said where nothing is."""
+"""Whether the first box for a phrase is right, and whether absent objects get no report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ METRIC = "grounding"
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """The first box for a phrase: how sure, and whether it is right. `is_new`: training never
+    """The first box for a phrase: its score, and whether it is right. `is_new`: training never
     showed the look that it names."""
 
     score: float
@@ -32,7 +32,7 @@ def verdict_of(
     truth_xyxy_px: Float32[np.ndarray, "m 4"],
     is_new: bool = False,
 ) -> Verdict:
-    """Of the boxes that a model gives for a query, in any order."""
+    """From the boxes that a model gives for a query, in any order."""
     if not len(score):
         return Verdict(score=0.0, is_right=False, is_there=query.is_there, is_new=is_new)
     first = int(score.argmax())
@@ -46,18 +46,18 @@ def verdict_of(
 
 
 def best_threshold(verdicts: Sequence[Verdict]) -> float:
-    """The score from which on boxes are best reported, among hundredths."""
+    """The best score threshold for reporting boxes, in hundredths."""
     steps = np.arange(0.02, 0.99, 0.01)
     worth = [grounding_figures(verdicts, threshold=float(step))[METRIC] for step in steps]
-    # The middle of the best, which neighbours are as good as.
+    # The middle of the best ones, which are equally good.
     best = np.flatnonzero(np.array(worth) >= max(worth) - 1e-9)
     return round(float(steps[best[len(best) // 2]]), 2)
 
 
 def grounding_figures(verdicts: Sequence[Verdict], *, threshold: float) -> dict[str, float]:
-    """`first_right` where it is there, `nothing_reported` where not, and their mean.
+    """`first_right` for present objects, `nothing_reported` for absent ones, and their mean.
 
-    `new/…` are of looks that training never showed; `first_right_any_score` reports always.
+    `new/…` are for looks that training never showed; `first_right_any_score` has no threshold.
     """
     figures = _figures(verdicts, threshold)
     figures[METRIC] = (figures["first_right"] + figures["nothing_reported"]) / 2

@@ -1,4 +1,4 @@
-"""Box AP from cached matches: which detection is right, found once, counted in many draws.
+"""Box AP from cached matches: correctness is computed once and counted in many draws.
 
 The rules are COCO's (`pycocotools.cocoeval`): by falling score each detection takes the free
 object of its class that it overlaps most; what lies on one that is hardly visible does not count.
@@ -45,9 +45,9 @@ def resampled_precision(
 def precision(
     matches: Matches, times: Float64[np.ndarray, "rounds pictures"]
 ) -> Float64[np.ndarray, "classes 10 rounds"]:
-    """AP of each class at each IoU, where each picture is there so many `times`.
+    """AP of each class at each IoU, with each picture repeated `times` times.
 
-    NaN where the class is not there; recall is read at COCO's 101 places.
+    NaN if the class is absent; recall is read at COCO's 101 points.
     """
     objects = matches.objects.T @ times.T
     values = np.zeros((len(objects), len(_IOUS), len(times)))
@@ -68,9 +68,9 @@ def _average(
     times: Float64[np.ndarray, "pictures rounds"],
     objects: Float64[np.ndarray, " rounds"],
 ) -> Float64[np.ndarray, " rounds"]:
-    """Mean over the places of recall of the best precision from there on.
+    """Mean over the recall points of the best precision from there on.
 
-    Precision is best at a right detection: all others are only counted up to the next right one.
+    Precision peaks at right detections: others are only counted up to the next right one.
     """
     right = np.flatnonzero(is_right)
     before = np.searchsorted(right, np.arange(right[-1] + 1))
@@ -84,7 +84,7 @@ def _average(
 
 
 def match(found: Sequence[FoundBoxes], classes: int) -> Matches:
-    """The detections of all pictures, each matched in its own."""
+    """The detections of all pictures, each matched within its picture."""
     matched = [_matched(seen) for seen in found]
     order = np.argsort(-np.concatenate([seen.score for seen in found]), kind="stable")
     number = np.repeat(np.arange(len(found)), [len(seen.score) for seen in found])
@@ -112,12 +112,12 @@ def _matched(seen: FoundBoxes) -> tuple[Bool[np.ndarray, "10 d"], Bool[np.ndarra
 
 
 def _taken(iou: Float64[np.ndarray, "d objects"]) -> Bool[np.ndarray, "10 d"]:
-    """At each IoU that is asked for, whether a detection takes an object; in order."""
+    """At each requested IoU, whether a detection takes an object; in order."""
     is_right = np.zeros((len(_IOUS), len(iou)), bool)
     is_free = np.ones((len(_IOUS), iou.shape[1]), bool)
     for row in np.flatnonzero(iou.max(axis=1, initial=0) >= _IOUS[0]):
         fit = np.where(is_free & (iou[row] >= _IOUS[:, None]), iou[row], 0.0)
-        best = fit.shape[1] - 1 - fit[:, ::-1].argmax(axis=1)  # of equals the last, as COCO has it
+        best = fit.shape[1] - 1 - fit[:, ::-1].argmax(axis=1)  # the last of equals, as in COCO
         reached = np.flatnonzero(fit.max(axis=1) > 0)
         is_right[reached, row] = True
         is_free[reached, best[reached]] = False

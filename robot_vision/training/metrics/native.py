@@ -67,7 +67,7 @@ def evaluate(
 
 
 def torch_predictor(model: NativeModel, *, device: torch.device) -> Predictor:
-    """Runs the model in torch, in evaluation mode, and puts it back as it was."""
+    """Runs the model in torch in evaluation mode, then restores its mode."""
     served = ServedNative(model)
 
     def predict(*inputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -110,7 +110,7 @@ def _depth_metrics(with_depth: list[Found], without: list[Found]) -> dict[str, f
 
 
 def _fill_metrics(samples: list[Sample]) -> dict[str, float]:
-    """Errors inside holes of what fills them without a model, at the same pixels."""
+    """Errors inside holes of fills without a model, at the same pixels."""
     errors = {f"holes_{name}": DepthErrors() for name in FILLS}
     for sample in samples:
         sensor_m, true_m = (

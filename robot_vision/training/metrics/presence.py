@@ -1,4 +1,4 @@
-"""How well a model says which classes are in view: several at once, each by itself."""
+"""How well a model says which classes are in view: several at once, independently."""
 
 from collections.abc import Sequence
 

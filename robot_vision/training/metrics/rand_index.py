@@ -1,13 +1,13 @@
-"""Adjusted Rand index: how far two ways to part the same pixels agree (Hubert, Arabie 1985)."""
+"""Adjusted Rand index: agreement of two partitions of the same pixels (Hubert, Arabie 1985)."""
 
 import numpy as np
 from jaxtyping import Integer
 
 
 def adjusted_rand_index(one: Integer[np.ndarray, " n"], other: Integer[np.ndarray, " n"]) -> float:
-    """1 where two partitions of n pixels are the same but for names, about 0 by chance.
+    """1 if two partitions of n pixels are equal up to names, about 0 by chance.
 
-    1 too where neither parts anything (there is nothing to disagree on).
+    Also 1 if neither separates anything (there is nothing to disagree on).
     """
     _, rows = np.unique(one, return_inverse=True)
     _, columns = np.unique(other, return_inverse=True)

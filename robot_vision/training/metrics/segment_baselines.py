@@ -1,4 +1,4 @@
-"""How far things are parted without learning: what a model of slots must beat."""
+"""Object separation without learning: the baseline for slot models."""
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ def clusters_of_color(
 def components_above_table(
     depth_m: Float32[np.ndarray, "h w"], *, focal_px: float
 ) -> Int32[np.ndarray, "h w"]:
-    """What stands out of the largest plane, by connected parts; 0 is the rest.
+    """Points above the largest plane, as connected components; 0 is the rest.
 
     `depth_m` is 0 where unknown. The plane is that of most points in random triples (RANSAC).
     """
@@ -45,7 +45,7 @@ def components_above_table(
 
 
 def _above_plane(points_m: np.ndarray) -> Bool[np.ndarray, " n"]:
-    """Points on the camera's side of the plane that most points lie in."""
+    """Points on the camera's side of the dominant plane."""
     rng = np.random.default_rng(0)
     most, best = -1, np.zeros(len(points_m))
     for _ in range(_PLANE_ROUNDS):

@@ -23,10 +23,10 @@ class SegmentationCounts:
         self._names = class_names
         n = len(class_names)
         self._confusion = np.zeros((n, n), np.int64)  # truth, answer
-        self._missed = np.zeros(n, np.int64)  # truth that is said to be of no class
+        self._missed = np.zeros(n, np.int64)  # truth that is answered with no class
         # Boundary cells of each class: all and those near one of the other map; answer and truth.
         self._boundary = np.zeros((4, n), np.int64)
-        # Of each picture: cells of each class that both say, and that either says.
+        # For each picture: cells of each class in both maps, and in either.
         self._common = list[Float64[np.ndarray, " c"]]()
         self._union = list[Float64[np.ndarray, " c"]]()
 
@@ -58,7 +58,7 @@ class SegmentationCounts:
             self._boundary[:, row] += [int(edge.sum()) for edge in counts]
 
     def iou(self) -> Float[np.ndarray, " c"]:
-        """Of each class; NaN where it is neither in truths nor in answers."""
+        """For each class; NaN if it is neither in truths nor in answers."""
         common, union = np.diag(self._confusion), _union(self._confusion, self._missed)
         return np.divide(common, union, where=union > 0, out=np.full(len(union), np.nan))
 
@@ -68,7 +68,7 @@ class SegmentationCounts:
         return {"miou": nanmean(iou.T)}
 
     def summary(self) -> dict[str, float]:
-        """`miou` over the classes that there are, `pixel_accuracy`, `boundary_f1` (mean over
+        """`miou` over the classes present, `pixel_accuracy`, `boundary_f1` (mean over
         classes, within 0.75 % of the diagonal), and each class's `iou/<name>`."""
         iou = self.iou()
         found, right, true, reached = self._boundary.astype(np.float64)
@@ -94,7 +94,7 @@ def _union(
 
 
 def at_cells(labels: _Labels, *, rows: int, columns: int) -> UInt8[np.ndarray, "{rows} {columns}"]:
-    """A label map read at the middle of each cell of a grid over it: where a model answers."""
+    """A label map read at the centre of each cell of the model's answer grid."""
     height, width = labels.shape
     y = ((np.arange(rows) + 0.5) * height / rows).astype(int)
     x = ((np.arange(columns) + 0.5) * width / columns).astype(int)
@@ -102,7 +102,7 @@ def at_cells(labels: _Labels, *, rows: int, columns: int) -> UInt8[np.ndarray, "
 
 
 def _boundary(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
-    """Cells of a mask beside others that are not of it; the picture's edge is no boundary."""
+    """Cells of a mask next to cells outside it; the picture's edge is not a boundary."""
     return mask & (cv2.erode(mask.astype(np.uint8), _CROSS) == 0)
 
 

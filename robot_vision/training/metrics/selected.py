@@ -1,4 +1,4 @@
-"""What a model finds in a sample: the service's own selection, with less left out."""
+"""A model's findings in a sample: the service's own selection, with a lower threshold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from robot_vision.perception.model import ModelRun
 from robot_vision.perception.preprocess import place
 from robot_vision.training.data.samples import Sample
 
-# AP sees second guesses: far below the score at which the service drops them.
+# Evaluation still sees lower-ranked classes, far below the score at which the service drops them.
 SELECTION = DetectorConfig(score_threshold=0.02, nms_iou=0.6, max_detections=100)
 MASK_PX = 4
 

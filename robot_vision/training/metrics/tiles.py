@@ -1,4 +1,4 @@
-"""Sheets of captioned pictures, to be looked at by a person."""
+"""Sheets of captioned pictures, for inspection."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ def captioned(picture: _Rgb, lines: Sequence[str]) -> UInt8[np.ndarray, "height 
     tile = np.full((height + _LINE_PX * len(lines) + 4, width, 3), _PAPER, np.uint8)
     tile[:height] = picture
     for number, line in enumerate(lines):
-        # OpenCV's fonts have these letters only.
+        # OpenCV's fonts have only these letters.
         text = line.encode("ascii", "replace").decode()
         at = (2, height + _LINE_PX * (number + 1) - 3)
         cv2.putText(tile, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.36, _INK, 1, cv2.LINE_AA)
@@ -44,7 +44,7 @@ def write_tiles(file: Path, tiles: Sequence[_Rgb], *, columns: int) -> None:
 def painted(
     picture: _Rgb, labels: UInt8[np.ndarray, "rows columns"], names: Sequence[str]
 ) -> _Rgb:
-    """A picture under the colours of its label map, each class named where its middle cell lies.
+    """A picture under the colours of its label map, each class named at its middle cell.
 
     Where row 0 is the background, it stays as it is; `IGNORED` is grey.
     """

@@ -1,18 +1,18 @@
-"""What a detector must beat: the boxes that are commonest, whatever the picture shows."""
+"""The baseline for detectors: the commonest boxes, whatever the picture shows."""
 
 from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-_ACROSS, _DOWN = 6, 5  # places that boxes are counted in
+_ACROSS, _DOWN = 6, 5  # grid cells in which boxes are counted
 _MOST_BOXES = 100
 
 
 class TrivialBoxes:
     """Fitted to the boxes and classes of training pictures of one size.
 
-    Of each class and place the mean box, scored by how often there is one: `box_xyxy_px` f32
+    For each class and cell the mean box, scored by its frequency: `box_xyxy_px` f32
     [n,4], `score` f32 [n] by falling score, `class_id` i64 [n].
     """
 

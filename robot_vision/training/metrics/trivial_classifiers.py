@@ -1,6 +1,6 @@
-"""What a classifier must beat: the commonest class, mean looks, and a small network on looks.
+"""Baselines for classifiers: the commonest class, mean looks, and a small network on looks.
 
-Looks are a grey thumbnail (shape) and a colour histogram: what needs no learning of features.
+Looks are a grey thumbnail (shape) and a colour histogram, which need no learnt features.
 """
 
 import cv2
@@ -62,7 +62,7 @@ class TrivialClassifiers:
 
 
 def _fitted(scaled: _Looks, class_id: Int64[np.ndarray, " n"], classes: int) -> nn.Module:
-    """The small network, trained; draws from generators of its own."""
+    """The small network, trained; it uses its own random generators."""
     draw = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""What a segmentation model must beat: the commonest class, everywhere or of a place or colour."""
+"""Baselines for segmentation: the commonest class, overall or by place or colour."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,5 +1,5 @@
-"""What tasks share that learn an encoder from frames without labels.
+"""Common code of tasks that learn an encoder from frames without labels.
 
 `frame_sources` and `frames` decode pictures, bags and datasets once; `views` changes them at
-random; `losses`; `probes`, `collapse` and `attention` say what was learnt.
+random; `losses`; `probes`, `collapse` and `attention` judge the result.
 """

@@ -1,6 +1,6 @@
-"""Objects from where a vision transformer looks: the attention of its last class token.
+"""Objects from a vision transformer's attention: that of its last class token.
 
-What DINO showed (arXiv:2104.14294, section 4.2.2), beside Otsu's threshold on colour.
+As shown by DINO (arXiv:2104.14294, section 4.2.2), compared with Otsu's threshold on colour.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from robot_vision.codecs.stretch import stretched
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.encoders.vit import ViT
 
-_MASS = 0.6  # of the attention, what is taken as foreground: as the paper draws it
+_MASS = 0.6  # share of the attention mass taken as foreground, as in the paper
 _SHORT_SIDE_PATCHES = 20
-_BORDER = 0.05  # of the shorter side, whose median colour is the ground's
+_BORDER = 0.05  # border width, of the shorter side; its median colour is the background's
 
 _Rgb = UInt8[np.ndarray, "h w 3"]
 _Mask = Bool[np.ndarray, "h w"]
@@ -25,13 +25,13 @@ _Mask = Bool[np.ndarray, "h w"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Looked:
-    """Where each head looks, at the picture's size, and the value above which it has its mass."""
+    """Each head's attention at the picture's size, and the threshold for its mass."""
 
     attention: Float32[np.ndarray, "heads h w"]
     threshold: Float32[np.ndarray, " heads"]
 
     def foreground(self) -> Bool[np.ndarray, "heads h w"]:
-        """What each head takes as foreground."""
+        """Each head's foreground."""
         return self.attention >= self.threshold[:, None, None]
 
 
@@ -65,14 +65,14 @@ def look(encoder: PictureEncoder, rgb: _Rgb) -> Looked:
 
 
 def _threshold(cell: Float32[np.ndarray, "rows columns"]) -> float:
-    """The value of the last patch that is needed for the mass, the most looked at first."""
+    """The value of the last patch needed for the mass, the most attended first."""
     falling = np.sort(cell, axis=None)[::-1]
     mass = np.cumsum(falling) / falling.sum()
     return float(falling[int(np.searchsorted(mass, _MASS))])
 
 
 def otsu_foreground(rgb: _Rgb) -> _Mask:
-    """What differs in colour (CIE Lab) from the picture's border by more than Otsu's threshold."""
+    """Pixels whose colour (CIE Lab) differs from the border's by more than Otsu's threshold."""
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     width = max(1, round(_BORDER * min(rgb.shape[:2])))
     inner = np.ones(rgb.shape[:2], bool)

@@ -1,4 +1,4 @@
-"""Whether an encoder still distinguishes pictures, and the end of a run in which it does not."""
+"""Detects an encoder that no longer distinguishes pictures, and ends its run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,20 +13,28 @@ from robot_vision.core.params import Params, param
 
 
 class CollapsedError(RobotVisionError, RuntimeError):
-    """The encoder says the same of every picture; the round's weights are not saved."""
+    """The encoder answers the same for every picture; the round's weights are not saved."""
 
 
 class CollapseOptions(Params):
     """When a run is stopped because it has collapsed."""
 
     spread: float = param(
-        0.03, "smallest spread of embeddings that is no collapse; 1: all directions alike", ge=0
+        0.03,
+        "smallest spread of embeddings that is not a collapse; 1: all directions equally",
+        ge=0,
     )
     one_prototype: float = param(
-        0.05, "of the mean answer's entropy (of 1), below: one prototype has it all", ge=0, le=1
+        0.05,
+        "lower limit of the mean answer's entropy (of 1): below it, one prototype has everything",
+        ge=0,
+        le=1,
     )
     no_prototype: float = param(
-        0.999, "of an answer's entropy (of 1), above: no prototype is distinguished", ge=0, le=1
+        0.999,
+        "upper limit of an answer's entropy (of 1): above it, prototypes are not distinguished",
+        ge=0,
+        le=1,
     )
     evaluations: int = param(5, "evaluations in a row until the run stops", ge=1)
 
@@ -41,8 +49,8 @@ def spread_of(embeddings: Float32[np.ndarray, "n d"]) -> float:
 def entropies(share: Float[np.ndarray, "n k"]) -> dict[str, float]:
     """Entropy of answers over k prototypes, as a part of log k.
 
-    `teacher_entropy` is the mean of an answer's: 1 where the teacher distinguishes no prototypes.
-    `teacher_mean_entropy` is that of the mean answer: 0 where one prototype is answered to all.
+    `teacher_entropy` is the mean over answers: 1 if the teacher distinguishes no prototypes.
+    `teacher_mean_entropy` is that of the mean answer: 0 if all answers are the same prototype.
     """
     return {
         "teacher_entropy": float(_entropy(share).mean()),
@@ -57,7 +65,7 @@ def _entropy(share: np.ndarray) -> np.ndarray | np.floating:
 
 @dataclass(frozen=True, kw_only=True)
 class Symptom:
-    """A figure out of its bounds, and what helps."""
+    """A figure out of bounds, and how to fix it."""
 
     text: str
     advice: str
@@ -78,7 +86,7 @@ def symptoms(figures: Mapping[str, float], options: CollapseOptions) -> list[Sym
     if figures.get("teacher_mean_entropy", 1.0) < options.one_prototype:
         found.append(
             Symptom(
-                text="the teacher answers one prototype to all pictures (entropy of the mean "
+                text="the teacher answers one prototype for all pictures (entropy of the mean "
                 f"answer {figures['teacher_mean_entropy']:.3g} of 1)",
                 advice="lower options.centre_momentum or raise options.teacher_temperature, so "
                 "that centring keeps up; lower optimizer.learning_rate",
@@ -107,7 +115,7 @@ class CollapseWatch(nn.Module):
         self.register_buffer("in_a_row", torch.zeros((), dtype=torch.int64))
 
     def check(self, figures: Mapping[str, float]) -> None:
-        """Take in an evaluation; raises `CollapsedError` that says what to change."""
+        """Record an evaluation; raises `CollapsedError` that says what to change."""
         found = symptoms(figures, self._options)
         self.in_a_row.copy_(self.in_a_row + 1 if found else torch.zeros_like(self.in_a_row))
         if int(self.in_a_row) >= self._options.evaluations:

@@ -1,4 +1,4 @@
-"""Where frames without labels come from: folders of pictures, labelled sets, bags, datasets."""
+"""Sources of frames without labels: folders of pictures, labelled sets, bags, datasets."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -29,40 +29,40 @@ from robot_vision.training.data.picture_cache import file_stamp
 from robot_vision.training.demonstrations.sources import fingerprint
 
 Read = Callable[[], UInt8[np.ndarray, "h w 3"]]
-# Folders of a set whose pictures are no colours, and what is kept beside one.
+# Folders of a set whose pictures are not colour, and folders kept beside one.
 _NO_COLORS = frozenset(("depth", "depth_true", "masks", "labels", "annotations", "cache"))
 
 
 class FrameSource(ABC):
-    """Frames of one folder or file, numbered from 0; each is decoded where it is asked for."""
+    """Frames of one folder or file, numbered from 0; each is decoded on demand."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def cache_folder(self) -> Path:
-        """Where decoded frames are kept unless a recipe says where: beside what a fingerprint
+        """Where decoded frames are kept unless a recipe says: beside the files that a fingerprint
         holds all files of."""
         return self.path.parent / "cache" / self.path.name
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Differs where the frames are others."""
+        """Changes whenever the frames do."""
 
     @abstractmethod
     def count(self) -> int:
-        """How many frames there are; a bag is read through for it."""
+        """The number of frames; a bag is read through for it."""
 
     @abstractmethod
     def frames(self, rows: Sequence[int]) -> Iterator[Read]:
-        """The frames of these numbers, which rise; a reader raises `RobotVisionError` for a
+        """The frames with these increasing numbers; a reader raises `RobotVisionError` for a
         frame that cannot be decoded."""
 
 
 def open_sources(sets: Sequence[str], topics: Sequence[str]) -> list[FrameSource]:
-    """A source for each set; `topics` are the cameras of bags, found where there are none.
+    """A source for each set; `topics` are the cameras of bags, found if not given.
 
-    Raises `ConfigError`, `BagError` or `DatasetError` for what cannot be read.
+    Raises `ConfigError`, `BagError` or `DatasetError` for unreadable sets.
     """
     if not sets:
         raise ConfigError(
@@ -82,17 +82,17 @@ def _open(folder: str, topics: Sequence[str]) -> FrameSource:
         return _Bag(root, topics)
     if not root.is_dir():
         raise ConfigError(
-            f"options.train_sets: {folder} is no bag; expected a folder of pictures, a labelled "
-            "set, a bag or a dataset of episodes"
+            f"options.train_sets: {folder} is not a bag; expected a folder of pictures, a "
+            "labelled set, a bag or a dataset of episodes"
         )
     return _Pictures(root, _picture_files(folder, root))
 
 
 def _picture_files(folder: str, root: Path) -> list[Path]:
-    """Those of a labelled set, else all below the folder."""
+    """The images of a labelled set, else all below the folder."""
     try:
         kind = kind_of(root)
-    except ConfigError:  # no set with labels: none are needed
+    except ConfigError:  # not a labelled set: labels are not needed
         kind = ""
     if kind:
         return [image.rgb_file for image in open_set(folder).images]

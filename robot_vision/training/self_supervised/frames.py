@@ -21,9 +21,9 @@ _IS_DECODED, _IS_BAD = 1, 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frames:
-    """Frames of one size, a row each. What is not looked at stays on the disk.
+    """Frames of one size, a row each. Unused ones stay on disk.
 
-    `places` say of each in which of the `planes` it lies, and the row there; `notes` what could
+    `places` has, for each, its `planes` and the row in them; `notes` lists frames that could
     not be read.
     """
 
@@ -53,12 +53,12 @@ def open_frames(
     """Frames of folders of pictures, labelled sets, bags and datasets, decoded once.
 
     Of each set every `every`-th frame is taken; `most_frames` (0: all) of these, evenly spread
-    over all sets. A frame keeps its ratio and is cut to the size around its middle. The files
+    over all sets. A frame keeps its aspect ratio and is centre-cropped to the size. The files
     lie in `cache_dir`, else in `cache` inside the set, or beside a bag or dataset; decoding that
-    was stopped goes on. A frame that cannot be read is left out, with a note.
+    was interrupted resumes. An unreadable frame is left out, with a note.
 
     Raises `ConfigError`, `BagError` or `DatasetError` for a set that cannot be read or has no
-    frame that can, `DiskFullError` where there is no room.
+    readable frame, `DiskFullError` if there is no room.
     """
     caches = [_Cache(source, size, cache_dir) for source in open_sources(sets, topics)]
     rows = _chosen([cache.count() for cache in caches], every=every, most=most_frames)
@@ -77,7 +77,7 @@ def open_frames(
 def _shifted(
     on_progress: Callable[[int, int], object] | None, before: int, total: int
 ) -> Callable[[int], None]:
-    """Progress within one source as that of all, which `before` frames precede."""
+    """Progress within one source, converted to that over all; `before` frames precede it."""
 
     def shown(done: int) -> None:
         if on_progress is not None:
@@ -99,7 +99,7 @@ def _chosen(counts: Sequence[int], *, every: int, most: int) -> list[list[int]]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Decoded:
-    """Frames of one source; `readable` are the rows of those that could be decoded."""
+    """Frames of one source; `readable` are the rows that could be decoded."""
 
     planes: UInt8[np.ndarray, "n h w 3"]
     readable: list[int]
@@ -116,7 +116,7 @@ class _Cache:
         self._known = source.fingerprint()
 
     def count(self) -> int:
-        """Written down once it is known: a bag has to be read through for it."""
+        """Stored once known: a bag must be read through for it."""
         file = self._folder / f"frames-{_digest(self._known)}.count"
         with writing_to(file):
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ class _Cache:
             return found
 
     def decoded(self, rows: Sequence[int], on_progress: Callable[[int], object]) -> _Decoded:
-        """The frames of these numbers; what is decoded already stays."""
+        """The frames with these numbers; decoded ones are kept."""
         if not rows:
             empty = np.zeros((0, self._size.height_px, self._size.width_px, 3), np.uint8)
             return _Decoded(planes=empty, readable=[])
@@ -161,7 +161,7 @@ class _Cache:
 
 
 def fitted(rgb: UInt8[np.ndarray, "h w 3"], size: Size) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """A picture scaled until it covers the size, and cut around its middle."""
+    """A picture scaled to cover the size, and centre-cropped."""
     height, width = rgb.shape[:2]
     scale = max(size.width_px / width, size.height_px / height)
     large = stretched(

@@ -1,4 +1,4 @@
-"""Pictures by which the export proves an encoder that learnt without labels."""
+"""Pictures with which the export verifies an encoder that learnt without labels."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -24,7 +24,7 @@ _FRAMES, _BATCH = 256, 32
 def asked_of_frames(
     predict: Predictor, frames: Frames, options: ViewOptions, size: Size
 ) -> dict[str, np.ndarray]:
-    """What a model says of the middles of up to 256 frames, spread over all: vectors by role."""
+    """A model's vectors, by role, for centre crops of up to 256 frames spread over all."""
     rows = spread(len(frames), _FRAMES)
     said: dict[str, list[np.ndarray]] = {}
     for views in middle_views(frames, rows, options, size, batch=_BATCH):
@@ -35,7 +35,7 @@ def asked_of_frames(
 
 
 class FeaturesHeldOut(HeldOut):
-    """Frames as they were learnt from, and the labelled sets where the recipe names them."""
+    """Frames as in training, and the labelled sets if the recipe names them."""
 
     def __init__(self, options: SelfSupervisedOptions, frames: Frames, data: Path | None) -> None:
         self._options, self._frames = options, frames
@@ -44,14 +44,14 @@ class FeaturesHeldOut(HeldOut):
         self._feature_stride_px = 16.0
 
     def inputs(self, graph: str, count: int) -> Iterator[dict[str, np.ndarray]]:
-        """Middles of frames, spread over the sets."""
+        """Centre crops of frames, spread over the sets."""
         del graph
         rows = spread(len(self._frames), count)
         for view in middle_views(self._frames, rows, self._options.views, self._size, batch=1):
             yield {"rgb": view}
 
     def metrics(self, predictors: Mapping[str, Predictor]) -> dict[str, float | str]:
-        """`spread`, and `knn_top1` where there are labels, over all labelled pictures."""
+        """`spread`, and `knn_top1` if there are labels, over all labelled pictures."""
         (predict,) = predictors.values()
         columns = predict(next(self.inputs("", 1)))["features"].shape[-1]
         self._feature_stride_px = self._size.width_px / columns

@@ -1,4 +1,4 @@
-"""Few labelled pictures, by which an encoder that learnt without labels is judged."""
+"""A few labelled pictures for judging an encoder that learnt without labels."""
 
 from collections.abc import Iterator, Sequence
 
@@ -39,17 +39,17 @@ class Labelled:
             yield self.cache.rgb(range(start, min(start + _BATCH, len(self.cache))))
 
     def embeddings(self, predict: Predictor) -> _Embeddings:
-        """What `predict` makes of each."""
+        """The result of `predict` for each."""
         found = [predict({"rgb": rgb})["embedding"] for rgb in self.batches()]
         return np.concatenate(found).astype(np.float32)
 
     def looks(self) -> _Embeddings:
-        """What needs no encoder: thumbnails and colours."""
+        """Features without an encoder: thumbnails and colours."""
         return np.concatenate([looks(rgb) for rgb in self.batches()])
 
 
 class LabelledPair:
-    """Known pictures, and others whose class is asked for; raises `ConfigError` if their classes
+    """Known pictures, and query pictures; raises `ConfigError` if their classes
     differ."""
 
     def __init__(self, known: Labelled, asked: Labelled) -> None:
@@ -57,7 +57,7 @@ class LabelledPair:
         self.known, self.asked = known, asked
 
     def knn_top1(self, predict: Predictor) -> float:
-        """Share of the asked whose class the nearest known ones say."""
+        """Share of the queries whose class the nearest known ones predict."""
         known, asked = self.known.embeddings(predict), self.asked.embeddings(predict)
         return self._right(knn_classes(known, self.known.class_row, asked, classes=self._classes))
 
@@ -71,7 +71,7 @@ class LabelledPair:
         }
 
     def trivial(self) -> dict[str, float]:
-        """What the classes are without an encoder, fitted to the same known pictures."""
+        """Baselines without an encoder, fitted to the same known pictures."""
         fitted = TrivialClassifiers(self.known.looks(), self.known.class_row, self._classes)
         return fitted.top1(self.asked.looks(), self.asked.class_row)
 
@@ -86,7 +86,7 @@ class LabelledPair:
 def open_pair(
     known: str, asked: str, *, crop: CropOptions, size: Size, cache_dir: str, most: Sequence[int]
 ) -> LabelledPair:
-    """Both sets, with at most so many pictures of each (0: all)."""
+    """Both sets, with at most this many pictures each (0: all)."""
     return LabelledPair(
         *(
             Labelled(folder, crop=crop, size=size, cache_dir=cache_dir, most=count)

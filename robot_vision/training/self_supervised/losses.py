@@ -1,4 +1,4 @@
-"""Losses of self-supervision, as their papers have them."""
+"""Self-supervised losses, as in their papers."""
 
 import torch
 import torch.nn.functional as F
@@ -27,7 +27,7 @@ def teacher_share(
     *,
     temperature: float,
 ) -> Float[Tensor, "n prototypes"]:
-    """What DINO's teacher says: logits centred and sharpened, as shares of prototypes."""
+    """DINO's teacher output: logits [n,k] centred and sharpened, as shares of prototypes."""
     return ((logits - centre) / temperature).softmax(dim=1)
 
 
@@ -65,7 +65,7 @@ def masked_pixels(
     *,
     normalised: bool,
 ) -> Float[Tensor, ""]:
-    """Mean squared error of MAE (arXiv:2111.06377) over the patches that were hidden.
+    """Mean squared error of MAE (arXiv:2111.06377) over the hidden patches.
 
     With `normalised`, each patch is asked for without its mean and contrast.
     """

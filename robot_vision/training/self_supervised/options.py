@@ -1,4 +1,4 @@
-"""What every task without labels is asked for: frames, views, and a few labels to be judged by."""
+"""Options of every task without labels: frames, views, and a few labels for judging."""
 
 from pydantic import model_validator
 
@@ -17,14 +17,14 @@ class FrameSize(Params):
 
 
 class SelfSupervisedOptions(Params):
-    """Frames need no label. With `labelled_set` and `labelled_val_set`, nearest neighbours say
-    while it trains what the encoder is worth, and decide which weights are kept."""
+    """Frames need no label. With `labelled_set` and `labelled_val_set`, nearest neighbours judge
+    the encoder during training, and select the weights to keep."""
 
     train_sets: list[str] = param(
         [], "folders of pictures, labelled sets, bags, datasets of episodes"
     )
     topics: list[str] = param([], "image topics of the bags; empty: found")
-    every: int = param(1, "of each set, every so many-th frame", ge=1)
+    every: int = param(1, "take every n-th frame of each set", ge=1)
     most_frames: int = param(0, "of all sets together, evenly spread; 0: all", ge=0)
     frame: FrameSize = FrameSize()
     cache_dir: str = param("", "folder of decoded frames; empty: `cache` inside each set")
@@ -33,7 +33,7 @@ class SelfSupervisedOptions(Params):
     served_height_px: int = param(0, "of what is exported; 0: the view's side", ge=0, le=4096)
     views: ViewOptions = ViewOptions()
     labelled_set: str = param("", "pictures or crops of known class; empty: no k-NN")
-    labelled_val_set: str = param("", "others, whose class the nearest of these say")
+    labelled_val_set: str = param("", "query pictures, classified by the nearest of these")
     labelled_pictures: int = param(2000, "of `labelled_set`, evenly spread; 0: all", ge=0)
     evaluation_images: int = param(1000, "of `labelled_val_set`, evenly spread", ge=1)
     crop: CropOptions = CropOptions()
@@ -43,7 +43,8 @@ class SelfSupervisedOptions(Params):
     def _both_labelled(self) -> "SelfSupervisedOptions":
         if bool(self.labelled_set) != bool(self.labelled_val_set):
             raise ValueError(
-                "labelled_set and labelled_val_set go together: one is known, the other asked for"
+                "labelled_set and labelled_val_set go together: one is known, the other is the "
+                "query"
             )
         return self
 

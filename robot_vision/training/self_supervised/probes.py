@@ -1,4 +1,4 @@
-"""What embeddings are worth to who has few labels: nearest neighbours, and a linear layer."""
+"""The value of embeddings with few labels: nearest neighbours, and a linear layer."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ _AskedClass = Int64[np.ndarray, " m"]
 NEIGHBOURS = 20
 _TEMPERATURE = 0.07
 _AT_ONCE = 1024
-# Decays of the weights of the linear layer, of which held-out folds choose.
+# Weight decays of the linear layer, chosen by held-out folds.
 _DECAYS = (1e-4, 1e-3, 1e-2, 1e-1)
 _FOLDS = 3
 _ITERATIONS = 100
@@ -22,7 +22,7 @@ _ITERATIONS = 100
 def knn_classes(
     known: _Known, known_class: _KnownClass, asked: _Asked, *, classes: int
 ) -> _AskedClass:
-    """The class of each asked picture by the 20 nearest known ones, weighted by exp(cosine/0.07).
+    """The class of each query picture by the 20 nearest known ones, weighted by exp(cosine/0.07).
 
     As DINO evaluates it (arXiv:2104.14294); fewer where fewer are known.
     """
@@ -34,7 +34,7 @@ def knn_classes(
 
 
 def nearest(known: _Known, asked: _Asked, *, count: int) -> Int64[np.ndarray, "m k"]:
-    """Rows of the known pictures nearest to each asked one, the nearest first."""
+    """Rows of the known pictures nearest to each query, the nearest first."""
     return _neighbours(known, asked, count=count)[1].numpy()
 
 
@@ -51,7 +51,7 @@ def _neighbours(
 def linear_classes(
     known: _Known, known_class: _KnownClass, asked: _Asked, *, classes: int
 ) -> _AskedClass:
-    """The class of each asked picture by logistic regression on the known ones (L-BFGS).
+    """The class of each query picture by logistic regression on the known ones (L-BFGS).
 
     Embeddings are scaled to unit variance; the decay of the weights is chosen of four by
     three-fold validation on what is known.

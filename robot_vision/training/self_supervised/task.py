@@ -1,4 +1,4 @@
-"""What the tasks without labels share: frames, views, and the judgement of nearest neighbours."""
+"""Common base of the tasks without labels: frames, views, and nearest-neighbour evaluation."""
 
 from abc import abstractmethod
 from collections.abc import Generator, Mapping
@@ -32,10 +32,10 @@ Views = tuple[UInt8[Tensor, "b _s _s 3"], ...]
 
 
 class SelfSupervisedTask(Task[Views]):
-    """Trains a model that is given `rgb` u8 [b,h,w,3] and says `features` and `embedding`.
+    """Trains a model that takes `rgb` u8 [b,h,w,3] and returns `features` and `embedding`.
 
     A subclass has `_views` and a loss. Weights are selected by `knn_top1`; those that the run
-    begins from are evaluated first. Raises `CollapsedError` where evaluations in a row show that
+    begins from are evaluated first. Raises `CollapsedError` if consecutive evaluations show that
     pictures are no longer distinguished.
     """
 
@@ -54,8 +54,8 @@ class SelfSupervisedTask(Task[Views]):
 
     def notes(self) -> tuple[str, ...]:
         judged = () if self._labels else (
-            "no options.labelled_set: nothing says whether the encoder becomes better, and the "
-            "last weights are kept",
+            "no options.labelled_set: nothing shows whether the encoder improves, and the last "
+            "weights are kept",
         )  # fmt: skip
         return (f"{len(self._frames)} frames", *self._frames.notes, *judged)
 
@@ -102,12 +102,12 @@ class SelfSupervisedTask(Task[Views]):
         return figures
 
     def _said(self, answer: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """Further figures of what the model says of frames, by role."""
+        """Further figures of the model's outputs for frames, by role."""
         del answer
         return {}
 
     def travels(self) -> dict[str, Any]:
-        """How labelled pictures were cut out, so that `evaluate` cuts them alike."""
+        """How labelled pictures were cropped, so that `evaluate` crops them alike."""
         return {"crop": self._options.crop.model_dump()}
 
     @classmethod
@@ -122,7 +122,7 @@ class SelfSupervisedTask(Task[Views]):
         if data and not options.labelled_set:
             raise ConfigError(
                 f"--data {data}: the recipe has no options.labelled_set to compare its pictures "
-                "with; leave it out, or measure the bundle with `robot-vision evaluate`"
+                "with; omit it, or measure the bundle with `robot-vision evaluate`"
             )
         return FeaturesHeldOut(options, _frames_of(options), data)
 

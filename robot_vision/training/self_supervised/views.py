@@ -1,6 +1,6 @@
-"""Random views of frames: windows cut and scaled on the CPU, light and lens where it trains.
+"""Random views of frames: windows are cut and scaled on the CPU, light and lens on the device.
 
-All is drawn from torch's global generator: seed it for the same views again.
+Everything is drawn from torch's global generator: seed it to repeat the views.
 """
 
 from collections.abc import Iterator
@@ -29,10 +29,10 @@ class ViewOptions(Params):
         0.3, "side of a window as a part of the frame's shorter side", gt=0, le=1
     )
     window_max: float = param(
-        0.6, "1 for both: views of the whole frame, for pictures of one thing", gt=0, le=1
+        0.6, "1 for both: views of the whole frame, for pictures of one object", gt=0, le=1
     )
     window_tries: int = param(
-        4, "windows drawn, of which the one with most contrast is taken", ge=1, le=64
+        4, "windows drawn, of which the one with the most contrast is used", ge=1, le=64
     )
     area_min: float = param(0.3, "smallest view, as a part of the window's area", gt=0, le=1)
     flip: float = param(0.5, "part of views that are mirrored", ge=0, le=1)
@@ -40,7 +40,7 @@ class ViewOptions(Params):
     strength: float = param(
         0.4, "how far brightness, contrast and saturation may be from 1", ge=0, le=1
     )
-    hue: float = param(0.1, "how far hues are turned, as a part of the circle", ge=0, le=0.5)
+    hue: float = param(0.1, "how far hues are shifted, as a part of the circle", ge=0, le=0.5)
     grey: float = param(0.2, "part of views without colour", ge=0, le=1)
     blur: float = param(0.5, "part of views out of focus", ge=0, le=1)
     solarise: float = param(0.0, "part of views with their bright half inverted", ge=0, le=1)
@@ -85,7 +85,7 @@ def cut_views(
     size_px: int,
     area: tuple[float, float],
 ) -> UInt8[Tensor, "b s s 3"]:
-    """A part of each window, of between these shares of its area, as a square of `size_px`."""
+    """A part of each window, between these shares of its area, as a square of `size_px`."""
     drawn = torch.rand(len(rows), 4).double().numpy()
     share = area[0] + (area[1] - area[0]) * drawn[:, 0]
     ratio = np.exp((2 * drawn[:, 1] - 1) * np.log(_RATIO))
@@ -108,9 +108,9 @@ def _side(window: int, area: float) -> int:
 def middle_views(
     frames: Frames, rows: list[int], options: ViewOptions, size: Size, *, batch: int
 ) -> Iterator[UInt8[np.ndarray, "b h w 3"]]:
-    """The middles of frames, as large as windows are in the mean: the same each time.
+    """Centre crops of frames, as large as windows are on average: the same each time.
 
-    Of a size that is no square, as a camera's, the whole frames, cut to its ratio.
+    For a non-square size, such as a camera's, the whole frames, cropped to its ratio.
     """
     part = (options.window_min + options.window_max) / 2
     side = max(1, round(part * min(frames.size.width_px, frames.size.height_px)))

@@ -1,4 +1,4 @@
-"""Contrast of pictures and captions: both learn to lie in one space."""
+"""Contrastive learning of pictures and captions in one space."""
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -60,8 +60,8 @@ class AlignmentBatch:
 
 
 class AlignmentOptions(PictureOptions):
-    """What is learnt from. Views neither mirror, nor turn hues, nor cut much off: captions name
-    sides, colours, and things at the border."""
+    """The training data. Views neither mirror, nor shift hues, nor crop much: captions name
+    sides, colours, and objects at the border."""
 
     captions: CaptionOptions = CaptionOptions()
     sentences: TextTowerOptions = TextTowerOptions()
@@ -78,9 +78,9 @@ class AlignmentOptions(PictureOptions):
 
 @TASKS.register("alignment")
 class AlignmentTask(Task[AlignmentBatch]):
-    """Trains a model of pictures and words by contrast.
+    """Trains a picture-text model by contrast.
 
-    The captions of a batch are the wrong answers for one another's pictures: those of one process
+    The captions of a batch are negatives for one another's pictures: those of one process
     and of one part of a step, so that parts (`run.accumulate`) do not make up for a small batch.
     """
 
@@ -153,7 +153,7 @@ class AlignmentTask(Task[AlignmentBatch]):
     def _said(
         self, rows: list[int], step: int
     ) -> tuple[Shaped[Tensor, "b l ..."], Bool[Tensor, "b b"]]:
-        """A caption of each picture, drawn, and which of them name the same."""
+        """A random caption for each picture, and which of them have the same meaning."""
         rng = np.random.default_rng((self.recipe.run.seed, step, rank()))
         captions = [self._known.pictures[row].captions for row in rows]
         chosen = [each[int(rng.integers(len(each)))] for each in captions]
@@ -200,7 +200,7 @@ class AlignmentTask(Task[AlignmentBatch]):
         return side(torch.from_numpy(values).to(self.device))
 
     def travels(self) -> dict[str, Any]:
-        """What reads the captions, the looks that were shown, and how crops of things were cut."""
+        """The words, the looks shown in training, and how crops were cut."""
         return {
             **self._texts.travels(),
             "seen": sorted(list(look) for look in self._known.looks),
@@ -217,11 +217,11 @@ class AlignmentTask(Task[AlignmentBatch]):
 
 
 def seen_looks(travels: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
-    """Colours and things that training showed; raises `ConfigError` where they are no pairs."""
+    """Colours and objects shown in training; raises `ConfigError` if they are not pairs."""
     try:
         return frozenset((str(color), str(thing)) for color, thing in travels.get("seen", ()))
     except (TypeError, ValueError) as error:
-        raise ConfigError("what travels with the weights as `seen` is no list of pairs") from error
+        raise ConfigError("`seen`, stored with the weights, is not a list of pairs") from error
 
 
 def _held_out(recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> AlignmentHeldOut:

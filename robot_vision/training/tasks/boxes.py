@@ -1,4 +1,4 @@
-"""What tasks share that learn boxes from colour alone: sets, batches, evaluation, bundle."""
+"""Common base of tasks that learn boxes from colour alone: sets, batches, evaluation, bundle."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -27,7 +27,7 @@ from robot_vision.training.tasks.pictures import PicturesTask
 
 
 class BoxesTask(PicturesTask[BatchT]):
-    """Trains a model that is given `rgb` u8 [b,h,w,3] and answers by the roles of `format`.
+    """Trains a model that takes `rgb` u8 [b,h,w,3] and returns the roles of `format`.
 
     Weights are selected by box AP at an IoU of 0.5.
     """
@@ -42,7 +42,7 @@ class BoxesTask(PicturesTask[BatchT]):
         self._options: Any = recipe.options
         self._source = _set_with_boxes(self._options.train_set)
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
-        # Here, and not at the first evaluation, much later.
+        # Opened here, rather than at the first evaluation, much later.
         for given, folder in self._options.held_out_sets().items():
             check_same_classes(given, load_detection_set(folder).class_names, self.class_names)
 
@@ -52,7 +52,7 @@ class BoxesTask(PicturesTask[BatchT]):
 
     @cached_property
     def _cache(self) -> SampleCache:
-        """The training set, decoded at the largest size that is trained at."""
+        """The training set, decoded at the largest training size."""
         largest = largest_of(self._options.resolutions)
         return samples_of(
             self._source,
@@ -86,7 +86,7 @@ class BoxesTask(PicturesTask[BatchT]):
 def held_out_values(
     recipe: Recipe, travels: Mapping[str, Any], data: Path | None
 ) -> dict[str, Any]:
-    """Where the held-out set of a recipe lies, and how large its pictures are made."""
+    """A recipe's held-out set, and the size of its pictures."""
     options: PictureOptions = recipe.options
     return {
         "folder": options.held_out_folder(data),

@@ -43,14 +43,14 @@ HEAD = "head.*"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PictureBatch:
-    """Pictures, and what is asked for of each class."""
+    """Pictures, and the targets for each class."""
 
     rgb: UInt8[Tensor, "b h w 3"]
     target: Float32[Tensor, "b c"]
 
 
 class ClassificationOptions(PictureOptions):
-    """What classes are learnt from. Of a set with boxes, the crops around its objects."""
+    """The training data of classes. For a set with boxes, the crops around its objects."""
 
     evaluation_images: int = param(1000, "pictures of an evaluation while training", ge=1)
     resolutions: list[Resolution] = param(
@@ -71,9 +71,9 @@ class ClassificationOptions(PictureOptions):
 
 @TASKS.register("classification")
 class ClassificationTask(PicturesTask[PictureBatch]):
-    """Trains a model that is given `rgb` u8 [b,h,w,3] and says `output`, logits [b,c].
+    """Trains a model that takes `rgb` u8 [b,h,w,3] and returns `output`, logits [b,c].
 
-    Weights are selected by top-1; what a trivial answer reaches stands beside it.
+    Weights are selected by top-1; the trivial baseline is reported beside it.
     """
 
     options = ClassificationOptions
@@ -93,7 +93,7 @@ class ClassificationTask(PicturesTask[PictureBatch]):
             of_task=("logits", "features"),
             device=device,
         )
-        # Here, and not at the first evaluation, much later.
+        # Opened here, rather than at the first evaluation, much later.
         val_set, test_set = self._options.val_set, self._options.test_set
         self._held_out = _held_out(recipe, self._known, val_set) if val_set else None
         if test_set:
@@ -123,7 +123,7 @@ class ClassificationTask(PicturesTask[PictureBatch]):
             yield PictureBatch(rgb=rgb, target=target)
 
     def _targets(self, rows: list[int]) -> Float[Tensor, "b c"]:
-        """Of the whole pictures: a view that shows little of one has its class all the same."""
+        """Targets of the whole pictures: a view that shows little of one keeps its class."""
         class_id = torch.tensor([self._known.crops[row].class_row for row in rows])
         smoothing, classes = self._options.label_smoothing, len(self._known.class_names)
         return soft_targets(class_id, classes, smoothing=smoothing).to(self.device)
@@ -165,7 +165,7 @@ def check_travelled(travels: Mapping[str, Any], class_names: tuple[str, ...], fo
 
 
 def _known(recipe: Recipe) -> CropSet:
-    """The pictures that are learnt from; raises `ConfigError` if a class has none."""
+    """The training pictures; raises `ConfigError` if a class has none."""
     options: ClassificationOptions = recipe.options
     known = open_crops(options.train_set, options.crop)
     check_all_shown(known, options.crop)

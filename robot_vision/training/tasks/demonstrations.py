@@ -1,4 +1,4 @@
-"""Imitation from pixels: a policy learns from demonstrations of any arm what it should do."""
+"""Imitation from pixels: a policy learns from demonstrations of any arm."""
 
 from collections.abc import Generator, Mapping
 from contextlib import closing
@@ -50,13 +50,13 @@ _TOGETHER = 16
 
 @TASKS.register("demonstrations")
 class DemonstrationsTask(Task[DemonstrationBatch]):
-    """Trains a `ChunkPolicy` by chunks of actions. Weights are selected by `skill`."""
+    """Trains a `ChunkPolicy` on chunks of actions. Weights are selected by `skill`."""
 
     options = DemonstrationOptions
     metric = "skill"
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        """Raises `ConfigError` where sets, meaning, observation or words do not fit."""
+        """Raises `ConfigError` if sets, meaning, observation or words do not fit."""
         super().__init__(recipe, device)
         self._options: DemonstrationOptions = recipe.options
         check_frozen(recipe)
@@ -83,7 +83,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
 
     def notes(self) -> tuple[str, ...]:
         counts = f"{len(self._learnt.numbers)} episodes, {len(self._rows)} steps to learn from"
-        held_out = "none held out: no figure selects weights"
+        held_out = "none held out: no metric selects weights"
         if self._held_out is not None:
             held_out = f"{len(self._held_out.numbers)} held out"
         unknown = () if self._spoken is None else self._spoken.unknown_words
@@ -92,7 +92,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         return (f"{counts}; {held_out}", *notes, *self._unplaced, *self._learnt.source.notes)
 
     def prepare(self, model: nn.Module) -> None:
-        """Set what normalises state and tracks, what an open gripper is, and given weights."""
+        """Set the normalisation of state and tracks, the gripper's scale, and given weights."""
         assert isinstance(model, ChunkPolicy)
         model.load_pretrained()
         if self._travels.observation.state != "none":
@@ -118,11 +118,11 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         return tensors
 
     def modules(self, model: nn.Module) -> dict[str, nn.Module]:
-        """What learns keyframes, if anything does.
+        """The module that learns keyframes, if used.
 
         The model is kept: its fusion may have a memory, its encoder fills the cache.
 
-        The cache is filled here, before a minute of the run is counted.
+        The cache is filled here, before the run's time is counted.
         """
         assert isinstance(model, ChunkPolicy)
         self._model = model
@@ -133,7 +133,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         return {"keyframe": self._keyframe}
 
     def batches(self, first_step: int, part: float) -> Generator[DemonstrationBatch, None, None]:
-        """Made ahead by threads; each depends on its step alone."""
+        """Made ahead by threads; each batch depends only on its step."""
         del part
         maker = self._maker
         assert maker is not None, "`modules` comes first"
@@ -185,7 +185,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         )
 
     def answer(self, model: nn.Module, batch: DemonstrationBatch) -> Loss:
-        """The head's loss: what it predicts while it learns is its own affair."""
+        """The head's loss; the head decides what it predicts during training."""
         assert isinstance(model, ChunkPolicy)
         fused = model.fused_together(batch.moments)
         action, valid = batch.action.flatten(0, 1), batch.valid.flatten(0, 1)
@@ -214,7 +214,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         return judged.at_most(self._options.val_decisions)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Figures on whole held-out episodes, evenly spread, beside trivial answers."""
+        """Metrics on whole held-out episodes, evenly spread, beside trivial baselines."""
         judged = self._judged_held_out
         if judged is None:
             return {}

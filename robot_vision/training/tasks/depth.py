@@ -37,17 +37,17 @@ MEDIAN = "median_depth_m"
 
 
 class DepthOptions(PictureOptions):
-    """What depth is learnt from. Zoom is off: without the lens it would change what is true."""
+    """The training data of depth. Zoom is off: without the lens it would change the truth."""
 
     augmentation: Augmentation = Augmentation(scale_min=1.0, scale_max=1.0)
 
 
 @TASKS.register("depth")
 class DepthTask(Task[Batch]):
-    """Trains a model that is given `rgb` u8 [b,h,w,3] and says `depth` in metres [b,1,·,·].
+    """Trains a model that takes `rgb` u8 [b,h,w,3] and returns `depth` in metres [b,1,·,·].
 
-    True depth is `depth_true_file`, the sensor's where a set has no other. Weights are selected
-    by the part of the trivial answer's error that is gone.
+    True depth is `depth_true_file`, or the sensor's if a set has no other. Weights are selected
+    by the fraction of the trivial baseline's error that is removed.
     """
 
     options = DepthOptions
@@ -62,8 +62,8 @@ class DepthTask(Task[Batch]):
             cache_dir=self._options.cache_dir,
         )
         for folder in self._options.held_out_sets().values():
-            load_depth_set(folder)  # here, and not at the first evaluation, much later
-        # Depth is asked for and not shown: what hides it would hide the truth.
+            load_depth_set(folder)  # here, rather than at the first evaluation, much later
+        # Depth is the target, not an input: hiding it would hide the truth.
         shown = {"depth_holes": 0.0, "depth_withheld": 0.0}
         self._augment = Augmenter(
             self._options.augmentation.model_copy(update=shown), self._cache.source.class_names
@@ -116,7 +116,9 @@ class DepthTask(Task[Batch]):
     def held_out(cls, recipe: Recipe, travels: Mapping[str, Any], data: Path | None) -> HeldOut:
         options: DepthOptions = recipe.options
         if MEDIAN not in travels:
-            raise ConfigError(f"the weights carry no {MEDIAN}: they are of no run of task depth")
+            raise ConfigError(
+                f"the weights carry no {MEDIAN}: they are not of a run of the task depth"
+            )
         return DepthHeldOut(
             folder=options.held_out_folder(data),
             train_folder=options.train_set,

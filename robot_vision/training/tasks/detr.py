@@ -22,23 +22,23 @@ from robot_vision.training.losses.detr import DetrLossWeights, detr_loss
 from robot_vision.training.losses.hungarian import NotFiniteError
 from robot_vision.training.tasks.boxes import BoxesTask
 
-# Of fewer, queries hardly learn to divide objects among them (D-FINE#214).
+# With fewer, queries hardly learn to divide objects among themselves (D-FINE#214).
 _FEW_IMAGES = 1000
 
 
 class DetrOptions(PictureOptions):
-    """What boxes are learnt from, and from which features."""
+    """The training data of boxes, and the features used."""
 
     losses: DetrLossWeights = DetrLossWeights()
     cache_features: bool = param(
-        False, "the encoder stays as it begins; its maps are computed once, into a file"
+        False, "the encoder stays frozen; its maps are computed once, into a file"
     )
     cached_views: int = param(4, "views of each picture in that file, the first whole", ge=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DetrBatch:
-    """Pictures or an encoder's maps of them; `truth` in parts of the picture."""
+    """Pictures or an encoder's maps of them; `truth` [b,m,4] in fractions of the picture."""
 
     step: int
     seen: Batch | FeatureBatch
@@ -61,7 +61,7 @@ class DetrTask(BoxesTask[DetrBatch]):
             model.encoder.requires_grad_(False)
 
     def notes(self) -> tuple[str, ...]:
-        """A warning where the set is small, or features are of an encoder that learnt nothing."""
+        """A warning if the set is small, or the encoder's weights are untrained."""
         notes, images = [], len(self._source.images)
         if images < _FEW_IMAGES:
             notes.append(
@@ -125,7 +125,7 @@ class DetrTask(BoxesTask[DetrBatch]):
         return centre_and_size(boxes) / boxes.new_tensor([width_px, height_px] * 2)
 
     def answer(self, model: nn.Module, batch: DetrBatch) -> list[dict[str, Tensor]]:
-        """What each decoder layer finds, in order."""
+        """Each decoder layer's findings, in order."""
         assert isinstance(model, Detr)
         seen = batch.seen
         encoded = seen.maps if isinstance(seen, FeatureBatch) else model.map_of(seen.rgb)
@@ -139,7 +139,7 @@ class DetrTask(BoxesTask[DetrBatch]):
             raise DivergedError(
                 f"step {batch.step}: {error}; nothing of this round is kept: lower "
                 "optimizer.learning_rate or optimizer.gradient_norm, or look for boxes that are "
-                "no numbers (`robot-vision data check`)"
+                "not finite (`robot-vision data check`)"
             ) from error
         parts = dict(last)
         if others:

@@ -1,4 +1,4 @@
-"""DINO: small views are to say what the average of the weights says of large ones
+"""DINO: small views should predict the averaged weights' output for large ones
 (arXiv:2104.14294)."""
 
 from collections.abc import Iterator, Mapping
@@ -31,12 +31,12 @@ class DinoOptions(SelfSupervisedOptions):
     average of the weights that every run keeps, which is evaluated and shipped."""
 
     local_px: int = param(32, "side of a small view", unit="px", ge=16, le=1024)
-    local_views: int = param(4, "small views of a sample, which the student alone sees", ge=0)
+    local_views: int = param(4, "small views of a sample, which only the student sees", ge=0)
     local_area_min: float = param(0.08, "of the window, the smallest small view", gt=0, le=1)
     local_area_max: float = param(0.3, "of the window, the largest small view", gt=0, le=1)
     temperature: float = param(0.1, "of the student", gt=0, le=10)
     teacher_temperature: float = param(0.04, "of the teacher: lower is sharper", gt=0, le=10)
-    centre_momentum: float = param(0.9, "of the mean that is taken from answers", ge=0, lt=1)
+    centre_momentum: float = param(0.9, "of the running mean subtracted from answers", ge=0, lt=1)
 
 
 class Centre(nn.Module):
@@ -59,7 +59,7 @@ class Said:
 
 @TASKS.register("dino")
 class DinoTask(SelfSupervisedTask):
-    """Trains a model that says `output`, cosines [b,k], with its own average as teacher."""
+    """Trains a model that returns `output`, cosines [b,k], with its own average as teacher."""
 
     options = DinoOptions
     _teacher: nn.Module
@@ -128,7 +128,7 @@ class DinoTask(SelfSupervisedTask):
 
 @contextmanager
 def _statistics_kept(model: nn.Module) -> Iterator[None]:
-    """Running statistics of batch norms stay those of large views, as pictures in service are."""
+    """Running statistics of batch norms stay those of large views, like pictures in service."""
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -141,5 +141,5 @@ def _statistics_kept(model: nn.Module) -> Iterator[None]:
 
 
 def _output(model: nn.Module, views: Views) -> Float[Tensor, "views b prototypes"]:
-    """What is said of views of one size: [v,b,k]."""
+    """The answers for views of one size: [v,b,k]."""
     return model(torch.cat(views))["output"].unflatten(0, (len(views), -1))

@@ -51,10 +51,10 @@ _OF_WORDS = "language."
 
 
 class GroundingOptions(PictureOptions):
-    """What is learnt from: boxes, and the phrases of single things in the set's captions."""
+    """The training data: boxes, and the phrases for single objects in the set's captions."""
 
     losses: GroundingLossWeights = GroundingLossWeights()
-    phrases: int = param(6, "asked of each picture, half of them of what is not there", ge=2)
+    phrases: int = param(6, "per picture, half of them for absent objects", ge=2)
     max_words: int = param(8, "words of the longest phrase", ge=1, le=128)
     freeze_encoder: bool = param(False, "the encoder stays as it begins")
     words_from: str = param(
@@ -65,7 +65,7 @@ class GroundingOptions(PictureOptions):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GroundingBatch:
-    """Pictures, phrases asked of each, and which of its things each phrase names."""
+    """Pictures, the phrases for each, and which of its objects each phrase names."""
 
     seen: Batch
     tokens: Int64[Tensor, "b p l"]
@@ -74,7 +74,7 @@ class GroundingBatch:
 
 @TASKS.register("grounding")
 class GroundingTask(Task[GroundingBatch]):
-    """Trains a model that is asked by words."""
+    """Trains a model with text prompts."""
 
     options = GroundingOptions
     metric = METRIC
@@ -123,7 +123,7 @@ class GroundingTask(Task[GroundingBatch]):
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
-        """The reader of words only where the words are the same: tokens would differ."""
+        """The text encoder only if the words are the same: tokens would differ."""
         if travels.get("vocabulary") == self.travels()["vocabulary"]:
             return tensors
         return {n: tensor for n, tensor in tensors.items() if not n.startswith(_OF_WORDS)}
@@ -177,7 +177,7 @@ class GroundingTask(Task[GroundingBatch]):
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Figures on pictures of the held-out set, at the threshold that suits them."""
+        """Metrics on pictures of the held-out set, at the threshold best for them."""
         if self._held_out is None:
             return {}
         assert isinstance(model, RegionWords)
@@ -195,7 +195,7 @@ class GroundingTask(Task[GroundingBatch]):
         return figures
 
     def travels(self) -> dict[str, Any]:
-        """The words, and the looks that were asked for."""
+        """The words, and the looks queried in training."""
         return {
             "vocabulary": self._vocabulary.model_dump(mode="json"),
             "seen": [list(look) for look in self._lexicon.looks],

@@ -1,4 +1,4 @@
-"""Masked autoencoder: three quarters of a frame's patches are hidden and painted from the rest
+"""Masked autoencoder: three quarters of a frame's patches are hidden and predicted from the rest
 (arXiv:2111.06377)."""
 
 from typing import Any
@@ -15,14 +15,14 @@ from robot_vision.training.self_supervised.views import cut_views, draw_windows,
 
 
 class MaeOptions(SelfSupervisedOptions):
-    """Frames and views, which are cut and mirrored and else left as they are."""
+    """Frames and views, which are only cropped and mirrored."""
 
-    normalised: bool = param(True, "ask for patches without their mean and contrast")
+    normalised: bool = param(True, "predict patches without their mean and contrast")
 
 
 @TASKS.register("mae")
 class MaeTask(SelfSupervisedTask):
-    """Trains a model that says `output` [b,n,p], pixels of patches, and which were `hidden`."""
+    """Trains a model that returns `output` [b,n,p], pixels of patches, and which were `hidden`."""
 
     options = MaeOptions
 

@@ -34,7 +34,7 @@ from robot_vision.training.tasks.boxes import BoxesTask, held_out_values
 
 
 class TaskWeights(Params):
-    """How hard each task pulls; where the balance is learnt, at its optimum."""
+    """Weights of the tasks; with a learnt balance, those at its optimum."""
 
     classification: float = param(1.0, "which classes are in view", gt=0)
     detection: float = param(1.0, "boxes", gt=0)
@@ -42,13 +42,13 @@ class TaskWeights(Params):
 
 
 class MultiTaskOptions(PictureOptions):
-    """What is learnt, from what, and how the tasks are balanced."""
+    """The tasks, their training data, and their balance."""
 
     tasks: tuple[TaskName, ...] = param(
-        ALL_TASKS, "tasks that are learnt; one alone is the baseline of its own", min_length=1
+        ALL_TASKS, "tasks to learn; a single one is its own baseline", min_length=1
     )
     balance: Literal["fixed", "uncertainty"] = param(
-        "uncertainty", "fixed weights, or weights times what each task's uncertainty teaches"
+        "uncertainty", "fixed weights, or weights times each task's learnt uncertainty factor"
     )
     weights: TaskWeights = TaskWeights()
     detection: GridLossWeights = GridLossWeights()
@@ -98,7 +98,7 @@ class MultiTaskTask(BoxesTask[Batch]):
         return model(batch.rgb)
 
     def loss(self, answer: dict[str, Tensor], batch: Batch) -> Loss:
-        """The balanced total; each task's loss raw and balanced, and what multiplies it."""
+        """The balanced total; each task's raw and balanced loss, and its multiplier."""
         found = {role: value.float() for role, value in answer.items()}
         losses: dict[str, Tensor] = {}
         if "classification" in self._tasks:
@@ -151,13 +151,13 @@ class MultiTaskTask(BoxesTask[Batch]):
 
 
 def _tasks(recipe: Recipe) -> tuple[TaskName, ...]:
-    """The recipe's tasks in one order, each once."""
+    """The recipe's tasks in a fixed order, each once."""
     return tuple(task for task in ALL_TASKS if task in recipe.options.tasks)
 
 
 def _presence_loss(
     logits: Float[Tensor, "b c"], class_id: Int64[Tensor, "b m"]
 ) -> Float[Tensor, ""]:
-    """Cross entropy of each class by itself: whether a view shows it."""
+    """Binary cross entropy per class: whether a view shows it."""
     shown = shown_classes(class_id, logits.shape[1])
     return F.binary_cross_entropy_with_logits(logits, shown.to(logits.dtype))

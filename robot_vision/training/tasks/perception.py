@@ -31,7 +31,7 @@ from robot_vision.training.tasks.pictures import PicturesTask
 
 
 class PerceptionOptions(PictureOptions):
-    """What perception is trained on, and how hard each of its tasks pulls."""
+    """The training data of perception, and the weights of its tasks."""
 
     losses: LossWeights = LossWeights()
     distill: DistillOptions = DistillOptions(what=["features"])
@@ -51,12 +51,12 @@ class PerceptionTask(PicturesTask[Batch]):
         if not self._options.train_set:
             raise ConfigError("options.train_set is empty: expected a training set")
         self._source = load_detection_set(self._options.train_set)
-        # Raises here, and not after the set was decoded, if a class that is sought is none.
+        # Raises here, rather than after decoding the set, if a sought class does not exist.
         self._augment = Augmenter(self._options.augmentation, self._source.class_names)
         self._distillation = Distillation(
             self._options.distill, self.class_names, of_task=("features",), device=device
         )
-        # Here too, and not at the first evaluation: that is minutes or hours later.
+        # Here too, rather than at the first evaluation, minutes or hours later.
         for given, folder in self._options.held_out_sets().items():
             check_same_classes(given, load_detection_set(folder).class_names, self.class_names)
 

@@ -1,4 +1,4 @@
-"""What tasks share that learn classes from sets of pictures: views, weights, evaluation."""
+"""Common base of tasks that learn classes from sets of pictures: views, weights, evaluation."""
 
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager
@@ -36,7 +36,7 @@ class PicturesTask(Task[BatchT]):
     def initial_weights(
         self, tensors: dict[str, Tensor], travels: Mapping[str, Any]
     ) -> dict[str, Tensor]:
-        """What fits, such as an encoder; layers of classes only where these are the same."""
+        """Weights that fit, such as an encoder's; class layers only for the same classes."""
         if tuple(travels.get("classes", ())) == self.class_names:
             return tensors
         return {

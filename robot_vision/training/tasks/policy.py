@@ -1,4 +1,4 @@
-"""Imitation: a policy learns from episodes what an expert would do with words and a scene."""
+"""Imitation: a policy learns from episodes what an expert does, given words and a scene."""
 
 from collections.abc import Generator, Mapping
 from contextlib import closing
@@ -43,20 +43,20 @@ _VAL_BATCH = 256
 
 
 class PolicyOptions(Params):
-    """Which episodes a policy learns from, and how they are changed."""
+    """The episodes that a policy learns from, and their random changes."""
 
     train_sets: list[str] = param([], "folders of episodes")
     val_sets: list[str] = param([], "folders of held-out episodes; empty: none are evaluated")
     loaders: int = param(1, "threads that make batches", ge=1, le=256)
     val_samples: int = param(4000, "held-out samples of an evaluation", ge=1)
-    hold_weight: float = param(1.0, "how often samples that ask to hold are drawn", ge=0)
+    hold_weight: float = param(1.0, "how often samples with the answer hold are drawn", ge=0)
     noises: Noises = Noises()
     dropout: Dropout = Dropout()
 
 
 @TASKS.register("policy")
 class PolicyTask(Task[PolicyBatch]):
-    """Trains a policy by what the expert would do. The last weights are shipped."""
+    """Trains a policy to imitate the expert. The last weights are shipped."""
 
     options = PolicyOptions
 
@@ -76,7 +76,7 @@ class PolicyTask(Task[PolicyBatch]):
         self._draw_share = weight / weight.sum()
 
     def spec_values(self) -> dict[str, Any]:
-        """Sizes of the network for the tokens of `policies.observation`."""
+        """Network sizes for the tokens of `policies.observation`."""
         return {
             "words": len(self._vocabulary.words),
             "max_words": self._vocabulary.max_words,
@@ -101,7 +101,7 @@ class PolicyTask(Task[PolicyBatch]):
         return with_words(tensors, travels, self._vocabulary)
 
     def batches(self, first_step: int, part: float) -> Generator[PolicyBatch, None, None]:
-        """Made ahead by threads; each depends on its step alone."""
+        """Made ahead by threads; each batch depends only on its step."""
         del part
         with closing(
             made_ahead(self._batch, first_step, loaders=self._options.loaders)
@@ -120,7 +120,7 @@ class PolicyTask(Task[PolicyBatch]):
         )
 
     def answer(self, model: nn.Module, batch: PolicyBatch) -> dict[str, Tensor]:
-        """The network's answer, its action head led by the truth about what is meant."""
+        """The network's answer, with its action head given the true target."""
         out = model(
             batch.tokens,
             batch.objects,

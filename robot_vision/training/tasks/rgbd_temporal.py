@@ -1,7 +1,7 @@
-"""Slots from colour and depth over time, learnt from true masks of stills that drift.
+"""Slots from colour and depth over time, learnt from true masks of drifting stills.
 
-Supervised: a slot for each thing, matched by Hungarian once a sequence, so that a slot keeps its
-thing from frame to frame.
+Supervised: a slot for each object, matched by Hungarian once per sequence, so that a slot keeps
+its object from frame to frame.
 """
 
 from collections.abc import Generator, Mapping
@@ -49,7 +49,7 @@ Answers = list[dict[str, Tensor]]
 
 
 class RgbdTemporalOptions(PictureOptions):
-    """What slots are learnt from."""
+    """The training data of slots."""
 
     evaluation_images: int = param(100, "images of an evaluation while training", ge=1)
     resolutions: list[Resolution] = param(
@@ -57,15 +57,15 @@ class RgbdTemporalOptions(PictureOptions):
     )
     augmentation: Augmentation = Augmentation(scale_min=0.9, scale_max=1.2, depth_withheld=0.25)
     drift: Drift = Drift()
-    classes_weight: float = param(0.2, "of what is said of classes, beside masks", ge=0)
+    classes_weight: float = param(0.2, "of the class losses, beside masks", ge=0)
 
 
 @TASKS.register("rgbd_temporal")
 class RgbdTemporalTask(Task[FrameSequence]):
     """Trains `RgbdTemporal`: each frame's masks, with and without depth and history.
 
-    Two linear layers that are trained beside it say the class of each slot, and which classes
-    are in view by the embedding. They are not served: they give slots and embedding a meaning.
+    Two linear layers trained beside it predict the class of each slot, and which classes
+    are in view from the embedding. They are not served: they give slots and embedding a meaning.
     """
 
     options = RgbdTemporalOptions
@@ -80,7 +80,7 @@ class RgbdTemporalTask(Task[FrameSequence]):
             cache_dir=self._options.cache_dir,
         )
         for folder in self._options.held_out_sets().values():
-            load_masks_set(folder)  # here, and not at the first evaluation, much later
+            load_masks_set(folder)  # here, rather than at the first evaluation, much later
         self._classes = len(self._cache.source.class_names)
         self._augment = Augmenter(self._options.augmentation, self._cache.source.class_names)
         self._slot_class: nn.Module = nn.Identity()  # until `modules` has the widths

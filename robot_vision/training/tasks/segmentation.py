@@ -36,14 +36,14 @@ HEAD = "head.*"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelMapBatch:
-    """Pictures, and the class of each cell of a quarter of their size; `IGNORED` is not asked."""
+    """Pictures, and the class of each cell at a quarter of their size; `IGNORED` is no target."""
 
     rgb: UInt8[Tensor, "b h w 3"]
     labels: Int64[Tensor, "b h/4 w/4"]
 
 
 class SegmentationOptions(PictureOptions):
-    """What label maps are learnt from: label PNGs, or objects with masks before a background."""
+    """The training data of label maps: label PNGs, or objects with masks on a background."""
 
     evaluation_images: int = param(100, "pictures of an evaluation while training", ge=1)
     label_share: float = param(
@@ -51,17 +51,17 @@ class SegmentationOptions(PictureOptions):
     )
     class_weights: ClassWeighting = param("none", "none, inverse or effective_number")
     losses: SegmentationWeights = SegmentationWeights()
-    coarser_weight: float = param(0.4, "weight of each coarser head, where a model has such", ge=0)
+    coarser_weight: float = param(0.4, "weight of each coarser head, if a model has any", ge=0)
 
 
 @TASKS.register("segmentation")
 class SegmentationTask(PicturesTask[LabelMapBatch]):
-    """Trains a model that is given `rgb` u8 [b,h,w,3] and says `output`, logits [b,c,·,·].
+    """Trains a model that takes `rgb` u8 [b,h,w,3] and returns `output`, logits [b,c,·,·].
 
-    A model may also say `medium`, of the same at a coarser stride, and `coarse`, logits [b,c] of
-    what is anywhere in view: they are trained beside.
+    A model may also return `medium`, the same at a coarser stride, and `coarse`, logits [b,c] of
+    classes anywhere in view: both are trained too.
 
-    Weights are selected by mean IoU; what a trivial answer reaches stands beside it.
+    Weights are selected by mean IoU; the trivial baseline is reported beside it.
     """
 
     options = SegmentationOptions
@@ -73,7 +73,7 @@ class SegmentationTask(PicturesTask[LabelMapBatch]):
         self._options: SegmentationOptions = recipe.options
         self._known = _known(recipe)
         self._augment = Augmenter(self._options.augmentation, self._known.class_names)
-        # Here, and not at the first evaluation, much later.
+        # Opened here, rather than at the first evaluation, much later.
         val_set, test_set = self._options.val_set, self._options.test_set
         self._held_out = _held_out(recipe, self._known, val_set) if val_set else None
         if test_set:
@@ -101,7 +101,7 @@ class SegmentationTask(PicturesTask[LabelMapBatch]):
 
     def batches(self, first_step: int, part: float) -> Generator[LabelMapBatch, None, None]:
         for seen in self._pictures(first_step, part):
-            # As the cache stacks them, so that what lies beside a picture is ignored.
+            # As the cache stacks them, so that the area outside a picture is ignored.
             yield LabelMapBatch(rgb=seen.rgb, labels=IGNORED - seen.instances.long())
 
     def answer(self, model: nn.Module, batch: LabelMapBatch) -> dict[str, Tensor]:
@@ -135,7 +135,7 @@ class SegmentationTask(PicturesTask[LabelMapBatch]):
 
 
 def _known(recipe: Recipe) -> LabelMapSet:
-    """The pictures that are learnt from."""
+    """The training pictures."""
     options: SegmentationOptions = recipe.options
     known = open_label_maps(options.train_set)
     if options.label_share == 1:

@@ -1,4 +1,4 @@
-"""SimCLR: two views of a frame are to be told from those of all others (arXiv:2002.05709)."""
+"""SimCLR: two views of a frame are distinguished from those of all others (arXiv:2002.05709)."""
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -24,8 +24,8 @@ Projections = tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]
 
 @TASKS.register("simclr")
 class SimClrTask(SelfSupervisedTask):
-    """Trains a model that says `projection` [b,p]. Views of one process are contrasted, of one
-    part of a step: with `run.accumulate` or several processes there are fewer to tell from."""
+    """Trains a model that returns `projection` [b,p]. Views of one process are contrasted, of one
+    part of a step: with `run.accumulate` or several processes there are fewer negatives."""
 
     options = SimClrOptions
 

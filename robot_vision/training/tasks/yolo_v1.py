@@ -21,7 +21,7 @@ from robot_vision.training.tasks.boxes import BoxesTask
 
 
 class YoloV1Options(PictureOptions):
-    """What boxes are learnt from, and how hard each part of the loss pulls."""
+    """The training data of boxes, and the weights of the loss."""
 
     losses: GridLossWeights = GridLossWeights()
     distill: DistillOptions = DistillOptions(what=["boxes"])

@@ -1,4 +1,4 @@
-"""From a configuration and a backbone's folder to a recipe, and the backbone's words beside it."""
+"""Turns a configuration and a backbone's folder into a recipe and the backbone's words."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ _PREPROCESSOR = "preprocessor_config.json"
 def write_recipe(config: VlaConfig, out: Path) -> Path:
     """`recipe.yaml` for `robot-vision train`, and the backbone's words, in `out`.
 
-    Raises `ConfigError` or `UnknownNameError` with what does not fit.
+    Raises `ConfigError` or `UnknownNameError` that names the mismatch.
     """
     if not config.backbone.path:
         raise ConfigError("backbone.path is empty: expected a folder with a vision-language model")
@@ -44,7 +44,7 @@ def write_recipe(config: VlaConfig, out: Path) -> Path:
 def recipe_values(
     config: VlaConfig, adapter: VlmAdapter, *, name: str, config_json: dict[str, Any], out: Path
 ) -> dict[str, Any]:
-    """The recipe as it stands in a file; `name` is the adapter's, `config_json` the backbone's."""
+    """The recipe as written to a file; `name` is the adapter's, `config_json` the backbone's."""
     training, data = config.training, config.data
     memory = config.history_length > 1
     fusion = {"name": "transformer", "options": {"layers": 1}}

@@ -12,7 +12,7 @@ from robot_vision.models.vla.small import small_config
 from robot_vision.policies.language import split_words
 
 _UNKNOWN = "<unk>"
-# Numbers that no word has: of padding, and of a picture's place.
+# Token numbers that no word has: padding, and a picture's placeholder.
 _RESERVED = 2
 
 
@@ -45,7 +45,7 @@ def write_small(
 
 
 def _tokenizer(vocabulary: dict[str, int]) -> dict[str, object]:
-    """A word a token, in lower case, in the layout of the package `tokenizers`."""
+    """One token per word, in lower case, in the layout of the package `tokenizers`."""
     return {
         "version": "1.0",
         "truncation": None,

@@ -1,7 +1,7 @@
 """A backbone's own words for the service: its tokenizer, and its table of words as ONNX.
 
-They are an encoder of sentences as `policies.sentences` takes one: so the node encodes what is
-said once an instruction, and the policy's network begins at the table's rows.
+They form a sentence encoder for `policies.sentences`: the node encodes the instruction
+once, and the policy's network begins at the table's rows.
 """
 
 import shutil
@@ -26,7 +26,7 @@ _NETWORK = "model.onnx"
 def write_words(adapter: VlmAdapter, folder: Path, out: Path) -> Path:
     """`out` with the tokenizer of `folder` and the backbone's table; returns it.
 
-    Raises `ConfigError` without a tokenizer.json, or where the table is too large.
+    Raises `ConfigError` without a tokenizer.json, or if the table is too large.
     """
     tokenizer = folder / TOKENIZER
     if not tokenizer.is_file():
@@ -51,7 +51,7 @@ def write_words(adapter: VlmAdapter, folder: Path, out: Path) -> Path:
 
 
 def table_of(embedding: nn.Module) -> np.ndarray:
-    """What a backbone makes of each word, scaled as it scales them, f32 [words,d]."""
+    """A backbone's embedding of each word, with its scaling, f32 [words,d]."""
     weight = next(embedding.parameters())
     numbers = torch.arange(len(weight), device=weight.device)
     with torch.inference_mode():
@@ -60,7 +60,7 @@ def table_of(embedding: nn.Module) -> np.ndarray:
 
 
 def _looked_up(table: np.ndarray) -> onnx.ModelProto:
-    """Rows of a table, f32; those of what is masked are zero."""
+    """Rows of a table, f32; masked ones are zero."""
     axes = ["batch", "length"]
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["rows"]),

@@ -28,7 +28,7 @@ def test_the_command_says_what_is_wrong_and_draws_a_sheet(tmp_path: Path) -> Non
     first, second, third = wrong.stdout.splitlines()
     assert first.startswith("class ids without a name: 1 (labels/train/0.txt: line 1: class 7")
     assert second == "images without labels: 1 (images/train/1.png)"
-    assert third.startswith("boxes of no area: 1 (images/train/0.png")
+    assert third.startswith("boxes without area: 1 (images/train/0.png")
 
 
 def test_the_command_refuses_what_is_no_set(tmp_path: Path) -> None:

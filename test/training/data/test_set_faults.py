@@ -79,8 +79,8 @@ YOLO_FAULTS = [
     (line(0, 0.5, 0.5, 0.2), Fault.LABELS_UNREADABLE, "4 numbers; expected a class"),
     (line(0, 0.5, 0.5, 0.2, 0.2, 0.9), Fault.LABELS_UNREADABLE, "6 numbers"),
     (line(0.5, 0.5, 0.5, 0.2, 0.2), Fault.LABELS_UNREADABLE, "class 0.5; expected 0, 1"),
-    (line(0, 40, 30, 20, 20), Fault.LABELS_UNREADABLE, "and not pixels"),
-    (line(0, float("nan"), 0.5, 0.2, 0.2), Fault.LABELS_UNREADABLE, "parts of the image"),
+    (line(0, 40, 30, 20, 20), Fault.LABELS_UNREADABLE, "not pixels"),
+    (line(0, float("nan"), 0.5, 0.2, 0.2), Fault.LABELS_UNREADABLE, "fractions of the image"),
     (line(2, 0.5, 0.5, 0.2, 0.2), Fault.CLASS_WITHOUT_NAME, "class 2 of 2"),
     (line(0, 0.5, 0.5, 0, 0.2), Fault.BOX_WITHOUT_AREA, "box 1"),
     (line(0, 0.95, 0.5, 0.3, 0.2), Fault.BOX_BEYOND, "in 96×64 px"),
@@ -113,7 +113,7 @@ def test_what_training_cannot_use_is_refused(
     harm(root)
     if harm is cut_image:  # its header is whole: training finds it when it decodes the picture
         return
-    with pytest.raises(ConfigError, match="lists all that is wrong") as refused:
+    with pytest.raises(ConfigError, match="lists all faults") as refused:
         open_set(f"{root}@train")
     assert fault.words in str(refused.value)
     assert words in str(refused.value)

@@ -197,7 +197,7 @@ def test_a_folder_that_is_no_set_is_refused_with_what_was_looked_for(tmp_path: P
         open_set(tmp_path)
     for name in SETS:
         assert SETS.get(name).looked_for in str(refused.value)
-    with pytest.raises(ConfigError, match="no folder"):
+    with pytest.raises(ConfigError, match="not a folder"):
         open_set(tmp_path / "absent")
 
 
@@ -224,7 +224,7 @@ def test_parts_with_images_and_labels_are_no_classes(tmp_path: Path) -> None:
         for folder in ("images", "labels"):
             (root / split).mkdir(exist_ok=True)
             (root / folder / split).rename(root / split / folder)
-    with pytest.raises(ConfigError, match="no set that is known"):
+    with pytest.raises(ConfigError, match="not a known kind of set"):
         open_set(root)
     names = "names: [disc, slab]\ntrain: ../train/images\nval: ../val/images\n"
     kit.write_text(root / "data.yaml", names)
@@ -239,7 +239,7 @@ def test_links_within_a_set_are_followed(tmp_path: Path) -> None:
 
 
 def test_a_set_without_boxes_is_no_detection_set(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a class an image; expected one with boxes"):
+    with pytest.raises(ConfigError, match="one class per image; expected one with boxes"):
         load_detection_set(kit.write_folders(tmp_path))
 
 

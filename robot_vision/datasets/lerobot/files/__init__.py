@@ -1,1 +1,1 @@
-"""Parquet, JSON, videos and paths of strangers, read within bounds."""
+"""Untrusted Parquet, JSON, videos and paths, read within bounds."""

@@ -24,7 +24,7 @@ def decode_image(
     if pixels.dtype == np.uint16:
         pixels = (pixels >> 8).astype(np.uint8)
     if pixels.dtype != np.uint8:
-        raise DatasetError(f"{of}: expected 8 or 16 bits a channel, found {pixels.dtype}")
+        raise DatasetError(f"{of}: expected 8 or 16 bits per channel, found {pixels.dtype}")
     to_rgb = {2: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
     return cv2.cvtColor(pixels, to_rgb[2 if pixels.ndim == 2 else pixels.shape[2]])
 

@@ -1,4 +1,4 @@
-"""JSON of anybody, whose mistakes are reported with the file and the value."""
+"""Untrusted JSON; mistakes are reported with the file and the value."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ def read_json(path: Path) -> Any:
 def read_json_lines(path: Path) -> list[Any]:
     """A line of JSON per entry; raises `DatasetError`."""
     try:
-        # Only line ends: `splitlines` would cut where a text has a separator of its own.
+        # Only line ends: `splitlines` would also split at separators within a text.
         lines = foreign.read_text(path).split("\n")
         return [
             foreign.parse_json(line, what=f"{path}, line {number}")
@@ -41,7 +41,7 @@ def read_model(path: Path, kind: type[ModelT]) -> ModelT:
 
 
 def checked(content: Any, kind: type[ModelT], *, where: object) -> ModelT:
-    """What a file says as a model; raises `DatasetError` with the first thing that is wrong."""
+    """A file's content as a model; raises `DatasetError` with the first mistake."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:

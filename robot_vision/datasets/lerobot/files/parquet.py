@@ -1,6 +1,6 @@
-"""Parquet files of anybody, read within bounds.
+"""Untrusted Parquet files, read within bounds.
 
-A few kilobytes of Parquet can stand for any number of rows, and for texts of any length in each.
+A few kilobytes of Parquet can encode any number of rows, with texts of any length in each.
 So rows and values are counted before they are read, and read a bounded part at a time.
 """
 
@@ -19,7 +19,7 @@ from robot_vision.datasets.errors import DatasetError
 MOST_EPISODES = 200_000
 MOST_VALUES = 50_000_000
 MOST_TABLE_BYTES = 2**30
-# Of those that become Python's own numbers and texts, which take ten times the room.
+# For columns that become Python objects, which take ten times the space.
 _MOST_ROW_VALUES = 5_000_000
 _MOST_ROW_BYTES = 2**28
 _MOST_BATCH_BYTES = 2**26
@@ -29,7 +29,7 @@ _FAULTS = (OSError, pa.ArrowException, ValueError, MemoryError)
 
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """A file to be read by the functions here; raises `DatasetError` if it is none."""
+    """A file for the functions here; raises `DatasetError` if it is not Parquet."""
     file = open_parquet(path)
     try:
         yield file
@@ -52,16 +52,18 @@ def open_parquet(path: Path) -> pq.ParquetFile:
 def read_rows(
     path: Path, columns: Sequence[str] | None = None, *, most: int
 ) -> list[dict[str, Any]]:
-    """All rows of a file that may have so many; raises `DatasetError`."""
+    """All rows of a file, at most this many; raises `DatasetError`."""
     with opened(path) as file:
         if file.metadata.num_rows > most:
-            raise DatasetError(f"{path} has {file.metadata.num_rows} rows; readable are {most}")
+            raise DatasetError(
+                f"{path} has {file.metadata.num_rows} rows; at most {most} can be read"
+            )
         table = read_columns(
             file, path, columns, most_values=_MOST_ROW_VALUES, most_bytes=_MOST_ROW_BYTES
         )
     try:
         return table.to_pylist()
-    except _FAULTS as error:  # text that is no UTF-8
+    except _FAULTS as error:  # text that is not UTF-8
         raise DatasetError(f"{path} is damaged: {error}") from error
 
 
@@ -80,13 +82,13 @@ def read_columns(
     if missing:
         raise DatasetError(f"{path}: no column {', '.join(missing)}")
     if len(set(names)) != len(names):
-        raise DatasetError(f"{path} has two columns of one name: {quoted(', '.join(names))}")
+        raise DatasetError(f"{path} has two columns of the same name: {quoted(', '.join(names))}")
     try:
         wanted = None if columns is None else list(columns)
         groups = range(file.num_row_groups) if group is None else [group]
         values, rows_a_batch = _sizes(file, set(names if wanted is None else wanted), groups)
         if values > most_values:
-            raise DatasetError(f"{path} holds {values} values; readable are {most_values}")
+            raise DatasetError(f"{path} holds {values} values; at most {most_values} can be read")
         batches, size = [], 0
         for batch in file.iter_batches(
             batch_size=rows_a_batch, row_groups=list(groups), columns=wanted
@@ -107,7 +109,7 @@ def read_columns(
 
 
 def _spelled_out(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Without dictionaries, which let one text stand in any number of rows uncounted."""
+    """Refuses dictionaries, which let one text fill any number of rows uncounted."""
     for number, field in enumerate(batch.schema):
         if pa.types.is_dictionary(field.type):
             batch = batch.set_column(number, field.name, batch.column(number).dictionary_decode())
@@ -117,9 +119,9 @@ def _spelled_out(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _sizes(file: pq.ParquetFile, wanted: set[str], groups: Sequence[int]) -> tuple[int, int]:
-    """How many values there are, and how many rows may be read at a time.
+    """The number of values, and the number of rows that may be read at a time.
 
-    No value is longer than its column's part of the file, unpacked.
+    No value is longer than its column's uncompressed part of the file.
     """
     values, longest = 0, 1
     for group in groups:

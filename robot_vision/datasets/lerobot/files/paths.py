@@ -1,4 +1,4 @@
-"""Where a dataset's files are: LeRobot's templates taken literally, every path below its root."""
+"""Paths of a dataset's files: LeRobot's templates taken literally, every path below the root."""
 
 import re
 from functools import lru_cache
@@ -10,10 +10,10 @@ from robot_vision.core.errors import ForeignFileError
 from robot_vision.core.foreign import inside, quoted
 from robot_vision.datasets.errors import DatasetError
 
-# What names a feature or a column. LeRobot's too have no slash, since they name folders.
+# Names of features and columns. LeRobot's have no slash either, since they name folders.
 FEATURE_NAME: Final = r"^[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]{0,199}$"
 LONGEST_TEMPLATE: Final = 500
-# An index beyond this is no index, and its digits would fit in no file name with others.
+# Larger numbers are not indices, and several of that length would not fit in a file name.
 MOST_INDEX: Final = 10**12
 _NUMBERS = ("episode_chunk", "episode_index", "chunk_index", "file_index")
 _PLACEHOLDER = re.compile(rf"\{{(video_key|{'|'.join(_NUMBERS)})(?::0([1-9]|1[0-9])d)?\}}")
@@ -40,7 +40,7 @@ def fill(template: str, **names: int | str) -> str:
 
 @lru_cache(maxsize=64)
 def _parts(template: str) -> tuple[str | tuple[str, int], ...]:
-    """Literal texts and placeholders with their widths, in turn."""
+    """Literal texts and placeholders with their widths, alternating."""
     parts: list[str | tuple[str, int]] = []
     end = 0
     for found in _PLACEHOLDER.finditer(template[:LONGEST_TEMPLATE]):
@@ -86,7 +86,7 @@ class Files:
         self._sound: set[str] = set()
 
     def path(self, template: str | Path, **names: int | str) -> Path:
-        """The file by a template, below the folder; raises `DatasetError` where it is not."""
+        """The file named by a template; raises `DatasetError` if it is not below the folder."""
         name = fill(str(template), **names)
         folder = str(PurePosixPath(name).parent)
         # A dataset has many files in few folders, and resolving takes a while.
@@ -97,16 +97,16 @@ class Files:
         path = self._root / name
         try:
             mode = path.lstat().st_mode
-        except (OSError, ValueError):  # not there: for the one who opens it to say
+        except (OSError, ValueError):  # missing: the caller reports it when opening
             mode = S_IFREG
         if ".." in name or S_ISLNK(mode):
             self._check(name)
         if not (S_ISREG(mode) or path.is_file()):
-            raise DatasetError(f"{path} is no plain file: it was not opened")
+            raise DatasetError(f"{path} is not a regular file: it was not opened")
         return path
 
     def check_links(self) -> None:
-        """Raise `DatasetError` if any link leads out: for those who write."""
+        """Raise `DatasetError` if any link leads outside: for writers."""
         for path in self._root.rglob("*"):
             if path.is_symlink():
                 self._check(str(path.relative_to(self._root)))

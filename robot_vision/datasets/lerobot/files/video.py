@@ -1,4 +1,4 @@
-"""Videos in MP4, read at any frame and within bounds: anybody may have made them."""
+"""Untrusted MP4 videos, read at any frame and within bounds."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,9 +14,9 @@ from jaxtyping import UInt8, UInt16
 from robot_vision.core.limits_config import DEFAULT_LIMITS
 from robot_vision.datasets.errors import DatasetError
 
-# A decoder goes through 5 frames on average to reach any one.
+# A decoder passes 5 frames on average to reach any one.
 FRAMES_PER_KEYFRAME = 10
-# FFmpeg looks into a file for its kind, and some kinds are lists of other files and addresses.
+# FFmpeg detects a file's kind by its content, and some kinds list other files and addresses.
 _KIND = "mp4"
 _MOST_PIXELS = round(DEFAULT_LIMITS.image_px)
 _GUARD = {"protocol_whitelist": "file", "max_pixels": str(_MOST_PIXELS)}
@@ -25,7 +25,7 @@ _FAULTS = (OSError, FFmpegError, IndexError, ValueError, OverflowError, TypeErro
 
 
 def count_frames(path: Path) -> int:
-    """Frames of a video, whole or cut off."""
+    """Frames of a video, complete or truncated."""
     return sum(1 for _ in _packets(path))
 
 
@@ -35,17 +35,17 @@ def _packets(path: Path) -> Iterator["av.Packet"]:
             for packet in container.demux(video=0):
                 if packet.size:
                     yield packet
-    except _FAULTS:  # cut off: what came before counts
+    except _FAULTS:  # truncated: frames before that count
         return
 
 
 def open_video(path: Path) -> InputContainer:
-    """An MP4 and nothing that it names; raises what FFmpeg raises."""
+    """Open an MP4, and no file that it names; raises what FFmpeg raises."""
     return av.open(str(path), format=_KIND, options=_GUARD)
 
 
 class VideoReader:
-    """Frames of a video by time; reads on where it is, and seeks for anything else."""
+    """Frames of a video by time; reads on sequentially, and seeks otherwise."""
 
     def __init__(self, path: Path, *, fps: float) -> None:
         self._path = path
@@ -70,15 +70,15 @@ class VideoReader:
         self._next_s = np.inf
 
     def frame(self, time_s: float) -> UInt8[np.ndarray, "h w 3"]:
-        """The frame shown at `time_s`. Raises `DatasetError` if there is none."""
+        """The frame at `time_s`. Raises `DatasetError` if there is none."""
         return self._at(time_s).to_ndarray(format="rgb24")
 
     def codes(self, time_s: float) -> UInt16[np.ndarray, "h w"]:
-        """The 12-bit brightness stored of the frame at `time_s`; raises `DatasetError`."""
+        """The stored 12-bit brightness of the frame at `time_s`; raises `DatasetError`."""
         frame = self._at(time_s)
         if frame.format.name not in _CODED:
             raise DatasetError(
-                f"{self._path} is to be depth, but its pixels are {frame.format.name}: expected "
+                f"{self._path} should be depth, but its pixels are {frame.format.name}: expected "
                 f"12-bit codes ({', '.join(_CODED)})"
             )
         plane = cast(bytes, frame.planes[0])  # it has the buffer protocol, and no stub says so

@@ -1,1 +1,1 @@
-"""One reader a file, each for a kind of set that people have; `SETS` finds them here."""
+"""One reader per file, each for a common kind of set; `SETS` finds them here."""

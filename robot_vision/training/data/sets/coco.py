@@ -1,6 +1,6 @@
 """COCO: ours with depth and masks, or a user's with boxes only.
 
-`annotations.json`, or as COCO itself is laid out, `annotations/instances_<part>.json` with images
+`annotations.json`, or COCO's own layout, `annotations/instances_<part>.json` with images
 in `<part>/` or `images/<part>/`.
 """
 
@@ -25,14 +25,14 @@ from robot_vision.training.data.names import checked_name
 ANNOTATIONS = "annotations.json"
 _INSTANCES = "instances_"
 MOST_ANNOTATION_BYTES = 2**30  # COCO's own training set has half of that
-# A set of strangers' may say anything; these are what it cannot mean.
+# An untrusted set may contain anything; these values are impossible.
 _FAULTS = (
     OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError,
 )  # fmt: skip
 
 
 class _Place(NamedTuple):
-    """Where an image is named: the set, the part of it, the file of annotations."""
+    """Where an image is listed: the set, its part, the annotation file."""
 
     root: Path
     split: str
@@ -52,7 +52,7 @@ class _Object:
 
 
 def load_coco_set(root: Path) -> DetectionSet:
-    """Read all of a COCO set; raises `ConfigError` when it is absent or not COCO.
+    """Read a whole COCO set; raises `ConfigError` if it is absent or not COCO.
 
     Categories are classes in the order of their ids. Annotations with `iscrowd` (hardly visible)
     are neither learnt nor counted.
@@ -64,7 +64,7 @@ def load_coco_set(root: Path) -> DetectionSet:
 
 
 def read(root: Path, split: str, faults: Faults) -> DetectionSet:
-    """Read a split, or all of the set; what cannot be read is left out, and a fault."""
+    """Read a split, or the whole set; unreadable entries are left out and recorded as faults."""
     files = _annotation_files(root)
     first, *others = (
         _read_file(root, name, file, faults) for name, file in files.items() if split in ("", name)
@@ -80,7 +80,7 @@ def read(root: Path, split: str, faults: Faults) -> DetectionSet:
 
 
 def _annotation_files(root: Path) -> dict[str, Path]:
-    """Files of annotations by split; that of a set in one part has no name."""
+    """Annotation files by split; the one of an undivided set has no name."""
     found = {
         file.stem.removeprefix(_INSTANCES): file
         for file in sorted((root / "annotations").glob(f"{_INSTANCES}*.json"))
@@ -143,7 +143,7 @@ def _annotated(
     row_of: Mapping[Any, int],
     faults: Faults,
 ) -> Annotated | None:
-    """One image; None if what it says of itself cannot be."""
+    """One image; None if its entry is impossible."""
     what = f"{place.file.name}, image {quoted(image['id'])}"
     try:
         width_px, height_px = int(image["width"]), int(image["height"])
@@ -221,7 +221,7 @@ def _boxes_xyxy(objects: list[_Object]) -> Float32[np.ndarray, "n 4"]:
 
 
 def _focal_px(image: Mapping[str, Any]) -> float:
-    """0 where the set does not have it; raises `CameraError` if no lens can have it."""
+    """0 if the set does not have it; raises `CameraError` for an impossible lens."""
     if not image.get("intrinsics_px"):
         return 0.0
     fx, fy, cx, cy = image["intrinsics_px"]
@@ -234,7 +234,7 @@ def _focal_px(image: Mapping[str, Any]) -> float:
 
 
 def _file(place: _Place, name: str, folder: str) -> Path:
-    """A file named relative to the set, or to its folder of that kind, of images or of the split.
+    """A file named relative to the set, or to its folder of this kind, of images or of the split.
 
     Raises `ForeignFileError` for one that is not below the set.
     """

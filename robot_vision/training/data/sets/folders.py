@@ -1,4 +1,4 @@
-"""A folder a class: `dog/1.jpg`, or `train/dog/1.jpg` and `val/dog/2.jpg`."""
+"""A folder per class: `dog/1.jpg`, or `train/dog/1.jpg` and `val/dog/2.jpg`."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from robot_vision.training.data.labelled import ClassificationSet, Classified
 from robot_vision.training.data.names import checked_name
 
 _SPLITS = ("train", "val", "valid", "test")
-# Folders of other kinds of sets, and of what is kept beside a set.
+# Folders of other kinds of sets, and of files kept beside a set.
 _NO_CLASSES = frozenset(_SPLITS) | frozenset(
     ("images", "labels", "masks", "annotations", "jpegimages", "imagesets", "depth",
      "depth_true", "rgb", "cache")
@@ -18,12 +18,12 @@ _NO_CLASSES = frozenset(_SPLITS) | frozenset(
 
 
 def read(root: Path, split: str, faults: Faults) -> ClassificationSet:
-    """Read a split, or all of the set; classes are the folders that any split has, sorted."""
+    """Read a split, or the whole set; classes are the folders of all splits, sorted."""
     splits = _splits(root)
     parts = [root / name for name in splits] or [root]
     names = sorted({folder.name for part in parts for folder in _class_folders(part)})
     if not names:
-        raise ConfigError(f"{root}: expected a folder a class, with images in it")
+        raise ConfigError(f"{root}: expected a folder per class, with images in it")
     images = list[Classified]()
     for part in [root / split] if split else parts:
         for row, name in enumerate(names):
@@ -50,7 +50,7 @@ def _class_folders(part: Path) -> list[Path]:
 
 
 def _splits(root: Path) -> tuple[str, ...]:
-    """The folders train, val and test, if there are such and they hold folders."""
+    """The folders train, val and test, if they exist and contain folders."""
     found = tuple(name for name in _SPLITS if (root / name).is_dir())
     return found if found and all(_class_folders(root / name) for name in found) else ()
 
@@ -62,7 +62,7 @@ def _is_here(root: Path) -> bool:
 
 SETS.register("folders")(
     SetKind(
-        looked_for="a folder a class, with images in it (a class an image)",
+        looked_for="a folder per class, with images in it (one class per image)",
         is_here=_is_here,
         splits=_splits,
         read=read,

@@ -25,13 +25,13 @@ _SPLITS = ("train", "val", "valid", "test")
 
 
 def read(root: Path, split: str, faults: Faults) -> SegmentationSet:
-    """Read a split, or all of the set."""
+    """Read a split, or the whole set."""
     folder = _mask_folder(root)
     class_names = names_in_file(root) or names_in_file(folder)
     if not class_names:
         raise ConfigError(
-            f"{root}: no names of class ids; expected {CLASSES_FILE} (a name a line, the first "
-            f"of id 0) or {LABELS_FILE}"
+            f"{root}: no names of class ids; expected {CLASSES_FILE} (a name per line, the first "
+            f"for id 0) or {LABELS_FILE}"
         )
     below_masks, below_images = folder / split, root / _IMAGES / split
     masks = {
@@ -65,7 +65,7 @@ def _fits(mask_file: Path, size_px: tuple[int, int], faults: Faults) -> bool:
 
 
 def _mask_folder(root: Path) -> Path:
-    """The folder of masks; raises `ConfigError` where there is none, or two."""
+    """The folder of masks; raises `ConfigError` if there is none, or two."""
     found = [root / name for name in _MASKS if has_file(root / name, (".png",))]
     if len(found) != 1:
         raise ConfigError(f"{root}: expected PNGs in {' or '.join(f'{m}/' for m in _MASKS)}")
@@ -83,7 +83,7 @@ def _is_here(root: Path) -> bool:
 
 SETS.register("label_pngs")(
     SetKind(
-        looked_for=f"images/ with labels/*.png or masks/*.png, {CLASSES_FILE} (a class a pixel)",
+        looked_for=f"images/ with labels/*.png or masks/*.png, {CLASSES_FILE} (a class per pixel)",
         is_here=_is_here,
         splits=_splits,
         read=read,

@@ -1,8 +1,8 @@
 """Pascal VOC: an XML file of boxes for each image, lists of images by split.
 
 `Annotations/1.xml` belongs to `JPEGImages/1.jpg`; `ImageSets/Main/val.txt` lists names of a
-split, a line each. Pixels count from 1 and boxes hold their last row and column (VOC 2007,
-http://host.robots.ox.ac.uk/pascal/VOC/); 0, which other tools write, is taken for the border.
+split, a line each. Pixels count from 1 and boxes include their last row and column (VOC 2007,
+http://host.robots.ox.ac.uk/pascal/VOC/); 0, which other tools write, counts as the border.
 """
 
 import math
@@ -44,16 +44,16 @@ class VocObject:
 
 @dataclass(frozen=True, kw_only=True)
 class VocLabels:
-    """What an XML file says; the size is None where it gives none."""
+    """The content of an XML file; the size is None if it gives none."""
 
     size_px: tuple[int, int] | None
     objects: tuple[VocObject, ...]
 
 
 def read(root: Path, split: str, faults: Faults) -> DetectionSet:
-    """Read a split, or all of the set.
+    """Read a split, or the whole set.
 
-    Classes are the names in `classes.txt`; without it all names that any split has, sorted, so
+    Classes are the names in `classes.txt`; without it, all names in any split, sorted, so
     that the splits of one set agree. Objects marked difficult are a crowd.
     """
     label_folder, image_folder = _folders(root)
@@ -180,7 +180,7 @@ def _names_of(root: Path, split: str, faults: Faults) -> list[str]:
 
 
 def _splits(root: Path) -> tuple[str, ...]:
-    """Lists of names alone: those of one class, `dog_train.txt`, have a second column."""
+    """Only lists of names: per-class lists, such as `dog_train.txt`, have a second column."""
     files = sorted((root / _LISTS).glob("*.txt"))
     lists = [below(root, str(file.relative_to(root))) for file in files]
     return tuple(file.stem for file in lists if len(_first_line(file).split()) == 1)

@@ -1,8 +1,8 @@
-"""YOLO text labels as Ultralytics lays them out: boxes or polygons in parts of the image's size.
+"""YOLO text labels in Ultralytics' layout: boxes or polygons in fractions of the image's size.
 
 `data.yaml` (or `dataset.yaml`) has `names` and the folders of `train`, `val` and `test`; without
-it names are in `classes.txt`. The labels of `…/images/a/1.jpg` are `…/labels/a/1.txt`, a line
-an object: its class, then the centre and size of its box, or three and more corners.
+it names are in `classes.txt`. The labels of `…/images/a/1.jpg` are in `…/labels/a/1.txt`, a line
+per object: its class, then the centre and size of its box, or three or more corners.
 """
 
 import math
@@ -35,14 +35,14 @@ _MOST_LABEL_BYTES = 2**24
 
 @dataclass(frozen=True, kw_only=True)
 class _Layout:
-    """Names of classes, and what holds the images of each split: folders, or lists of files."""
+    """Class names, and the sources of each split's images: folders, or lists of files."""
 
     class_names: tuple[str, ...]
     sources: dict[str, tuple[Path, ...]]
 
 
 def read(root: Path, split: str, faults: Faults) -> DetectionSet:
-    """Read a split, or all of the set."""
+    """Read a split, or the whole set."""
     layout = _layout(root)
     sources = [s for name, found in layout.sources.items() if split in ("", name) for s in found]
     files = list(dict.fromkeys(f for s in sources for f in _images_of(root, s, faults)))
@@ -61,7 +61,7 @@ def read(root: Path, split: str, faults: Faults) -> DetectionSet:
 
 
 def parse_label(line: str, *, width_px: int, height_px: int) -> LabelledBox:
-    """One line of a label file; raises `ConfigError` that says what is wrong with it."""
+    """One line of a label file; raises `ConfigError` that names the problem."""
     fields = line.split()
     try:
         class_id, *parts = (float(field) for field in fields)
@@ -71,7 +71,7 @@ def parse_label(line: str, *, width_px: int, height_px: int) -> LabelledBox:
         raise ConfigError(f"{quoted(line)}: class {class_id:g}; expected 0, 1, 2 …")
     if not all(math.isfinite(part) and abs(part) <= MOST_BEYOND for part in parts):
         raise ConfigError(
-            f"{quoted(line)}: expected parts of the image's size, 0 to 1, and not pixels"
+            f"{quoted(line)}: expected fractions of the image's size, 0 to 1, not pixels"
         )
     if len(fields) == _BOX_FIELDS:
         x, y, half_w, half_h = parts[0], parts[1], parts[2] / 2, parts[3] / 2
@@ -94,7 +94,7 @@ def parse_label(line: str, *, width_px: int, height_px: int) -> LabelledBox:
 
 
 def label_file_of(root: Path, image: Path) -> Path:
-    """Where the labels of an image are: beside it, if no folder of the set is called images."""
+    """The label file of an image: beside it, if no folder of the set is named images."""
     parts = list(image.relative_to(root).parts)
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] == "images":
@@ -177,9 +177,9 @@ def _split_folders(images: Path) -> dict[str, tuple[Path, ...]]:
 
 
 def _base(root: Path, path: object) -> Path:
-    """The folder that `path` of the configuration means, relative to the set.
+    """The folder that the configuration's `path` refers to, relative to the set.
 
-    It mostly names where the set lay on another machine: then it is the configuration's folder.
+    It mostly names a place on another machine: then it is the configuration's folder.
     """
     base = Path(str(path or ""))
     try:
@@ -194,7 +194,7 @@ def _entries(value: object) -> list[str]:
 
 def _source(root: Path, base: Path, entry: str, config: Path) -> Path:
     """A folder or list of images below the set; a leading `../`, which exporters write, is
-    dropped where nothing is there, as Ultralytics does. Raises `ConfigError`."""
+    dropped if nothing is there, as Ultralytics does. Raises `ConfigError`."""
     for name in (entry, entry.removeprefix("../")):
         try:
             found = below(root, str(base / name))
@@ -226,7 +226,7 @@ def _images_of(root: Path, source: Path, faults: Faults) -> list[Path]:
 
 
 def _find_orphans(root: Path, sources: list[Path], files: list[Path], faults: Faults) -> None:
-    """Note label files beside which there is no image."""
+    """Record label files without an image."""
     known = {label_file_of(root, file) for file in files}
     for source in sources:
         folder = label_file_of(root, source / "any").parent

@@ -1,1 +1,1 @@
-"""What perception makes of demonstrations, as the service would know it: made once, and kept."""
+"""Perception of demonstrations, as in the service: computed once and kept."""

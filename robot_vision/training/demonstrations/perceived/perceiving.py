@@ -1,4 +1,4 @@
-"""Perception run over the pictures of demonstrations, by the service's own pipeline."""
+"""Runs perception over the pictures of demonstrations, with the service's own pipeline."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,9 +26,9 @@ _FEATURES, _TRACKS, _SEEN = "features.npy", "tracks.npy", "tracks_seen.npy"
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptionAsked:
-    """A bundle of perception, parameters of the service by dotted names, and what is taken.
+    """A perception bundle, parameters of the service by dotted names, and the outputs to use.
 
-    `camera` is the set's, by the name that an observation would give it.
+    `camera` is the set's, by its name in an observation.
     """
 
     model: str
@@ -39,10 +39,10 @@ class PerceptionAsked:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Perceived:
-    """What perception says at each row; what is not taken is None.
+    """Perception's outputs at each row; unused ones are None.
 
     `features` are its grid, `tracks` tokens of objects (`policies.tokens`), `tracks_seen` which
-    of them there are.
+    of them exist.
     """
 
     model_id: str
@@ -54,7 +54,7 @@ class Perceived:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeenStep:
-    """A picture, where its camera was, and where the tool was; the latter for tracks alone."""
+    """A picture, its camera's pose, and the tool's pose; the latter only for tracks."""
 
     frame: Frame
     base_from_camera: Float64[np.ndarray, "4 4"] | None = None
@@ -64,7 +64,7 @@ class SeenStep:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SeenEpisode:
-    """An episode whose rows begin at `first_row`; `step(k)` reads what was seen at a step."""
+    """An episode whose rows begin at `first_row`; `step(k)` reads the observation at a step."""
 
     name: str
     first_row: int
@@ -80,10 +80,10 @@ def perceived(
     cache: Path,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> Perceived:
-    """Of all `rows`; those of no episode are zeros. A run that was killed goes on where it was.
+    """For all `rows`; rows of no episode are zeros. A killed run resumes where it stopped.
 
     Kept below the folder `cache` by the bundle's sha256 and all parameters of the service.
-    Raises `BundleError`, `ConfigError` where perception gives no features or grids of several
+    Raises `BundleError`, `ConfigError` if perception gives no features or grids of several
     shapes, what `SeenEpisode.step` raises, and `DiskFullError`.
     """
     config = with_values(ServiceConfig(model=asked.model, device="cpu"), dict(asked.parameters))
@@ -123,7 +123,9 @@ def _fill(
     perceiver = build_perceiver(config)
     try:
         for done, episode in enumerate(episodes[first:], start=first + 1):
-            tracker = build_tracker(config.tracker)  # it learns how sure boxes are as it runs
+            tracker = build_tracker(
+                config.tracker
+            )  # it learns the reliability of boxes as it runs
             perceiver.forget()
             pipeline = Pipeline(config, perceiver=perceiver, tracker=tracker)
             for file, values in _of_episode(pipeline, asked, episode).items():
@@ -156,7 +158,7 @@ def _features(perception: Perception) -> np.ndarray:
     if perception.features is None:
         raise ConfigError(
             f"options.perception.model: {perception.model_id} gives no features; expected a "
-            "bundle with the role `features`, as native-s has it"
+            "bundle with the role `features`, such as native-s"
         )
     return perception.features.grid.astype(np.float16)
 
@@ -165,7 +167,7 @@ def _tracks(perception: Perception, step: SeenStep, episode: SeenEpisode) -> dic
     if step.base_from_camera is None or step.base_from_tool is None:
         lacks = "the camera is" if step.base_from_camera is None else "the tool was"
         raise ConfigError(
-            f"{episode.name}: perception's tracks are placed in the base frame, and where {lacks} "
+            f"{episode.name}: perception's tracks are placed in the base frame, but where {lacks} "
             "is not known: give `cameras` and `state.tool` in the set's meaning, or take features"
         )
     robot = RobotState(
@@ -186,7 +188,7 @@ def _put(path: Path, rows: int, episode: SeenEpisode, values: np.ndarray) -> Non
     if path.exists() and (known := np.load(path, mmap_mode="r").shape) != shape:
         raise ConfigError(
             f"{episode.name}: perception's grid is {shape[1:]}, in episodes before {known[1:]}: "
-            "its cameras have pictures of other sides; train on sets of one kind of camera"
+            "its cameras have another aspect ratio; train on sets with the same kind of camera"
         )
     put_rows(path, shape, episode.first_row, values)
 

@@ -1,1 +1,1 @@
-"""Frozen encoders of sentences for demonstrations: where they come from, and what they made."""
+"""Frozen sentence encoders for demonstrations: their origin and their cached encodings."""

@@ -18,9 +18,9 @@ Encoding = Float32[np.ndarray, "l d"]
 def encodings_of(
     texts: Iterable[str], encoder: SentenceEncoder, *, sha256: str, cache_dir: str | Path
 ) -> Mapping[str, Encoding]:
-    """By wording: an encoding a token, none of what is empty.
+    """By wording: one encoding per token, none for an empty wording.
 
-    `sha256` stands for the encoder: another one has other files. Raises `ConfigError` for a
+    `sha256` identifies the encoder: another one has other files. Raises `ConfigError` for a
     wording that is too long for it, `DiskFullError`.
     """
     folder = Path(cache_dir) / f"sentences-{sha256[:24]}"

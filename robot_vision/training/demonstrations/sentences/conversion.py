@@ -1,4 +1,4 @@
-"""An encoder of transformers as ONNX: the robot needs ONNX Runtime alone."""
+"""Converts a transformers encoder to ONNX: the robot needs only ONNX Runtime."""
 
 import warnings
 from pathlib import Path
@@ -35,30 +35,32 @@ class _Encoder(nn.Module):
 
 
 def weights_of(folder: Path) -> list[Path]:
-    """`config.json` and the weights of a model of transformers.
+    """`config.json` and the weights of a transformers model.
 
-    Raises `ConfigError` where they are not there, or it brings code of its own.
+    Raises `ConfigError` if they are missing, or the model has its own code.
     """
     config, weights = folder / CONFIG, sorted(folder.glob("*.safetensors"))
     if not config.is_file() or not weights:
         raise ConfigError(
-            f"{folder} has no model.onnx, nor {CONFIG} with model.safetensors: expected an "
-            "encoder of sentences in ONNX or of transformers. Pickles (.bin) are never opened: "
-            "save it with `save_pretrained` of a new transformers"
+            f"{folder} has no model.onnx, nor {CONFIG} with model.safetensors: expected a "
+            "sentence encoder in ONNX or from transformers. Pickles (.bin) are never opened: "
+            "save it with `save_pretrained` of a recent transformers"
         )
     if (folder / "adapter_config.json").exists():
-        raise ConfigError(f"{folder} is an adapter of another model: merge it, and save the whole")
+        raise ConfigError(
+            f"{folder} is an adapter for another model: merge them, and save the whole model"
+        )
     said = read_json(config)
     if not isinstance(said, dict) or "auto_map" in said:
-        raise ConfigError(f"{config} names code of its own (auto_map), which is never run")
+        raise ConfigError(f"{config} refers to its own code (auto_map), which is never run")
     return [config, *weights]
 
 
 def converted(folder: Path, cache_dir: str | Path, sha256: str, *, max_tokens: int) -> Path:
-    """The ONNX file of the model in `folder`, below the cache; made once.
+    """The ONNX file of the model in `folder`, below the cache; created once.
 
-    Raises `ConfigError` without transformers, `BundleError` where it has no encoding a token, or
-    ONNX Runtime says something else than it.
+    Raises `ConfigError` without transformers, `BundleError` if it has no encoding per token, or
+    ONNX Runtime's results differ.
     """
     root = Path(cache_dir) / f"sentence-encoder-{sha256[:24]}"
     file = root / "model.onnx"
@@ -75,7 +77,7 @@ def converted(folder: Path, cache_dir: str | Path, sha256: str, *, max_tokens: i
 
 
 def _model(folder: Path) -> nn.Module:
-    """Of what lies in the folder alone; code of its own was refused by `weights_of`."""
+    """Only from files in the folder; `weights_of` has refused models with their own code."""
     try:
         model: Any = import_transformers().AutoModel.from_pretrained(
             folder.resolve(),
@@ -86,9 +88,9 @@ def _model(folder: Path) -> nn.Module:
         )
     except MissingDependencyError as error:
         raise ConfigError(
-            f"{folder} is a model of transformers: {error}, or give an encoder in ONNX"
+            f"{folder} is a transformers model: {error}, or give an encoder in ONNX"
         ) from error
-    except Exception as error:  # whatever it stumbles over in a stranger's files
+    except Exception as error:  # any failure on untrusted files
         raise ConfigError(f"{folder} cannot be opened by transformers: {error}") from error
     return model
 
@@ -106,7 +108,7 @@ def _write(encoder: nn.Module, file: Path, max_tokens: int, folder: Path) -> Non
                 dynamo=True,
                 verbose=False,
             )
-        except Exception as error:  # what the exporter raises is up to the model
+        except Exception as error:  # the model decides what the exporter raises
             raise BundleError(
                 f"{folder} cannot be written as ONNX: expected a model that makes an encoding "
                 f"({_OUTPUT}) of each of {max_tokens} tokens and needs nothing else: {error}"
@@ -116,7 +118,7 @@ def _write(encoder: nn.Module, file: Path, max_tokens: int, folder: Path) -> Non
 
 
 def _prove(encoder: nn.Module, file: Path, max_tokens: int) -> None:
-    """Raise `BundleError` where ONNX Runtime answers something else, whatever is masked."""
+    """Raise `BundleError` if ONNX Runtime's results differ, whatever is masked."""
     session = open_onnx(file)
     for count in {2, max_tokens // 2 + 1, max_tokens}:
         given = _sentence(max_tokens, count)
@@ -132,7 +134,7 @@ def _prove(encoder: nn.Module, file: Path, max_tokens: int) -> None:
 
 
 def _sentence(length: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens i64 [1,length], whatever they mean, of which the first `count` are there."""
+    """Arbitrary tokens i64 [1,length], of which the first `count` are present."""
     is_there = (np.arange(length) < count)[None]
     tokens = np.where(is_there, np.arange(length) % 5 + 1, 0)
     return tokens.astype(np.int64), is_there.astype(np.int64)

@@ -1,4 +1,4 @@
-"""A frozen encoder of sentences as somebody has it in a folder: ONNX, or one of transformers."""
+"""A user's frozen sentence encoder in a folder: ONNX, or a transformers model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,13 @@ from robot_vision.training.demonstrations.sentences.conversion import (
 
 TOKENIZER = "tokenizer.json"
 MOST_NETWORK_BYTES = 2**30
-# Where Hugging Face's folders have theirs.
+# Location in Hugging Face's folders.
 _ONNX = ("model.onnx", "onnx/model.onnx")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SentenceFolder:
-    """Network and tokenizer, and a hash over what they were made of and `max_tokens`."""
+    """Network and tokenizer, and a hash over their sources and `max_tokens`."""
 
     name: str
     network: Path
@@ -31,23 +31,23 @@ class SentenceFolder:
     sha256: str
 
     def encoder(self) -> SentenceEncoder:
-        """Loaded and tried. Raises `BundleError`."""
+        """Loaded and tested. Raises `BundleError`."""
         return SentenceEncoder(self.network, self.tokenizer, max_tokens=self.max_tokens)
 
 
 def open_sentence_folder(
     folder: str | Path, *, max_tokens: int, cache_dir: str | Path
 ) -> SentenceFolder:
-    """`model.onnx` beside `tokenizer.json`; else a model of transformers, made ONNX once.
+    """`model.onnx` beside `tokenizer.json`; else a transformers model, converted to ONNX once.
 
-    Where both are there, ONNX is taken: it needs no transformers. Raises `ConfigError` for what
-    is missing or too large, `BundleError` for what cannot be made ONNX.
+    If both exist, ONNX is used: it needs no transformers. Raises `ConfigError` for files
+    missing or too large, `BundleError` if the conversion fails.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise ConfigError(
-            f"options.sentences.folder = {str(folder)!r} is no folder: expected one with "
-            f"{TOKENIZER} and model.onnx, or a model of transformers ({CONFIG}, model.safetensors)"
+            f"options.sentences.folder = {str(folder)!r} is not a folder: expected one with "
+            f"{TOKENIZER} and model.onnx, or a transformers model ({CONFIG}, model.safetensors)"
         )
     tokenizer = folder / TOKENIZER
     if not tokenizer.is_file():
