@@ -54,6 +54,7 @@ setup(
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
     package_data={
         NAME: [
+            "py.typed",
             "data/**/*",
             "model_store/bundles/**/*",
             "replay/reporting/static/*",

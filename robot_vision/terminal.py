@@ -4,6 +4,7 @@ Every table and line goes through a `Screen`. Names in files, instructions and c
 shown as they are: no markup, no emoji codes, and what a terminal would obey as an escape.
 """
 
+from io import StringIO
 from typing import Any
 
 from rich.console import Console
@@ -20,11 +21,20 @@ _LINES = 10  # of progress, whatever the count
 class Screen(Console):
     """A console that takes text literally; what is to be coloured says so with a style.
 
-    `record` keeps what is printed, for `save_html`.
+    `record` keeps what is printed, for `save_html`; `file` takes it instead of the terminal.
     """
 
-    def __init__(self, *, stderr: bool = False, record: bool = False) -> None:
-        super().__init__(stderr=stderr, record=record, markup=False, emoji=False, highlight=False)
+    def __init__(
+        self, *, stderr: bool = False, record: bool = False, file: StringIO | None = None
+    ) -> None:
+        super().__init__(
+            stderr=stderr,
+            record=record,
+            file=file,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
 
     def render_str(self, text: str, **options: Any) -> Text:
         shown = plain(text[:_LONGEST_TEXT])

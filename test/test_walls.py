@@ -70,6 +70,7 @@ MAY_IMPORT = {
     "viz": "core",
     "topics": "core viz",
     "pipeline": "core perception self_filter threads tracking",
+    "service": "core pipeline",
     # models, and how they come about
     "models": "core policies",
     "training": (

@@ -20,6 +20,10 @@ class EncodingError(RobotVisionError, ValueError):
     """Image bytes do not fit their declared encoding, or the encoding is not supported."""
 
 
+class FrameError(RobotVisionError, ValueError):
+    """Arrays of a frame that was given from Python are not what the service takes."""
+
+
 class CameraError(ConfigError):
     """A camera's calibration cannot be that of a lens."""
 

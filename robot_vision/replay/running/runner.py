@@ -66,7 +66,7 @@ def run(
     counts: RunCounts,
 ) -> Iterator[Processed]:
     """Answers in the order of the frames' stamps; `counts` is filled on the way."""
-    raw_frames = _between(source.raw_frames(), options)
+    raw_frames = between(source.raw_frames(), options)
     if options.rate > 0:
         decoded = _paced(raw_frames, source, options, counts)
     else:
@@ -87,7 +87,8 @@ def run(
         counts.processed += 1
 
 
-def _between(raw_frames: Iterator[RawFrame], options: RunOptions) -> Iterator[RawFrame]:
+def between(raw_frames: Iterator[RawFrame], options: RunOptions) -> Iterator[RawFrame]:
+    """Those from `options.from_s` to `to_s` after the first."""
     first_ns = None
     for raw in raw_frames:
         first_ns = raw.stamp_ns if first_ns is None else first_ns
