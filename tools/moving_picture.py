@@ -1,9 +1,9 @@
 """Part of a video as a GIF that a README can show, below a size that repositories bear.
 
-    make demo                                        # on a quiet machine: writes out/demo/overlay.mp4
-    .venv/bin/python tools/moving_picture.py out/demo/overlay.mp4 docs/images/demo.gif --seconds 16
+    make demo                                   # on a quiet machine: writes out/demo/overlay.mp4
+    .venv/bin/python tools/moving_picture.py out/demo/overlay.mp4 docs/images/demo.gif
 
-A busy machine records it in slower simulated time: `robot-vision demo --speed 0.15 --seconds 24`.
+A busy machine records it in slower simulated time: `robot-vision demo --speed 0.06 --seconds 20`.
 """
 
 import argparse
@@ -38,10 +38,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("video", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--start", type=float, default=0.0, help="seconds into the video")
-    parser.add_argument("--seconds", type=float, default=16.0, help="how long")
-    parser.add_argument("--fps", type=float, default=8.0)
-    parser.add_argument("--width", type=int, default=480, help="pixels")
-    parser.add_argument("--colors", type=int, default=128)
+    parser.add_argument("--seconds", type=float, default=14.0, help="how long")
+    parser.add_argument("--fps", type=float, default=7.0)
+    parser.add_argument("--width", type=int, default=400, help="pixels")
+    parser.add_argument("--colors", type=int, default=96)
     return parser.parse_args()
 
 

@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 import robot_vision as rv
+from robot_vision.replay.jobs.from_python import replay
 
 _HEAD = """\
 # Python
@@ -21,8 +22,8 @@ def python_page() -> str:
 
 def _entry(name: str) -> str:
     value = getattr(rv, name)
-    if inspect.ismodule(value):  # rv.replay: a package that can be called
-        value = inspect.unwrap(value.__call__) if hasattr(value, "__call__") else value
+    if inspect.ismodule(value):  # a package that can be called, as a function of its name
+        value = replay
     parts = [f"## rv.{name}"]
     if dataclasses.is_dataclass(value):
         parts += [_doc(value), _fields(value)]
@@ -41,31 +42,25 @@ def _signature(name: str, function: Any) -> str:
     """As the source has it: types as they are written, one parameter a line where it is long."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     assert isinstance(tree, ast.FunctionDef)
-    arguments = ast.unparse(tree.args).removeprefix("self, ").removeprefix("self")
-    returns = f" -> {ast.unparse(tree.returns)}" if tree.returns else ""
-    line = f"{name}({arguments}){returns}"
+    returns = ast.unparse(tree.returns).strip("'") if tree.returns else "Any"
+    parts = _parameters(tree.args)
+    line = f"{name}({', '.join(parts)}) -> {returns}"
     if len(line) > 88:
-        parts = [ast.unparse(part) for part in _as_parameters(tree.args)]
-        line = f"{name}(\n" + "".join(f"    {part},\n" for part in parts) + f"){returns}"
+        line = f"{name}(\n" + "".join(f"    {part},\n" for part in parts) + f") -> {returns}"
     return f"```python\n{line}\n```"
 
 
-def _as_parameters(given: ast.arguments) -> list[ast.arguments]:
-    """Each parameter as a list of its own, so that it can be written with its default."""
-    empty = {"posonlyargs": [], "kwonlyargs": [], "kw_defaults": [], "defaults": []}
-    plain = [argument for argument in given.args if argument.arg != "self"]
-    defaults = [None] * (len(plain) - len(given.defaults)) + list(given.defaults)
-    parts = [
-        ast.arguments(**{**empty, "args": [argument], "defaults": [default] if default else []})
-        for argument, default in zip(plain, defaults[-len(plain) or None :], strict=False)
-    ]
-    if given.kwonlyargs:
-        parts.append(ast.arguments(**empty, args=[], vararg=ast.arg("")))
-    parts += [
-        ast.arguments(**{**empty, "args": [argument], "defaults": [default] if default else []})
-        for argument, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    ]
-    return parts
+def _parameters(given: ast.arguments) -> list[str]:
+    defaults = [None] * (len(given.args) - len(given.defaults)) + given.defaults
+    plain = [p for p in zip(given.args, defaults, strict=True) if p[0].arg != "self"]
+    named = list(zip(given.kwonlyargs, given.kw_defaults, strict=True))
+    star = ["*"] if named else []
+    return [*(_parameter(*p) for p in plain), *star, *(_parameter(*p) for p in named)]
+
+
+def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
+    text = ast.unparse(argument)
+    return f"{text} = {ast.unparse(default)}" if default else text
 
 
 def _fields(value: Any) -> str:

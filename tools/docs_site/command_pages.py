@@ -8,14 +8,14 @@ import typer.main
 
 from robot_vision.cli import app
 
+_ROOT = "robot-vision"
+
 
 def command_pages() -> dict[str, str]:
     """A page for each command or group below `robot-vision`, by its name."""
     root: Any = typer.main.get_command(app)
     return {
-        name: f"# robot-vision {name}\n\n"
-        + "\n\n".join(_parts(command, f"robot-vision {name}"))
-        + "\n"
+        name: "\n\n".join([f"# {_ROOT} {name}", *_parts(command, f"{_ROOT} {name}")]) + "\n"
         for name, command in sorted(root.commands.items())
     }
 
@@ -42,7 +42,7 @@ def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any, str]]:
 def _parts(command: Any, path: str) -> Iterator[str]:
     yield _help(command)
     children = getattr(command, "commands", {})
-    if not children or command.callback is not None and command.params:
+    if not children or (command.callback is not None and command.params):
         yield _usage(command, path)
         yield from _tables(command)
     for name, child in children.items():
@@ -78,7 +78,7 @@ def _tables(command: Any) -> Iterator[str]:
         )
         panels.setdefault(panel, []).append(_row(parameter, is_argument))
     for panel, rows in panels.items():
-        yield "\n".join([f"| {panel} | | default |", "|---|---|---|", *rows])
+        yield "\n".join([f"| {panel} | default | |", "|---|---|---|", *rows])
 
 
 def _row(parameter: Any, is_argument: bool) -> str:
@@ -90,4 +90,4 @@ def _row(parameter: Any, is_argument: bool) -> str:
     hidden = default is None or default == "" or callable(default) or parameter.required
     shown = "" if hidden or default == () else f"`{default}`"
     help_ = (getattr(parameter, "help", "") or "").replace("\n", " ")
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (name, help_, shown)) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (name, shown, help_)) + " |"

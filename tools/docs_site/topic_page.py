@@ -1,8 +1,8 @@
 """`docs/topics.md`: topics and services of every node, read from the code that makes them.
 
-`python tools/docs_site/topics.py > docs/topics.md`; a test compares the two. Perception's outputs
-come from `robot_vision/topics/table.py`, all others from the calls in `robot_vision/ros/` that
-publish, subscribe and serve. What they mean is in `topic_words.yaml`, which must name them all.
+`python tools/docs_site/topic_page.py > docs/topics.md`; a test compares the two. Perception's
+outputs come from `robot_vision/topics/table.py`, all others from the calls in `robot_vision/ros/`
+that publish, subscribe and serve. What they mean is in `topic_words.yaml`, which names them all.
 """
 
 import ast
@@ -49,9 +49,11 @@ _BY_VARIABLE = {
 _HEAD = """\
 # Topics and services
 
-Written by `python tools/docs_site/topics.py > docs/topics.md` from the nodes' code. `~/` stands for the node's name (`/perception/…`), names without
-it are relative to the namespace, and all are remapped as usual. Outputs are made only while somebody subscribes. Outputs of `vision_msgs` are left out
-where that package is not installed; topics that end in `/json` carry the same.
+Written by `python tools/docs_site/topic_page.py > docs/topics.md` from the nodes' code. `~/`
+stands for the node's name (`/perception/…`), names without it are relative to the namespace, and
+all are remapped as usual. Outputs are made only while somebody subscribes. Outputs of
+`vision_msgs` are left out where that package is not installed; topics that end in `/json` carry
+the same.
 """
 
 
