@@ -138,6 +138,15 @@ def test_lists_and_tables_are_read_as_on_github() -> None:
     ]
 
 
+def test_files_to_touch_are_there() -> None:
+    page = (ROOT / "docs/extending.md").read_text()
+    paths = re.findall(r"`((?:[\w*]+/)+[\w*]*(?:\.\w+)?)`", page)
+    assert len(paths) > 40
+    for path in (p for p in paths if "NAME" not in p):
+        found = [*ROOT.glob(path), *(ROOT / "robot_vision").glob(path)]
+        assert found, f"{path} is not there"
+
+
 def test_messages_of_the_page_of_symptoms_are_those_of_the_code() -> None:
     """The first column of its tables: what nodes say, `…` for what differs."""
     code = "\n".join(p.read_text() for p in (ROOT / "robot_vision").rglob("*.py"))
