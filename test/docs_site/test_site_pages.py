@@ -44,10 +44,10 @@ def test_topics_are_found_in_the_code(node: str, names: set[str]) -> None:
 def test_a_topic_without_words_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = topic_page.WORDS.read_text().replace("  ~/overlay:", "  ~/underlay:")
+    words = topic_page.WORDS.read_text().replace("  ~/trace: where", "  ~/track: where")
     (tmp_path / "words.yaml").write_text(words)
     monkeypatch.setattr(topic_page, "WORDS", tmp_path / "words.yaml")
-    with pytest.raises(TopicsError, match=r"~/overlay.*without code: \['~/underlay'\]"):
+    with pytest.raises(TopicsError, match=r"~/trace.*without code: \['~/track'\]"):
         topics_page()
 
 
