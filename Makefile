@@ -28,7 +28,7 @@ VENV_FLAGS := --system-site-packages
 BOUNDS += -c constraints/$(ROS_DISTRO).txt
 endif
 
-.PHONY: setup setup-kilted setup-numpy1 check audit test test-kilted test-kilted-quick test-numpy1 demo bench format clean
+.PHONY: setup setup-kilted setup-numpy1 check audit test test-kilted test-kilted-quick test-numpy1 demo docs bench format clean
 
 setup: $(STAMP)
 
@@ -97,6 +97,11 @@ test-numpy1: $(NUMPY1_STAMP)
 
 demo: $(STAMP)
 	$(BIN)/robot-vision demo
+
+# The website in out/docs; a warning, such as a link that leads nowhere, ends it.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "out/docs/index.html; with search: $(BIN)/python -m http.server -d out/docs"
 
 bench: $(STAMP)
 	$(BIN)/robot-vision bench pipeline

@@ -28,6 +28,12 @@ def demo(
         float, typer.Option(help="duration; default: 60, or 12 with a recording", min=0)
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="seed of the first scene", min=0)] = 0,
+    speed: Annotated[
+        float,
+        typer.Option(
+            help="simulated seconds per second; below 1 a slow machine keeps up", min=0.01, max=10
+        ),
+    ] = 1.0,
     out: Annotated[Path, typer.Option(help="folder for video, plot and summary")] = Path(
         "out/demo"
     ),
@@ -54,6 +60,7 @@ def demo(
                 seconds=seconds or 60.0,
                 out=out,
                 seed=seed,
+                speed=speed,
             )
             try:
                 show_robot(asked, console)

@@ -38,13 +38,17 @@ _TIME_OVER = "the demo's time is over"
 
 @dataclass(frozen=True, kw_only=True)
 class RobotDemo:
-    """What to show. An empty instruction means each scene's own task."""
+    """What to show. An empty instruction means each scene's own task.
+
+    `seconds` are the robot's: with a `speed` of 0.2 the demo takes five times as long.
+    """
 
     instruction: str
     policy: str
     seconds: float
     out: Path
     seed: int = 0
+    speed: float = 1.0
     service_args: Sequence[str] = ()
 
 
@@ -86,8 +90,9 @@ def show_robot(demo: RobotDemo, console: Screen) -> list[Outcome]:
     policy = demo.policy or PolicyConfig().policy
     console.print(f"simulated robot, policy {policy}\nROS_DOMAIN_ID={domain}")
     robot_log, service_log = demo.out / "robot.log", demo.out / "service.log"
-    robot = ["--ros-args", "-p", f"seed:={demo.seed}"]
+    robot = ["--ros-args", "-p", f"seed:={demo.seed}", "-p", f"speed:={demo.speed}"]
     service = ["run", "--policy", "-p", f"policy:={policy}", "-p", "camera_pose.source:=topic"]
+    service += ["-p", "use_sim_time:=true"] if demo.speed != 1 else []
     service += console_options()
     video = VideoFile(demo.out / "overlay.mp4")
     shown = _Show(demo, video)
@@ -114,8 +119,12 @@ def show_robot(demo: RobotDemo, console: Screen) -> list[Outcome]:
 class _Show:
     def __init__(self, demo: RobotDemo, video: VideoFile) -> None:
         self._demo, self._video = demo, video
-        self.monitor = Monitor(on_overlay=self._on_overlay)
+        self.monitor = Monitor(on_overlay=self._on_overlay, uses_simulated_time=demo.speed != 1)
         self.operator = Operator(self.monitor)
+
+    def _now_s(self) -> float:
+        """The robot's time, from any beginning."""
+        return monotonic() * self._demo.speed
 
     def _on_overlay(self, stamp_ns: int, rgb: np.ndarray) -> None:
         status = self.operator.seen.status
@@ -136,10 +145,10 @@ class _Show:
                 raise DemoError(f"the demo did not start: {_last_words(log)}")
 
     def run(self, console: Screen, processes: dict[Path, Any]) -> list[Outcome]:
-        until_s = monotonic() + self._demo.seconds
+        until_s = self._now_s() + self._demo.seconds
         outcomes: list[Outcome] = []
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            while not outcomes or until_s - monotonic() > _LEAST_S:
+            while not outcomes or until_s - self._now_s() > _LEAST_S:
                 if outcomes:
                     self.operator.new_scene()
                 outcomes.append(self._do_task(live, until_s, processes))
@@ -152,21 +161,21 @@ class _Show:
         before = seen.status.interventions
         self.operator.instruct(words)
         self.operator.enable(True)
-        begin_s, held_since_s, ended = monotonic(), monotonic(), ""
+        begin_s, held_since_s, ended = self._now_s(), self._now_s(), ""
         while not ended:
             self.monitor.spin(_REFRESH_S)
             for log, process in processes.items():
                 if process.poll() is not None:
                     raise DemoError(f"a process ended: {_last_words(log)}")
             if not seen.status.holding:
-                held_since_s = monotonic()
+                held_since_s = self._now_s()
             if self.operator.task.success and not self._demo.instruction:
                 ended = "done"
-            elif monotonic() - begin_s > task.time_out_s:
+            elif self._now_s() - begin_s > task.time_out_s:
                 ended = "out of time"
-            elif monotonic() - held_since_s > _GIVEN_UP_S:
+            elif self._now_s() - held_since_s > _GIVEN_UP_S:
                 ended = f"held: {'; '.join(seen.status.reasons)}"
-            elif monotonic() > until_s:
+            elif self._now_s() > until_s:
                 ended = _TIME_OVER
             live.update(robot_view(self.monitor.heard, seen, words), refresh=True)
         self.operator.enable(False)
@@ -175,7 +184,7 @@ class _Show:
             seed=task.seed,
             instruction=words,
             success=None if self._demo.instruction or ended == _TIME_OVER else ended == "done",
-            seconds=round(monotonic() - begin_s, 1),
+            seconds=round(self._now_s() - begin_s, 1),
             ended=ended,
             interventions={
                 why: count - before.get(why, 0)

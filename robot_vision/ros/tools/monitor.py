@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from jaxtyping import UInt8
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
@@ -49,12 +50,16 @@ class Monitor:
         *,
         perception: str = "/perception",
         all_outputs: bool = False,
+        uses_simulated_time: bool = False,
         on_overlay: Callable[[int, UInt8[np.ndarray, "h w 3"]], None] | None = None,
     ) -> None:
         self.heard = Heard()
         self._context = Context()
         self._context.init()
-        self.node = rclpy.create_node("robot_vision_monitor", context=self._context)
+        clock = Parameter("use_sim_time", value=uses_simulated_time)
+        self.node = rclpy.create_node(
+            "robot_vision_monitor", context=self._context, parameter_overrides=[clock]
+        )
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self.node.create_subscription(String, f"{perception}/objects/json", self._on_objects, _QOS)

@@ -1,0 +1,160 @@
+"""Pages that are made from the code, and documents as the website needs them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import topic_page
+import typer.main
+from command_pages import command_list, command_pages
+from github_markdown import for_python_markdown, links_of, with_links
+from parameter_pages import NODES, parameter_pages
+from pymdownx.slugs import slugify
+from python_page import python_page
+from site_map import HOME, ROOT, BrokenLinkError, is_outside, linked_file, moved_link
+from topic_page import TopicsError, topics_of, topics_page
+
+import robot_vision as rv
+from robot_vision.cli import app
+from robot_vision.core.config import flatten
+
+DOCUMENTS = [HOME, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+DOCUMENTS += [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
+_FENCED = re.compile(r"^```.*?^```", re.M | re.S)
+
+
+def test_the_page_of_topics_is_that_of_the_code() -> None:
+    fresh = topics_page()
+    command = "python tools/docs_site/topic_page.py > docs/topics.md"
+    assert (ROOT / "docs/topics.md").read_text() == fresh, f"run: {command}"
+
+
+@pytest.mark.parametrize(
+    ("node", "names"),
+    [
+        ("perception", {"rgb", "/tf_static", "~/prompt", "~/reset", "~/objects/json", "~/trace"}),
+        ("policy", {"joint_states", "instruction", "~/enable", "~/command/pose", "~/action_spec"}),
+        ("robot_sim", {"policy/command/twist", "wrist/rgb", "~/task", "/clock"}),
+    ],
+)
+def test_topics_are_found_in_the_code(node: str, names: set[str]) -> None:
+    assert names <= {topic.name for topic in topics_of(node)}
+
+
+def test_a_topic_without_words_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = topic_page.WORDS.read_text().replace("  ~/trace: where", "  ~/track: where")
+    (tmp_path / "words.yaml").write_text(words)
+    monkeypatch.setattr(topic_page, "WORDS", tmp_path / "words.yaml")
+    with pytest.raises(TopicsError, match=r"~/trace.*without code: \['~/track'\]"):
+        topics_page()
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_page_has_every_parameter(node: str) -> None:
+    page = parameter_pages()[node]
+    names = re.findall(r"^\| `([\w.]+)` \|", page, re.M)
+    assert sorted(names) == sorted(flatten(NODES[node]))
+
+
+def test_every_command_has_its_place() -> None:
+    root = typer.main.get_command(app)
+    pages, listed = command_pages(), command_list()
+    assert set(pages) == set(root.commands)  # pyright: ignore[reportAttributeAccessIssue]
+    assert "`--golden`" in pages["replay"]
+    assert "## robot-vision bench tracker" in pages["bench"]
+    for page, anchor in re.findall(r"commands_(\w+)\.md#([\w-]+)", listed):
+        assert anchor in anchors_of(pages[page])
+
+
+def test_every_python_name_has_its_place() -> None:
+    page = python_page()
+    assert re.findall(r"^## rv\.(\w+)", page, re.M) == list(rv.__all__)
+    assert "rv.load(" in page
+
+
+def anchors_of(text: str) -> set[str]:
+    """Of the headings, as the website and GitHub name them."""
+    slug = slugify(case="lower")
+    headings = re.findall(r"^#+ (.*)", _FENCED.sub("", text), re.M)
+    return {slug(re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading), "-") for heading in headings}
+
+
+@pytest.mark.parametrize("file", DOCUMENTS)
+def test_links_lead_somewhere(file: str) -> None:
+    for target in links_of((ROOT / file).read_text()):
+        name, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        linked = linked_file(target, file=file) if name else file
+        if anchor and linked.endswith(".md"):
+            assert anchor in anchors_of((ROOT / linked).read_text()), target
+
+
+def test_links_are_found() -> None:
+    assert len(links_of((ROOT / HOME).read_text())) > 10
+    assert links_of("a [b](c.md#d) `[e](f)`\n```\n[g](h)\n```\n![i](j.png)") == [
+        "c.md#d",
+        "j.png",
+    ]
+
+
+def test_a_link_to_nothing_is_an_error() -> None:
+    with pytest.raises(BrokenLinkError, match=r"docs/a.md links to nowhere.md: docs/nowhere.md"):
+        linked_file("nowhere.md", file="docs/a.md")
+    with pytest.raises(BrokenLinkError, match="does not exist"):
+        linked_file("../../outside", file="docs/a.md")
+
+
+def test_links_move_with_their_pages() -> None:
+    assert moved_link("docs/policy.md#safety", file=HOME) == "policy.md#safety"
+    assert moved_link("../README.md", file="docs/policy.md") == "index.md"
+    target = "../config/perception.yaml"
+    assert moved_link(target, file="docs/policy.md") == "repository/config/perception.yaml.md"
+    assert moved_link("docs/policy.md", file="ARCHITECTURE.md") == "../policy.md"
+    assert is_outside("https://example.org")
+    assert (
+        with_links("see [x](a.md) and `[x](a.md)`", str.upper) == "see [x](A.MD) and `[x](a.md)`"
+    )
+
+
+def test_lists_and_tables_are_read_as_on_github() -> None:
+    text = "words:\n- one\n  goes on\n- two\n  ```\n  code\n  ```\nwords\n| a |\n|---|\n| b |"
+    assert for_python_markdown(text).split("\n") == [
+        "words:",
+        "",
+        "- one",
+        "    goes on",
+        "- two",
+        "    ```",
+        "    code",
+        "    ```",
+        "words",
+        "",
+        "| a |",
+        "|---|",
+        "| b |",
+    ]
+
+
+def test_files_to_touch_are_there() -> None:
+    page = (ROOT / "docs/extending.md").read_text()
+    paths = re.findall(r"`((?:[\w*]+/)+[\w*]*(?:\.\w+)?)`", page)
+    assert len(paths) > 40
+    for path in (p for p in paths if "NAME" not in p):
+        found = [*ROOT.glob(path), *(ROOT / "robot_vision").glob(path)]
+        assert found, f"{path} is not there"
+
+
+def test_messages_of_the_page_of_symptoms_are_those_of_the_code() -> None:
+    """The first column of its tables: what nodes say, `…` for what differs."""
+    code = "\n".join(p.read_text() for p in (ROOT / "robot_vision").rglob("*.py"))
+    code = re.sub(r'"\s*\n\s*f?"', "", code)  # texts that go on in the next line
+    page = (ROOT / "docs/troubleshooting.md").read_text()
+    cells = re.findall(r"^\| (.*?) \|", page, re.M)
+    said = [text for cell in cells for text in re.findall(r"`([^`]+)`", cell)]
+    assert len(said) > 15
+    for text in said:
+        for part in text.split("…"):
+            assert part.strip() in code, f"nothing says {part.strip()!r}"
