@@ -65,6 +65,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # a hundred pages, three seconds each on a machine that is busy
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_no_page_is_wider_than_its_window(browser: Any, site: Path, size: dict[str, int]) -> None:
     page = browser.new_page(viewport=size)
