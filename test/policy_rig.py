@@ -36,7 +36,8 @@ from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_
 from robot_vision.ros.messages.poses import pose_from_transform, transform_from_pose
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.policy.node import LoadedPolicy, PolicyNode
+from robot_vision.ros.policy.loading import LoadedPolicy
+from robot_vision.ros.policy.node import PolicyNode
 from robot_vision.ros.run import SWITCH_S
 
 # The tiny model sees a cube 1.5 m before the camera, which looks down from above the table.

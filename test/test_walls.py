@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -256,11 +257,18 @@ def test_training_reads_pictures_of_bags_and_nothing_else_of_a_replay() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["training", "export", "explain", "models", "rollouts", "formats"]
+    "part",
+    ["training", "export", "explain", "models", "rollouts", "formats", "ros", "topics", "console"],
 )
 def test_files_have_three_hundred_lines_at_most(part: str) -> None:
     lines = {p: len(p.read_text().splitlines()) for p in (PACKAGE / part).rglob("*.py")}
     assert {str(p): n for p, n in lines.items() if n > 300} == {}
+
+
+@pytest.mark.parametrize("part", ["ros", "topics", "console"])
+def test_rooms_have_twelve_files_at_most(part: str) -> None:
+    files = Counter(path.parent for path in (PACKAGE / part).rglob("*.py"))
+    assert {str(room): n for room, n in files.items() if n > 12} == {}
 
 
 def test_commands_are_light_at_import() -> None:

@@ -16,8 +16,8 @@ from robot_vision.machine import describe_machine
 from robot_vision.memory import keep_large_blocks_apart
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.writing.file_messages import FileMessages
-from robot_vision.topics.cloud import POINT, Rays
-from robot_vision.topics.points import CloudWriter
+from robot_vision.topics.content.cloud import POINT, Rays
+from robot_vision.topics.content.points import CloudWriter
 
 _ROUNDS, _LOOPS = 200, 3
 

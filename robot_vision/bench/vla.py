@@ -88,7 +88,7 @@ def _lead(
         return any(process.poll() is not None for process in processes.values())
 
     ready = monitor.spin_until(
-        lambda: ended() or bool(operator.seen.task and operator.seen.status), timeout_s=_START_S
+        lambda: ended() or bool(operator.seen.task and operator.seen.statuses), timeout_s=_START_S
     )
     if not ready or ended():
         raise BenchError("a process did not start")
@@ -102,7 +102,7 @@ def _lead(
     while monotonic() - begin_s < seconds and not ended():
         monitor.spin(0.1)
         statuses += 1
-        following += not operator.seen.status.get("holding", True)
+        following += not operator.seen.status.holding
         if monotonic() - scene_s > _SCENE_S:
             operator.new_scene()
             _begin(operator)
@@ -111,7 +111,7 @@ def _lead(
     after = _told(monitor)
     ages = operator.seen.age_s[seen:]
     if not ages:
-        raise BenchError(f"no command followed a frame: {operator.seen.status.get('reasons')}")
+        raise BenchError(f"no command followed a frame: {'; '.join(operator.seen.status.reasons)}")
     perceived = percentiles_ms(stages_of(result) for result in monitor.heard.results[results:])
     outcome = _outcome(ages, before, after, following / max(statuses, 1))
     outcome["scheduling"] = _values(monitor).get("scheduling", "")
@@ -124,7 +124,7 @@ def _lead(
 
 
 def _begin(operator: Any) -> None:
-    operator.instruct(operator.seen.task["instruction"])
+    operator.instruct(operator.task.instruction)
     operator.enable(True)
 
 

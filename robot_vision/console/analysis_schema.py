@@ -4,16 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from robot_vision.console.base_schema import Bones, Model, Polygon, printable
 from robot_vision.console.class_schema import AnalyzedSegmentation, FrameClass
-from robot_vision.console.schema import (
-    Bones,
-    Keypoint,
-    Model,
-    OrientedBox,
-    Polygon,
-    Task,
-    printable,
-)
+from robot_vision.console.object_schema import Keypoint, OrientedBox
+from robot_vision.console.schema import Task
 
 
 class Detected(Model):

@@ -15,16 +15,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from robot_vision.console.analysis_schema import Analysis, AnalysisAnswer, AnalysisRequest
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
-from robot_vision.console.schema import (
-    GroundedView,
-    ObjectsView,
-    Outcome,
-    PictureHeader,
-    State,
-    Subscription,
-    Task,
-    Topic,
-)
+from robot_vision.console.command_schema import Outcome
+from robot_vision.console.object_schema import GroundedView, ObjectsView
+from robot_vision.console.schema import PictureHeader, State, Subscription, Task, Topic
 from robot_vision.console.segment_schema import (
     LiveSegmentsState,
     PicturePrompt,

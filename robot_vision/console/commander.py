@@ -4,7 +4,7 @@ from collections import deque
 from time import time
 from typing import Protocol, runtime_checkable
 
-from robot_vision.console.schema import GivenInstruction, Outcome
+from robot_vision.console.command_schema import GivenInstruction, Outcome
 
 _KEPT = 50
 

@@ -12,12 +12,15 @@ any time again. The server sends
 Newest wins: whoever reads too slowly misses data and is told how much (`State.dropped`).
 """
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
+from robot_vision.console.base_schema import Model
 from robot_vision.console.class_schema import PixelClass
-from robot_vision.core.types import DepthSource
+from robot_vision.console.command_schema import CommandsState, GivenInstruction
+from robot_vision.core.policy_status import PolicyStatus
 
 Topic = Literal[
     "state",
@@ -31,18 +34,7 @@ Topic = Literal[
     "attention",
     "metrics",
 ]
-TOPICS: tuple[Topic, ...] = (
-    "state",
-    "objects",
-    "grounded",
-    "classification",
-    "frame",
-    "depth",
-    "features",
-    "segmentation",
-    "attention",
-    "metrics",
-)
+TOPICS: tuple[Topic, ...] = get_args(Topic)
 PICTURE_TOPICS: tuple[Topic, ...] = ("frame", "depth", "features", "segmentation", "attention")
 Task = Literal[
     "detection",
@@ -56,25 +48,8 @@ Task = Literal[
 ]
 Level = Literal["ok", "warn", "error", "stale"]
 CameraStatus = Literal["live", "no camera", "starting"]
-
 MAX_RATE_HZ = 60.0
-MAX_INSTRUCTION = 500
-
-# What topics say in figures: those beyond are no measurements.
-Figure = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Point = Annotated[list[Figure], Field(min_length=3, max_length=3)]
-Square = Annotated[list[Point], Field(min_length=3, max_length=3)]
-# Pairs of places in an object's keypoints.
-Bones = Annotated[list[tuple[int, int]], Field(max_length=1000)]
-Polygon = Annotated[list[tuple[Figure, Figure]], Field(max_length=10_000)]
 Rate = Annotated[float, Field(gt=0, le=MAX_RATE_HZ)]
-
-
-class Model(BaseModel):
-    """What the server says: unknown fields do not exist."""
-
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
 class Subscription(Model):
@@ -144,49 +119,11 @@ class Memory(Model):
     perception_mb: float | None = None
 
 
-class PolicyStatus(BaseModel):
-    """`~/status/json` of the policy node, as it came; `silent_s` is how long ago that was.
+@dataclass(frozen=True, kw_only=True)
+class PolicyView(PolicyStatus):
+    """The latest `~/status/json` of the policy node; `silent_s` is how long ago it came."""
 
-    `action` is Δx Δy Δz m, Δrx Δry Δrz rad, gripper 0 closed to 1 open. `interventions` counts
-    what the safety filter changed, by limit. `reasons` are those of holding. `needs_enable`: it
-    holds until it is enabled anew.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    stamp_ns: int = 0
-    enabled: bool = False
-    holding: bool = True
-    needs_enable: bool = False
-    reasons: list[str] = []
-    instruction: str = ""
-    instruction_problem: str = ""
-    target_id: int | None = None
-    destination_id: int | None = None
-    action: Annotated[list[Figure], Field(max_length=32)] | None = None
-    pose: Any = None
-    gripper_open: Figure | None = None
-    interventions: dict[str, Annotated[int, Field(ge=0)]] = {}
-    chunk_age_s: Figure | None = None
-    perception_age_s: Figure | None = None
-    policy_ms: Figure | None = None
-    command_hz: Figure | None = None
-    late: Any = None
     silent_s: float = 0.0
-
-
-class GivenInstruction(Model):
-    """An instruction that went out, and when (seconds since 1970)."""
-
-    text: str
-    at_s: float
-
-
-class CommandsState(Model):
-    """Whether this client may command the robot, and if not, why."""
-
-    allowed: bool
-    reason: str = Field("", examples=["there is no policy: nothing to command"])
 
 
 class State(Model):
@@ -209,106 +146,12 @@ class State(Model):
     silence: str
     diagnostics: list[Diagnosis]
     memory: Memory
-    policy: PolicyStatus | None
+    policy: PolicyView | None
     instructions: list[GivenInstruction]
     commands: CommandsState
     viewers: int
     unusable: dict[str, int] = Field(default_factory=dict)
     dropped: dict[str, int] = Field(default_factory=dict)
-
-
-class Keypoint(BaseModel):
-    """A named point of an object in pixels of the camera image, null where it has no place."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    name: str = Field(max_length=1000)
-    xy_px: Annotated[list[Figure], Field(min_length=2, max_length=2)] | None = None
-    score: Figure | None = None
-
-
-class OrientedBox(BaseModel):
-    """A box that is turned by `angle_rad`, from x towards y to its width."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    center_px: Annotated[list[Figure], Field(min_length=2, max_length=2)]
-    size_px: Annotated[list[Figure], Field(min_length=2, max_length=2)]
-    angle_rad: Figure
-
-
-class ObjectRow(BaseModel):
-    """A tracked object, as in `~/objects/json`; unknown values are null.
-
-    `outline_px` are the outer polygons of its mask in pixels of the camera image, null where
-    there is no mask in this frame.
-    """
-
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
-
-    id: int
-    class_name: str = Field(alias="class", max_length=1000)
-    score: Figure
-    state: Literal["tentative", "confirmed", "coasting", "ended"]
-    position_m: Point | None = None
-    position_covariance_m2: Square | None = None
-    velocity_mps: Point | None = None
-    velocity_covariance_m2ps2: Square | None = None
-    size_m: Point | None = None
-    box_xyxy_px: Annotated[list[Figure], Field(min_length=4, max_length=4)] | None = None
-    age_s: Finite
-    unseen_s: Finite
-    outline_px: Annotated[list[Polygon], Field(max_length=1000)] | None = None
-    keypoints: Annotated[list[Keypoint], Field(max_length=1000)] | None = None
-    oriented_box: OrientedBox | None = None
-
-
-class ObjectsView(BaseModel):
-    """`GET /api/objects` and the topic `objects`: all tracks of one frame.
-
-    `frame_id` is the frame of positions and velocities; `age_ms` the frame's age when published.
-    """
-
-    model_config = ConfigDict(extra="ignore", protected_namespaces=())
-
-    stamp_ns: int
-    frame_id: str = Field(max_length=1000)
-    width_px: int = 0
-    height_px: int = 0
-    age_ms: Finite
-    stage_ms: Annotated[dict[str, Finite], Field(max_length=64)]
-    model: str = Field(max_length=1000)
-    depth_source: DepthSource | None = None
-    epoch: int = 0
-    orientation_xyzw: Annotated[list[Figure], Field(min_length=4, max_length=4)] = [
-        0.0,
-        0.0,
-        0.0,
-        1.0,
-    ]
-    objects: Annotated[list[ObjectRow], Field(max_length=1000)]
-    bones: Bones = []
-    notes: Annotated[list[Annotated[str, Field(max_length=1001)]], Field(max_length=100)] = []
-
-
-class PhraseView(BaseModel):
-    """A phrase of a prompt; `problem` says why it is not looked for, empty where it is."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    phrase: str = Field(max_length=1000, examples=["the red mug"])
-    unknown_words: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=500)]
-    problem: str = Field("", max_length=1000)
-
-
-class GroundedView(ObjectsView):
-    """`GET /api/grounded` and the topic `grounded`: what the words of a prompt name in a frame.
-
-    As in `~/grounded/json`. The class of an object is its phrase; ids are of these objects alone.
-    """
-
-    prompt: str = Field(max_length=1000)
-    phrases: Annotated[list[PhraseView], Field(max_length=500)] = []
 
 
 class PictureHeader(Model):
@@ -360,40 +203,6 @@ class Metrics(Model):
     reset: bool
     seconds: list[SecondOfFrames]
     actions: list[ActionPoint]
-
-
-def printable(text: str) -> str:
-    """Words go to logs and to other programs: nothing in them may be taken for control."""
-    if not text.isprintable():
-        raise ValueError("only printable characters are taken, in one line")
-    return text
-
-
-class InstructionRequest(Model):
-    """What the arm is to do, in words."""
-
-    text: Annotated[
-        str,
-        StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_INSTRUCTION),
-        AfterValidator(printable),
-    ] = Field(examples=["put the red block into the bowl"])
-
-
-class PromptRequest(Model):
-    """What is looked for by words, phrases separated by commas; empty: nothing."""
-
-    text: Annotated[
-        str,
-        StringConstraints(strip_whitespace=True, max_length=MAX_INSTRUCTION),
-        AfterValidator(printable),
-    ] = Field(examples=["the red mug, a blue box"])
-
-
-class Outcome(Model):
-    """What became of a command, in words."""
-
-    done: bool = Field(examples=[True])
-    message: str = Field(examples=["the policy is enabled"])
 
 
 class Problem(Model):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from robot_vision.console.schema import Figure, Model, Polygon
+from robot_vision.console.base_schema import Figure, Model, Polygon
 from robot_vision.segment.requests import PromptRequest
 
 MOST_PROMPTS = 16

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from robot_vision.console.schema import Model
+from robot_vision.console.base_schema import Model
 
 # Those that `robot-vision explain ways` has; the console does not import them.
 WayName = Literal[

@@ -2,11 +2,13 @@
 
 from typing import Literal
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import Params, Uptake, param
 
 
 class CameraConfig(Params):
     """What messages leave open about a camera, or say wrongly."""
+
+    uptake = Uptake.CONFIGURE
 
     rectified: Literal["auto", "yes", "no"] = param(
         "auto",
@@ -22,6 +24,8 @@ class CameraConfig(Params):
 
 class CameraPoseConfig(Params):
     """Where the camera stands: the pose of its optical frame in the base frame."""
+
+    uptake = Uptake.CONFIGURE
 
     source: Literal["tf", "topic", "parameters"] = param(
         "tf", "tf: by tf2; topic: PoseStamped on camera_pose; parameters: the two below"

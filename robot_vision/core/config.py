@@ -13,10 +13,11 @@ from robot_vision.core.camera_config import CameraConfig, CameraPoseConfig
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import read_yaml
 from robot_vision.core.limits_config import InputLimits
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import Params, Uptake, faults_of, param
 from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.segment_config import SegmentConfig
 from robot_vision.core.self_filter_config import SelfFilterConfig
+from robot_vision.core.tracker_config import TrackerConfig
 
 ParamsT = TypeVar("ParamsT", bound="Params")
 
@@ -37,6 +38,8 @@ MODEL_PARAMETERS = (
 class SyncConfig(Params):
     """Pairing of colour with depth by stamp."""
 
+    uptake = Uptake.LIVE
+
     tolerance_s: float = param(
         0.02, "largest stamp difference of a colour and depth pair", unit="s", ge=0, le=1
     )
@@ -48,6 +51,8 @@ class SyncConfig(Params):
 class DetectorConfig(Params):
     """Selection of detections."""
 
+    uptake = Uptake.LIVE
+
     score_threshold: float = param(
         0.0, "detections below this score are dropped; 0 takes the bundle's, or 0.25", ge=0, le=1
     )
@@ -58,6 +63,8 @@ class DetectorConfig(Params):
 
 class DepthConfig(Params):
     """Metric depth from the sensor and the model."""
+
+    uptake = Uptake.LIVE
 
     mode: Literal["fuse", "sensor", "model"] = param(
         "fuse", "fuse: the sensor, its holes filled; the model where there is no sensor"
@@ -78,80 +85,10 @@ class DepthConfig(Params):
     )
 
 
-class TrackerConfig(Params):
-    """Tracking in seconds and evidence, never in frames. Support and evidence are in nats."""
-
-    name: str = param("robot_vision", "tracker in the registry")
-    camera_motion: bool = param(
-        False, "estimate camera motion from the image (sparse optical flow)"
-    )
-    high_score: float = param(
-        0.5, "detections from this score on are matched first and may begin tracks", ge=0, le=1
-    )
-    low_score: float = param(0.1, "detections below this score are ignored", ge=0, le=1)
-
-    birth_evidence: float = param(
-        0.8, "log-odds of a detection from which on it begins a track", unit="nat", ge=-10, le=10
-    )
-    confirm_evidence: float = param(
-        1.8, "log-odds at which a track is confirmed", unit="nat", ge=-10, le=100
-    )
-    overlap_penalty: float = param(
-        3.7, "log-odds that a detection on top of a track loses as a new one", unit="nat", ge=0
-    )
-    coast_s: float = param(
-        2.5, "a confirmed track ends after so long without a detection", unit="s", gt=0, le=600
-    )
-    tentative_s: float = param(
-        0.3, "a tentative track ends after so long without a detection", unit="s", ge=0, le=60
-    )
-
-    prior: float = param(
-        4.0, "support of a pair before anything is compared, in image or space", unit="nat"
-    )
-    tail: float = param(4.0, "heaviness of the tails of errors: degrees of freedom", gt=0)
-    class_penalty: float = param(3.0, "support lost when classes differ", unit="nat", ge=0)
-    appearance_limit: float = param(4.0, "most that looks may say", unit="nat", ge=0)
-    depth_weight: float = param(0.5, "share of the distance in space in the support", ge=0)
-    loss_rate: float = param(1.5, "support lost per second unseen", unit="nat/s", ge=0)
-    stop_penalty: float = param(
-        2.0, "support lost by the guess that an unseen object stayed", unit="nat", ge=0
-    )
-    stop_drift: float = param(
-        0.5, "wander of an object that stayed, per box size", unit="1/s^0.5", gt=0
-    )
-    low_penalty: float = param(2.0, "support lost by unsure detections", unit="nat", ge=0)
-
-    box_noise: float = param(
-        0.045, "standard deviation of a box's edge, per box size, until learnt", ge=0.001, le=1
-    )
-    box_speed: float = param(
-        1.5, "standard deviation of speeds at first, per box size", unit="1/s", gt=0, le=100
-    )
-    box_acceleration: float = param(
-        1.4, "white acceleration of boxes, per box size", unit="1/s^1.5", gt=0, le=100
-    )
-    size_share: float = param(0.4, "changes of size, as a share of those of place", gt=0, le=1)
-    box_damping_per_s: float = param(0.2, "decay of the speed of centres", unit="1/s", ge=0)
-    size_damping_per_s: float = param(6.0, "decay of the speed of sizes", unit="1/s", ge=0)
-    unrest_limit: float = param(
-        8.0, "most that common surprise, as from a shaken camera, raises the acceleration", ge=1
-    )
-    replay_after_s: float = param(
-        0.5, "gap after which a box is led again to where it is found", unit="s", ge=0, le=60
-    )
-    point_speed_mps: float = param(
-        1.0, "standard deviation of speeds in space at first", unit="m/s", gt=0, le=100
-    )
-    point_acceleration: float = param(
-        0.15, "white acceleration in space", unit="m/s^1.5", gt=0, le=100
-    )
-    class_memory: float = param(5.0, "largest lead of a class in the vote of scores", gt=0)
-    blend: float = param(0.1, "share of a new size or look in the mean", gt=0, le=1)
-
-
 class TransformConfig(Params):
     """How well a transform must fit a frame: a moving camera was elsewhere before."""
+
+    uptake = Uptake.CONFIGURE
 
     stale_s: float = param(
         0.1,
@@ -168,27 +105,40 @@ class TransformConfig(Params):
 class ServiceConfig(Params):
     """What the pipeline needs to run, with or without ROS."""
 
+    uptake = Uptake.RELOAD
+
     model: str = param("native-s", "model bundle: a name in the store or a folder with model.yaml")
     depth_model: str = param("", "optional bundle that estimates depth; empty for none")
     feature_model: str = param(
         "", "optional bundle that computes features, of any task; empty for none"
     )
     classifier_model: str = param(
-        "", "optional bundle that says what a whole frame shows; empty for none"
+        "",
+        "optional bundle that says what a whole frame shows; empty for none",
+        uptake=Uptake.RELOAD_BESIDE_TRACKS,
     )
     segmentation_model: str = param(
-        "", "optional bundle that gives every pixel a class; empty for none"
+        "",
+        "optional bundle that gives every pixel a class; empty for none",
+        uptake=Uptake.RELOAD_BESIDE_TRACKS,
     )
     grounding_model: str = param(
-        "", "optional bundle that finds what the words of `prompt` name; empty for none"
+        "",
+        "optional bundle that finds what the words of `prompt` name; empty for none",
+        uptake=Uptake.RELOAD_BESIDE_TRACKS,
     )
     prompt: str = param(
         "",
         "what is looked for by words: phrases separated by commas; the topic ~/prompt sets it",
+        uptake=Uptake.LIVE,
         max_length=MOST_PROMPT,
     )
     grounding_threshold: float = param(
-        0.0, "boxes of phrases below this score are dropped; 0 takes the bundle's", ge=0, le=1
+        0.0,
+        "boxes of phrases below this score are dropped; 0 takes the bundle's",
+        uptake=Uptake.LIVE,
+        ge=0,
+        le=1,
     )
     device: Literal["auto", "cpu", "cuda", "tensorrt", "openvino"] = param(
         "auto",
@@ -203,7 +153,12 @@ class ServiceConfig(Params):
         "", "folder of TensorRT engines; empty: ~/.cache/robot_vision/engines"
     )
     compute_every: int = param(
-        1, "compute every k-th frame, carry tracks in between", unit="frames", ge=1, le=30
+        1,
+        "compute every k-th frame, carry tracks in between",
+        unit="frames",
+        uptake=Uptake.CONFIGURE,
+        ge=1,
+        le=30,
     )
     camera: CameraConfig = CameraConfig()
     sync: SyncConfig = SyncConfig()
@@ -218,6 +173,8 @@ class ServiceConfig(Params):
 
 class InputConfig(Params):
     """How the camera's topics are subscribed."""
+
+    uptake = Uptake.CONFIGURE
 
     rgb_transport: Literal["raw", "compressed"] = param(
         "raw", "raw: sensor_msgs/Image on rgb; compressed: CompressedImage on rgb/compressed"
@@ -236,7 +193,16 @@ class InputConfig(Params):
 class DiagnosticsConfig(Params):
     """What /diagnostics reports, and from when on it warns."""
 
-    period_s: float = param(1.0, "time between two reports", unit="s", ge=0.1, le=60)
+    uptake = Uptake.LIVE
+
+    period_s: float = param(
+        1.0,
+        "time between two reports",
+        unit="s",
+        uptake=Uptake.CONFIGURE,
+        ge=0.1,
+        le=60,
+    )
     silent_after_s: float = param(
         2.0, "without an output for this long the node says why", unit="s", ge=0.1, le=60
     )
@@ -251,9 +217,15 @@ class DiagnosticsConfig(Params):
 class NodeConfig(ServiceConfig):
     """The perception node: the service, its topics and its reports."""
 
-    autostart: bool = param(True, "configure and activate at start; false: wait for transitions")
+    autostart: bool = param(
+        True,
+        "configure and activate at start; false: wait for transitions",
+        uptake=Uptake.CONFIGURE,
+    )
     target_frame: str = param(
-        "", "frame of the 3-D outputs, by tf2 (static for the tracker); empty: the camera's"
+        "",
+        "frame of the 3-D outputs, by tf2 (static for the tracker); empty: the camera's",
+        uptake=Uptake.CONFIGURE,
     )
     camera_pose: CameraPoseConfig = CameraPoseConfig()
     input: InputConfig = InputConfig()
@@ -288,6 +260,23 @@ def flatten(params: Params, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def uptakes(params: Params, prefix: str = "", of_group: Uptake | None = None) -> dict[str, Uptake]:
+    """What a new value of each parameter needs, by dotted name."""
+    of_group = type(params).uptake if type(params).uptake is not None else of_group
+    found: dict[str, Uptake] = {}
+    for name, field in type(params).model_fields.items():
+        value = getattr(params, name)
+        if isinstance(value, Params):
+            found.update(uptakes(value, f"{prefix}{name}.", of_group))
+            continue
+        extra = field.json_schema_extra
+        own = extra.get("uptake") if isinstance(extra, dict) else None
+        uptake = own if own is not None else of_group
+        assert isinstance(uptake, Uptake), f"{prefix}{name} has no uptake, nor has its group"
+        found[f"{prefix}{name}"] = uptake
+    return found
+
+
 def with_values(params: ParamsT, values: Mapping[str, Any]) -> ParamsT:
     """A copy of `params` with dotted names replaced, validated as a whole.
 
@@ -306,10 +295,4 @@ def with_values(params: ParamsT, values: Mapping[str, Any]) -> ParamsT:
     try:
         return type(params).model_validate(nested)
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from error
-
-
-def _explain(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}" for e in error.errors()
-    )
+        raise ConfigError(faults_of(error)) from error

@@ -1,12 +1,13 @@
 """What each stage promises to the pipeline; stages know these and `core`, never each other."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.config import ServiceConfig
+from robot_vision.core.policy_status import ServerStatus
 from robot_vision.core.types import (
     Decision,
     Frame,
@@ -92,12 +93,12 @@ class Policy(Protocol):
 
 @runtime_checkable
 class ConnectedPolicy(Policy, Protocol):
-    """A policy that decides on another machine, and says how its connection is."""
+    """A policy that decides on another machine, and reports its connection."""
 
-    def status(self) -> Mapping[str, Any]:
-        """`state`, `problem`, `latency_ms` and counts, as plain values."""
+    def status(self) -> ServerStatus:
+        """The connection and its figures so far."""
         ...
 
     def news(self) -> tuple[str, ...]:
-        """What happened to the connection since the last call, in words."""
+        """Changes of the connection since the last call, for the log."""
         ...

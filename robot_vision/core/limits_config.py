@@ -1,6 +1,6 @@
 """Most that strangers' images and recordings may cost: live, in replay and in the console."""
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import Params, Uptake, param
 
 
 class InputLimits(Params):
@@ -8,6 +8,8 @@ class InputLimits(Params):
 
     A few kilobytes can stand for gigabytes once they are decoded or unpacked.
     """
+
+    uptake = Uptake.LIVE
 
     image_mpx: float = param(
         20.0, "largest image that is decoded (4K video has 8)", unit="Mpx", gt=0, le=1000

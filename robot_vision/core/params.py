@@ -1,7 +1,8 @@
 """What groups of parameters are made of; the groups are in `config.py` and `*_config.py`."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from enum import IntEnum
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -9,15 +10,46 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.foreign import brief
 
 
+class Uptake(IntEnum):
+    """What a running node does to apply a new value, from the least work to the most."""
+
+    LIVE = 0
+    """Applied between two frames, with the models that are loaded."""
+    RELOAD_BESIDE_TRACKS = 1
+    """Models are loaded again; tracks do not depend on them and continue."""
+    RELOAD = 2
+    """Models are loaded again, and tracking starts a new epoch."""
+    CONFIGURE = 3
+    """Refused while configured: applied by the next configure transition."""
+
+
 class Params(BaseModel):
-    """A group of parameters. Unknown names and values out of bounds are errors."""
+    """A group of parameters. Unknown names and values out of bounds are errors.
+
+    `uptake` holds for every parameter of the group that has none of its own; None: as the group
+    around it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    uptake: ClassVar[Uptake | None] = None
 
 
-def param(default: Any, description: str, *, unit: str = "", **bounds: Any) -> Any:
-    """A parameter with its default, description, unit and pydantic bounds (`ge`, `le`, …)."""
-    return Field(default, description=description, json_schema_extra={"unit": unit}, **bounds)
+def param(
+    default: Any,
+    description: str,
+    *,
+    unit: str = "",
+    uptake: Uptake | None = None,
+    **bounds: Any,
+) -> Any:
+    """A parameter with its default, description, unit and pydantic bounds (`ge`, `le`, …).
+
+    `uptake` is what a new value needs, None: as its group.
+    """
+    extra: dict[str, Any] = {"unit": unit}
+    if uptake is not None:
+        extra["uptake"] = uptake
+    return Field(default, description=description, json_schema_extra=extra, **bounds)
 
 
 def faults_of(error: ValidationError) -> str:

@@ -1,10 +1,12 @@
 """Parameters of point clouds."""
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import Params, Uptake, param
 
 
 class PointsConfig(Params):
     """The clouds of `~/points` and `~/objects/points`."""
+
+    uptake = Uptake.CONFIGURE
 
     stride: int = param(
         1, "points are made of every n-th row and column of the depth", unit="px", ge=1, le=64

@@ -10,6 +10,7 @@ from robot_vision.core.config import Params, TransformConfig, param
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.frame_map import FrameMap
 from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.core.params import Uptake
 from robot_vision.core.policy_config import PolicyConfig
 
 
@@ -85,6 +86,8 @@ class FramesConfig(Params):
 
 class PolicyNodeConfig(PolicyConfig):
     """The policy node: the policy, the robot's topics and the node's reports."""
+
+    uptake = Uptake.CONFIGURE
 
     autostart: bool = param(True, "configure and activate at start; false: wait for transitions")
     perception: str = param(

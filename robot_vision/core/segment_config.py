@@ -2,11 +2,13 @@
 
 from typing import Literal
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import Params, Uptake, param
 
 
 class SegmentConfig(Params):
     """`~/segment`: what is asked for by points and boxes, held by tracking."""
+
+    uptake = Uptake.CONFIGURE
 
     model: str = param(
         "", "bundle with segmenter.yaml: a name in the store or a folder; empty for none"

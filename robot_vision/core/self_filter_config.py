@@ -1,10 +1,12 @@
 """Parameters of the self-filter: how the robot's own links are kept out of what is seen."""
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.params import Params, Uptake, param
 
 
 class SelfFilterConfig(Params):
     """It works where a `robot_description` is received; without one nothing changes."""
+
+    uptake = Uptake.CONFIGURE
 
     enabled: bool = param(True, "keep the links of robot_description out of detections and 3-D")
     base_link: str = param(

@@ -1,12 +1,12 @@
-"""What the arm was told and does, written below a picture."""
+"""The instruction and what the arm does about it, written below an image."""
 
 import textwrap
-from collections.abc import Mapping
-from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
+
+from robot_vision.core.policy_status import PolicyStatus
 
 _BAR_PX = 64
 _LINE_PX, _CHARACTER_PX = 19, 6.0
@@ -14,17 +14,17 @@ _WHITE, _GREEN, _AMBER, _GREY = (255, 255, 255), (120, 220, 120), (255, 190, 80)
 
 
 def with_caption(
-    rgb: UInt8[np.ndarray, "h w 3"], status: Mapping[str, Any]
+    rgb: UInt8[np.ndarray, "h w 3"], status: PolicyStatus
 ) -> UInt8[np.ndarray, "h2 w 3"]:
     """The picture above a bar with the instruction, and whether it is followed."""
     bar = np.zeros((_BAR_PX, rgb.shape[1], 3), np.uint8)
-    if not status.get("enabled"):
+    if not status.enabled:
         text, color = "disabled", _GREY
-    elif status.get("holding"):
-        text, color = f"holding: {'; '.join(status['reasons'])}", _AMBER
+    elif status.holding:
+        text, color = f"holding: {'; '.join(status.reasons)}", _AMBER
     else:
         text, color = "moving", _GREEN
-    _write(bar, status.get("instruction") or "no instruction", _WHITE, line=0, lines=1)
+    _write(bar, status.instruction or "no instruction", _WHITE, line=0, lines=1)
     _write(bar, text, color, line=1, lines=2)
     return np.concatenate([rgb, bar])
 

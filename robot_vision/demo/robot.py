@@ -134,7 +134,7 @@ class _Show:
 
         def ready_or_dead() -> bool:
             dead = any(process.poll() is not None for process in processes.values())
-            return dead or bool(seen.task and seen.status and self.monitor.heard.results)
+            return dead or bool(seen.task and seen.statuses and self.monitor.heard.results)
 
         ready = self.monitor.spin_until(ready_or_dead, timeout_s=_START_S)
         if processes[robot_log].poll() is not None:
@@ -155,9 +155,9 @@ class _Show:
 
     def _do_task(self, live: Live, until_s: float, processes: dict[Path, Any]) -> Outcome:
         """Give the words, let the arm move, watch; disabled again at the end."""
-        seen, task = self.operator.seen, self.operator.seen.task
-        words = self._demo.instruction or task["instruction"]
-        before = dict(seen.status.get("interventions", {}))
+        seen, task = self.operator.seen, self.operator.task
+        words = self._demo.instruction or task.instruction
+        before = seen.status.interventions
         self.operator.instruct(words)
         self.operator.enable(True)
         begin_s, held_since_s, ended = self._now_s(), self._now_s(), ""
@@ -166,21 +166,21 @@ class _Show:
             for log, process in processes.items():
                 if process.poll() is not None:
                     raise DemoError(f"a process ended: {_last_words(log)}")
-            if not seen.status["holding"]:
+            if not seen.status.holding:
                 held_since_s = self._now_s()
-            if seen.task["success"] and not self._demo.instruction:
+            if self.operator.task.success and not self._demo.instruction:
                 ended = "done"
-            elif self._now_s() - begin_s > task["time_out_s"]:
+            elif self._now_s() - begin_s > task.time_out_s:
                 ended = "out of time"
             elif self._now_s() - held_since_s > _GIVEN_UP_S:
-                ended = f"held: {'; '.join(seen.status['reasons'])}"
+                ended = f"held: {'; '.join(seen.status.reasons)}"
             elif self._now_s() > until_s:
                 ended = _TIME_OVER
             live.update(robot_view(self.monitor.heard, seen, words), refresh=True)
         self.operator.enable(False)
-        after = seen.status.get("interventions", {})
+        after = seen.status.interventions
         return Outcome(
-            seed=task["seed"],
+            seed=task.seed,
             instruction=words,
             success=None if self._demo.instruction or ended == _TIME_OVER else ended == "done",
             seconds=round(self._now_s() - begin_s, 1),
@@ -213,7 +213,7 @@ class _Show:
             ),
             "command_hz": float(told.get("command_hz", "nan")),
             "late_percent": float(told.get("late_percent", "nan")),
-            "interventions": seen.status.get("interventions", {}),
+            "interventions": dict(seen.status.interventions),
         }
         summary.write_text(json.dumps(figures, indent=1) + "\n")
         console.print(outcome_table(outcomes))

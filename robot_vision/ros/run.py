@@ -25,7 +25,7 @@ def perception_and_policy() -> list[ServedNode]:
 
 
 def perception_and_policy_if_it_can() -> list[ServedNode]:
-    """Both; where the policy cannot start it says why, and perception goes on."""
+    """Both; if the policy cannot start, that is logged and perception continues."""
     seeing = PerceptionNode()
     return [seeing, _policy_node(seeing, required=False)]
 
@@ -33,7 +33,7 @@ def perception_and_policy_if_it_can() -> list[ServedNode]:
 def _policy_node(seeing: PerceptionNode | None = None, *, required: bool = True) -> ServedNode:
     from robot_vision.ros.policy.node import PolicyNode
 
-    # Python's threads take turns: the command stream must not wait the usual 5 ms for its one.
+    # Python's threads take turns: the command stream must not wait the default 5 ms for its own.
     sys.setswitchinterval(SWITCH_S)
     node = PolicyNode(perception=seeing, required=required)
     node.prepare_perception()

@@ -2,29 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.policy_config import PolicyConfig
+from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.core.soak_config import SoakConfig
 from robot_vision.soak.command_checks import SentCommand, Vector
 from robot_vision.soak.fault import Fault
 from robot_vision.soak.ledger import Ledger
 
 Verdict = Literal["held", "not held", "not asked", "too short to say"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SaidStatus:
-    """One message of `~/status/json`."""
-
-    stamp_ns: int
-    enabled: bool
-    holding: bool
-    reasons: tuple[str, ...] = ()
 
 
 def braking_s(policy: PolicyConfig) -> float:
@@ -49,7 +39,7 @@ class HoldJudge:
         begin_ns: int,
         end_ns: int,
         commands: Sequence[SentCommand],
-        statuses: Sequence[SaidStatus],
+        statuses: Sequence[PolicyStatus],
     ) -> Verdict:
         """Between the first message that a fault changed and its end."""
         if not fault.must_hold:
@@ -105,7 +95,7 @@ class HeldStays:
         """A command; it is judged by the next status."""
         self._waiting.append(command)
 
-    def said(self, status: SaidStatus, *, followed: bool) -> None:
+    def said(self, status: PolicyStatus, *, followed: bool) -> None:
         """A status; `followed` if any command followed a decision since the one before."""
         waiting, self._waiting = self._waiting, []
         if followed or not (status.enabled and status.holding):
@@ -122,7 +112,7 @@ class HeldStays:
         """Whatever was held is not any more."""
         self._since_ns = self._anchor = None
 
-    def _check(self, command: SentCommand, status: SaidStatus) -> None:
+    def _check(self, command: SentCommand, status: PolicyStatus) -> None:
         if self._anchor is None:
             self._anchor = command.position_m
         moved_m = math.hypot(*(command.position_m - self._anchor))

@@ -1,6 +1,7 @@
-"""One table of the topics that perception publishes, and how each message is made; no ROS.
+"""Tables of the nodes' topics, and the makers of perception's messages; no ROS.
 
-`table` names type, QoS and maker of every topic. Makers fill messages that `messages.Messages`
-hands out: ROS's own classes in the node (`ros/messages/live`), classes without ROS where replay
-writes files (`replay/writing/file_messages`). So a message in a file is the one of the live node.
+`table` has type, QoS, purpose and maker of every topic that perception publishes, `policy_table`
+the topics of the policy node. Makers fill messages from `messages.Messages`: ROS's own classes in
+the node (`ros/messages/live`), classes without ROS where replay writes files
+(`replay/writing/file_messages`). So files contain the same messages as live topics.
 """

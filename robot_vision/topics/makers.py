@@ -1,4 +1,4 @@
-"""What makes the message of each topic; None where a frame has nothing for it."""
+"""Makers of each topic's message; they return None if a frame has nothing for it."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -13,8 +13,8 @@ from robot_vision.core.frame_classes import (
 )
 from robot_vision.core.grounded import grounded_json_of, grounded_objects_of, grounded_part
 from robot_vision.core.objects import json_of, keypoints_json_of
-from robot_vision.topics.classes import new_classification
-from robot_vision.topics.detections import new_detections, new_keypoints, new_objects
+from robot_vision.topics.content.classes import new_classification
+from robot_vision.topics.content.detections import new_detections, new_keypoints, new_objects
 from robot_vision.topics.messages import new_header
 from robot_vision.topics.topic import Makers, Result
 from robot_vision.viz.overlay import draw_overlay
@@ -155,7 +155,7 @@ def overlay(makers: Makers, result: Result) -> Any:
 
 
 def overlay_jpeg(makers: Makers, result: Result) -> Any:
-    # Without the age: in a file it would say how fast the machine was that replayed.
+    # Without the age: in a file it would depend on the speed of the replaying machine.
     bgr = cv2.cvtColor(draw_overlay(result.perception), cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     message = makers.messages.new("sensor_msgs/msg/CompressedImage")

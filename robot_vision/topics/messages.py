@@ -1,4 +1,4 @@
-"""Messages of either library: those of rclpy, or those of rosbags where there is no ROS."""
+"""Messages of either library: rclpy, or rosbags where there is no ROS."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -10,7 +10,7 @@ from robot_vision.core.clock import NS_PER_S
 
 @runtime_checkable
 class Messages(Protocol):
-    """Hands out messages that makers fill; the two libraries want numbers in other containers."""
+    """Creates messages for makers to fill; the two libraries need different number containers."""
 
     def new(self, type_name: str) -> Any:
         """A message of `type_name` ("std_msgs/msg/Header"), every field at its default."""

@@ -1,6 +1,6 @@
 """Every topic that the node `perception` publishes or a replay writes: the only list of them.
 
-A topic is added with a maker in `makers` and a line in `TOPICS`.
+To add a topic, write a maker in `makers` and add a row to `TOPICS`.
 """
 
 from robot_vision.topics import makers
@@ -9,13 +9,22 @@ from robot_vision.topics.topic import OutputTopic
 
 TOPICS = (
     OutputTopic(
-        name="features", type_name="sensor_msgs/msg/Image", make=makers.features, golden=False
+        name="features",
+        about="feature grid of the frame, h × w × C",
+        type_name="sensor_msgs/msg/Image",
+        make=makers.features,
+        golden=False,
     ),
     OutputTopic(
-        name="embedding", type_name="sensor_msgs/msg/Image", make=makers.embedding, golden=False
+        name="embedding",
+        about="embedding of the whole frame, unit length",
+        type_name="sensor_msgs/msg/Image",
+        make=makers.embedding,
+        golden=False,
     ),
     OutputTopic(
         name="depth/image",
+        about="metric depth along the optical axis, NaN where unknown",
         type_name="sensor_msgs/msg/Image",
         make=makers.depth,
         golden=True,
@@ -23,6 +32,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="depth/confidence",
+        about="confidence of each pixel of that depth, 0 to 1",
         type_name="sensor_msgs/msg/Image",
         make=makers.depth_confidence,
         golden=False,
@@ -30,6 +40,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="depth/camera_info",
+        about="intrinsics at the resolution of that depth",
         type_name="sensor_msgs/msg/CameraInfo",
         make=makers.depth_info,
         golden=True,
@@ -37,6 +48,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="robot_mask",
+        about="the robot's own pixels (255), where the self-filter is on",
         type_name="sensor_msgs/msg/Image",
         make=makers.robot_mask,
         golden=False,
@@ -44,6 +56,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="points",
+        about="measured depth as a coloured point cloud in the camera's frame",
         type_name="sensor_msgs/msg/PointCloud2",
         make=makers.points,
         golden=False,
@@ -51,6 +64,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="detections",
+        about="detections of the frame; `id` is the track",
         type_name="vision_msgs/msg/Detection2DArray",
         make=makers.detections,
         golden=True,
@@ -58,6 +72,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="keypoints",
+        about="keypoints of tracked objects, a box of no size for each",
         type_name="vision_msgs/msg/Detection2DArray",
         make=makers.keypoints,
         golden=True,
@@ -65,6 +80,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="keypoints/json",
+        about="the same as JSON, with names and bones",
         type_name="std_msgs/msg/String",
         make=makers.keypoints_json,
         golden=True,
@@ -72,6 +88,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="classification",
+        about="most likely classes of the whole frame",
         type_name="vision_msgs/msg/Classification",
         make=makers.classification,
         golden=True,
@@ -79,6 +96,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="classification/json",
+        about="the same as JSON",
         type_name="std_msgs/msg/String",
         make=makers.classification_json,
         golden=True,
@@ -86,6 +104,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="segmentation",
+        about="class of every pixel, as a label image",
         type_name="sensor_msgs/msg/Image",
         make=makers.segmentation,
         golden=True,
@@ -93,6 +112,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="segmentation/label_info",
+        about="names of the labels",
         type_name="vision_msgs/msg/LabelInfo",
         make=makers.label_info,
         golden=False,
@@ -102,6 +122,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="segmentation/json",
+        about="names of the labels and their shares of the frame, as JSON",
         type_name="std_msgs/msg/String",
         make=makers.segmentation_json,
         golden=True,
@@ -109,6 +130,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="grounded",
+        about="objects that match the prompt",
         type_name="vision_msgs/msg/Detection2DArray",
         make=makers.grounded,
         golden=True,
@@ -116,6 +138,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="grounded/json",
+        about="the same as JSON, with the prompt's phrases",
         type_name="std_msgs/msg/String",
         make=makers.grounded_json,
         golden=True,
@@ -123,6 +146,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="objects",
+        about="tracked objects in 3-D, in `target_frame` or the camera's frame",
         type_name="vision_msgs/msg/Detection3DArray",
         make=makers.objects,
         golden=True,
@@ -130,6 +154,7 @@ TOPICS = (
     ),
     OutputTopic(
         name="objects/markers",
+        about="tracked objects as boxes and labels for RViz and Foxglove",
         type_name="visualization_msgs/msg/MarkerArray",
         make=makers.markers,
         golden=False,
@@ -137,16 +162,22 @@ TOPICS = (
     ),
     OutputTopic(
         name="objects/points",
+        about="points of the visible objects, each with its track's id",
         type_name="sensor_msgs/msg/PointCloud2",
         make=makers.object_points,
         golden=False,
         in_file="points",
     ),
     OutputTopic(
-        name="overlay", type_name="sensor_msgs/msg/Image", make=makers.overlay, golden=False
+        name="overlay",
+        about="the image with everything drawn on it",
+        type_name="sensor_msgs/msg/Image",
+        make=makers.overlay,
+        golden=False,
     ),
     OutputTopic(
         name="overlay/compressed",
+        about="the same as JPEG, in files only",
         type_name="sensor_msgs/msg/CompressedImage",
         make=makers.overlay_jpeg,
         golden=False,
@@ -156,6 +187,7 @@ TOPICS = (
     # Last, so that the age it reports includes the publishing of the others.
     OutputTopic(
         name="objects/json",
+        about="tracked objects with ages of all stages, as JSON; needs no message package",
         type_name="std_msgs/msg/String",
         make=makers.json,
         golden=True,

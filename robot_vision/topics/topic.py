@@ -1,4 +1,4 @@
-"""What a topic of perception is: its name, type and quality, and what makes its messages."""
+"""A topic of perception: its name, type, quality of service, purpose and maker."""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ import numpy as np
 from robot_vision.core.objects import Objects
 from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.types import Perception
-from robot_vision.topics.camera_info import InfoWriter
-from robot_vision.topics.classes import LabelWriter
-from robot_vision.topics.markers import MarkerWriter
+from robot_vision.topics.content.camera_info import InfoWriter
+from robot_vision.topics.content.classes import LabelWriter
+from robot_vision.topics.content.markers import MarkerWriter
+from robot_vision.topics.content.points import CloudWriter
 from robot_vision.topics.messages import Messages
-from robot_vision.topics.points import CloudWriter
 from robot_vision.topics.quality import RESULTS, Quality
 
 InFile: TypeAlias = Literal["never", "always", "depth", "overlay", "points"]
-"""Whether a replay writes a topic: never, always, or with what is asked for by that name."""
+"""Whether a replay writes a topic: never, always, or if the output of that name is selected."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
-    """What is published of a frame. `age_s()` is the age of its stamp now."""
+    """The published result of a frame. `age_s()` is the age of its stamp now."""
 
     perception: Perception
     objects: Objects
@@ -31,7 +31,7 @@ class Result:
 
 
 class Makers:
-    """What makers fill: messages of one library, some of them again for every frame."""
+    """Messages of one library for makers to fill; some are reused for every frame."""
 
     def __init__(self, messages: Messages, *, points: PointsConfig | None = None) -> None:
         self.messages = messages
@@ -57,14 +57,15 @@ class Makers:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputTopic:
-    """A topic below the node's name. `make` returns None where a frame has nothing for it.
+    """A topic below the node's name, and its purpose (`about`).
 
-    `golden` says whether golden files compare what it carries, as figures and within tolerances.
-    `said_for`: what the content of a latched topic depends on; when that changes it is published
-    with nobody listening, for those who come later.
+    `make` returns None if a frame has nothing for it. `golden`: golden files compare its content,
+    as figures and within tolerances. `said_for`: what the content of a latched topic depends on;
+    when that changes, it is published even without subscribers, for later ones.
     """
 
     name: str
+    about: str
     type_name: str
     make: Callable[[Makers, Result], Any | None]
     golden: bool

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from robot_vision.console.client import Console
-from robot_vision.console.schema import Diagnosis, GivenInstruction, Outcome
+from robot_vision.console.command_schema import GivenInstruction, Outcome
+from robot_vision.console.schema import Diagnosis
 from robot_vision.console.serving.server import ConsoleServer
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.config import ServiceConfig

@@ -9,7 +9,7 @@ from time import time_ns
 
 import numpy as np
 
-from robot_vision.console.schema import Outcome
+from robot_vision.console.command_schema import Outcome
 from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
 from robot_vision.console.segments.live import SegmentLog
 from robot_vision.core.segment_config import SegmentConfig

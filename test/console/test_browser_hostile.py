@@ -29,7 +29,7 @@ def test_pages_bear_whatever_topics_say(chromium: Any) -> None:
             rig.snapshots.could_not_use("/diagnostics", unusable)
         hostile = {"action": [1e8], "pose": [[None]], "late": MARKUP, "interventions": {MARKUP: 9}}
         hostile |= {"reasons": [MARKUP] * 50, "instruction": MARKUP, "target_id": -(2**60)}
-        status, _ = admit_status(json.dumps({"enabled": True, "holding": True, **hostile}))
+        status, _, _ = admit_status(json.dumps({"enabled": True, "holding": True, **hostile}))
         rig.snapshots.policy_said(status)
         far = {**ROW, "position_m": [1e9, -1e9, 1e9], "size_m": [1e9, 0, -1], "outline_px": [[]]}
         flat = {**ROW, "id": -5, "box_xyxy_px": [1e9, 1e9, -1e9, 0], "outline_px": [[[1e9, 0]]]}

@@ -18,8 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from robot_vision.console.client import Shown, Told, read_message
 from robot_vision.console.pictures.encoding import FeatureColors, attention_picture
-from robot_vision.console.schema import PolicyStatus
 from robot_vision.console.state.snapshots import Attention
+from robot_vision.core.policy_status import PolicyStatus
 
 Message = Told | Shown
 
@@ -232,7 +232,7 @@ def test_actions_come_with_the_interventions_that_are_new() -> None:
                 PolicyStatus(
                     enabled=True,
                     holding=False,
-                    action=[0.01] * 7,
+                    action=(0.01,) * 7,
                     interventions=counts,
                     command_hz=100.0,
                 )

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from robot_vision.console.schema import PolicyStatus
 from robot_vision.console.state.history import BUCKETS_S, Histogram, History
 from robot_vision.console.state.snapshots import ResultTimes, Snapshots
+from robot_vision.core.policy_status import PolicyStatus
 
 
 def samples(url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -107,7 +107,7 @@ def test_a_console_that_hangs_costs_no_memory() -> None:
     history = History(snapshots, gap_s=0.6)
     for k in range(5000):
         snapshots.results.append(ResultTimes(at_s=k, wall_s=k, stage_s={"age": 0.01}))
-        snapshots.policy_said(PolicyStatus())
+        snapshots.policy_said(PolicyStatus(enabled=False, holding=True))
         snapshots.diagnosed([diagnosis("inputs", str(k)), diagnosis(f"part {k}", "")])
     assert len(snapshots.results) <= 2000
     assert len(snapshots.said) <= 600

@@ -23,7 +23,8 @@ from robot_vision.model_store.policies import find_policy
 from robot_vision.model_store.store import find_bundle
 from robot_vision.ros.console.node import ConsoleNode
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.policy.node import LoadedPolicy, PolicyNode
+from robot_vision.ros.policy.loading import LoadedPolicy
+from robot_vision.ros.policy.node import PolicyNode
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
 from robot_vision.ros.tools.processes import child, free_domain
@@ -158,7 +159,7 @@ def test_pictures_of_every_page(
             assert ready, (tmp_path / "robot.log").read_text()
             monitor.spin_until(console.is_ready, timeout_s=60.0)
             console.instruct("sing a song")
-            console.instruct(words_for(console, operator.seen.task["instruction"]))
+            console.instruct(words_for(console, operator.task.instruction))
             console.enable()
             shoot_live(chromium, url, out)
             console.hold()

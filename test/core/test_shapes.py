@@ -17,7 +17,7 @@ from robot_vision.core.shapes import by_track
 from robot_vision.core.types import Detections, Frame, Percept, Perception
 from robot_vision.pipeline import Pipeline
 from robot_vision.replay.writing.file_messages import FileMessages
-from robot_vision.topics.detections import new_detections, new_keypoints
+from robot_vision.topics.content.detections import new_detections, new_keypoints
 from robot_vision.tracking import build_tracker
 
 NAMES = ("nose", "left_eye", "right_eye")

@@ -50,10 +50,10 @@ def test_topics_are_found_in_the_code(node: str, names: set[str]) -> None:
 def test_a_topic_without_words_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = topic_page.WORDS.read_text().replace("  ~/overlay:", "  ~/underlay:")
+    words = topic_page.WORDS.read_text().replace("  ~/trace: where", "  ~/track: where")
     (tmp_path / "words.yaml").write_text(words)
     monkeypatch.setattr(topic_page, "WORDS", tmp_path / "words.yaml")
-    with pytest.raises(TopicsError, match=r"~/overlay.*without code: \['~/underlay'\]"):
+    with pytest.raises(TopicsError, match=r"~/trace.*without code: \['~/track'\]"):
         topics_page()
 
 
@@ -144,6 +144,15 @@ def test_lists_and_tables_are_read_as_on_github() -> None:
         "|---|",
         "| b |",
     ]
+
+
+def test_files_to_touch_are_there() -> None:
+    page = (ROOT / "docs/extending.md").read_text()
+    paths = re.findall(r"`((?:[\w*]+/)+[\w*]*(?:\.\w+)?)`", page)
+    assert len(paths) > 40
+    for path in (p for p in paths if "NAME" not in p):
+        found = [*ROOT.glob(path), *(ROOT / "robot_vision").glob(path)]
+        assert found, f"{path} is not there"
 
 
 def test_messages_of_the_page_of_symptoms_are_those_of_the_code() -> None:

@@ -48,7 +48,7 @@ def asking(
 
 def wait_until(policy: RemotePolicy, state: str, *, timeout_s: float = 20.0) -> None:
     until_s = monotonic() + timeout_s
-    while policy.status()["state"] != state:
+    while policy.status().state != state:
         assert monotonic() < until_s, policy.status()
         sleep(0.01)
 
@@ -92,8 +92,8 @@ def test_what_goes_out_and_what_comes_back(protocol: str, tmp_path: Path) -> Non
         np.testing.assert_allclose(np.ravel(state), [0.4, 0.1, 0.3, np.pi, 0, 0, 0.0], atol=1e-6)
         assert text == "pick it up"
         status = policy.status()
-        assert status["answers"] == 1
-        assert 0 < status["latency_ms"]["p50"] < 1e3 * LIMIT_S
+        assert status.answers == 1
+        assert 0 < status.latency_ms["p50"] < 1e3 * LIMIT_S
 
 
 SENT = {
@@ -152,7 +152,7 @@ def test_a_server_that_is_killed_holds_and_is_found_again(protocol: str, tmp_pat
             said = policy.news()
             assert any("is lost" in words for words in said)
             assert any("connected again" in words for words in said)
-            assert policy.status()["reconnects"] >= 1
+            assert policy.status().reconnects >= 1
         finally:
             again.kill()
             server.kill = lambda: None
@@ -165,13 +165,13 @@ def test_a_server_that_is_slow(protocol: str, tmp_path: Path) -> None:
     with asking(tmp_path, protocol, behaviour) as (policy, _):
         took_s = follows(policy).stage_s["policy_server"]
         assert took_s >= 0.2
-        assert policy.status()["steps_past_on_arrival"] >= 2, "trimmed by the stamps of the chunk"
+        assert policy.status().steps_past_on_arrival >= 2, "trimmed by the stamps of the chunk"
         behaviour.delay_s = 0.6
         assert "did not answer within 0.3 s" in held(policy)
         assert "did not answer within 0.3 s: it owes one since" in held(policy)
         behaviour.delay_s = 0.0
         follows(policy)
-        assert policy.status()["late_answers"] >= 1
+        assert policy.status().late_answers >= 1
         assert any("was dropped" in words for words in policy.news())
 
 
@@ -188,7 +188,7 @@ def test_a_server_that_owes_for_too_long_is_connected_to_again(
         behaviour.delay_s = 0.0
         wait_until(policy, "lost")
         follows(policy)
-        assert policy.status()["reconnects"] >= 1
+        assert policy.status().reconnects >= 1
 
 
 @pytest.mark.parametrize("protocol", SERVERS)

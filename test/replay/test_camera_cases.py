@@ -321,8 +321,8 @@ def live(path: Path, case: Case) -> tuple[list[Frame], set[str]]:
     from robot_vision.core.camera_info import calibration_of
     from robot_vision.replay.reading.messages import Problems
     from robot_vision.ros.common.health import Health
-    from robot_vision.ros.perception.frames import FrameBuilder
-    from robot_vision.ros.perception.inputs import Capture
+    from robot_vision.ros.perception.inputs.frames import FrameBuilder
+    from robot_vision.ros.perception.inputs.topics import Capture
     from robot_vision.sync.transforms import TransformBuffer
 
     kinds = {k.__name__: k for k in (CameraInfo, CompressedImage, Image)}

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from robot_vision.commands import replay
 from robot_vision.core.errors import ConfigError, MissingDependencyError
-from robot_vision.topics.cloud import OBJECT_POINT
+from robot_vision.topics.content.cloud import OBJECT_POINT
 
 
 def run(*arguments: object) -> tuple[int, str]:

@@ -19,7 +19,7 @@ from robot_vision.core.foreign_xml import parse_xml
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import RobotState
 from robot_vision.policies.joint_motion import JointMotion, JointStep
-from robot_vision.ros.policy.arm_description import arm_of
+from robot_vision.ros.policy.inputs.arm_description import arm_of
 
 TOOL_DOWN = np.diag([1.0, -1.0, -1.0])
 TOOL_Z_M = 0.16  # of the gripper on the UR5e

@@ -13,8 +13,8 @@ from robot_vision.core.errors import EncodingError
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import header
 from robot_vision.ros.messages.received_image import received_image
-from robot_vision.ros.perception.frames import FrameBuilder
-from robot_vision.ros.perception.inputs import Capture
+from robot_vision.ros.perception.inputs.frames import FrameBuilder
+from robot_vision.ros.perception.inputs.topics import Capture
 
 WIDTH_PX, HEIGHT_PX = 64, 48
 

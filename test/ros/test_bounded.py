@@ -34,8 +34,8 @@ def test_a_large_message_is_refused_before_it_becomes_an_object() -> None:
     take(b"\x00\x01\x00\x00\xff\xff\xff\x7fabc")
     assert [message.data for message in got] == ["few words"]
     assert said == [
-        "a message is larger than 100 bytes, the most that is taken",
-        "a message of 11 bytes is no String",
+        "a message is larger than 100 bytes, the limit",
+        "a message of 11 bytes is not a valid String",
     ]
 
 

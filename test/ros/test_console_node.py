@@ -22,7 +22,7 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
 from robot_vision.console.client import Console, ConsoleRefusedError, Shown, Told
-from robot_vision.console.schema import PolicyStatus
+from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.ros.console.node import ConsoleNode
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.perception.node import PerceptionNode
@@ -222,7 +222,7 @@ def slow_policy(answer_s: float, *, enabled: bool | None) -> Iterator[Console]:
         node.create_service(SetBool, "~/enable", answer, callback_group=group)
         if enabled is not None:
             says = node.create_publisher(String, "~/status/json", 5)
-            words = String(data=PolicyStatus(enabled=enabled).model_dump_json())
+            words = String(data=POLICY_STATUS.write(PolicyStatus(enabled=enabled, holding=True)))
             node.create_timer(0.1, lambda: says.publish(words), callback_group=group)
         return node
 

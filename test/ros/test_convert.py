@@ -28,7 +28,7 @@ from robot_vision.ros.messages.convert import (
 from robot_vision.ros.messages.live import LiveMessages, info_from_camera
 from robot_vision.ros.messages.received_image import received_image
 from robot_vision.ros.tools.player import restamped
-from robot_vision.topics.camera_info import InfoWriter
+from robot_vision.topics.content.camera_info import InfoWriter
 
 CAMERA = Camera(
     frame_id="optical",

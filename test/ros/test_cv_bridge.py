@@ -75,7 +75,7 @@ def test_a_cv_bridge_that_fails_its_trial_is_never_imported(
 ) -> None:
     monkeypatch.syspath_prepend(make_bridge(tmp_path, conversion, at_import=at_import))
     words = answer("yuv9")
-    assert words.startswith("'yuv9' has no path of our own, and cv_bridge")
+    assert words.startswith("'yuv9' is not decoded by robot_vision itself, and cv_bridge")
     assert problem in words
     assert "numpy<2" in words
 

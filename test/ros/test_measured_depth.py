@@ -7,7 +7,7 @@ import pytest
 from policy_cases import observe
 
 from robot_vision.core.types import ROUGH, Perception
-from robot_vision.ros.policy.measured_depth import MeasuredDepth
+from robot_vision.ros.policy.inputs.measured_depth import MeasuredDepth
 
 SECOND_NS = 1_000_000_000
 

@@ -14,8 +14,8 @@ from robot_vision.core.objects import json_of, objects_of, quaternion_xyzw
 from robot_vision.core.types import Detections, Frame, Perception, Tracks, TrackState
 from robot_vision.replay.writing.file_messages import FileMessages
 from robot_vision.ros.messages.live import LiveMessages
-from robot_vision.topics.detections import new_detections, new_objects
-from robot_vision.topics.markers import MarkerWriter
+from robot_vision.topics.content.detections import new_detections, new_objects
+from robot_vision.topics.content.markers import MarkerWriter
 
 NAN = float("nan")
 # Camera optical axes (x right, y down, z forward) in a frame x forward, y left, z up, 1 m higher.

@@ -21,7 +21,8 @@ from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.live import info_from_camera
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.policy.perception_topics import PerceptionTopics
+from robot_vision.ros.policy.inputs.perception_topics import PerceptionTopics
+from robot_vision.ros.policy.inputs.perceptions import PerceptionReader
 
 pytestmark = pytest.mark.ros
 
@@ -57,9 +58,13 @@ class Both:
         self.topics = PerceptionTopics(
             around.node,
             perception=source,
-            class_names=("cube", "cup"),
-            base_frame="base",
-            base_from_camera=lambda _frame_id, _stamp_ns: BASE_FROM_CAMERA,
+            reader=PerceptionReader(
+                around.node,
+                class_names=("cube", "cup"),
+                base_frame="base",
+                base_from_camera=lambda _frame_id, _stamp_ns: BASE_FROM_CAMERA,
+                health=self.health,
+            ),
             on_perception=self._on_rebuilt,
             health=self.health,
         )

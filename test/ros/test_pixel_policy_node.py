@@ -26,7 +26,7 @@ def test_a_second_camera_is_waited_for_and_masked_when_it_goes(tmp_path: Path) -
         with second_camera(around, "hand/rgb") as is_off:
             around.wait_until_moving()
             seen = around.wait_for_status(holding=False, masked=[])
-            assert seen["identity"] == around.policy._loaded.policy.manifest.identity
+            assert seen["identity"] == around.policy._configured.policy.manifest.identity
             assert f'"identity":"{seen["identity"]}"' in around.spec
             is_off.set()
             around.wait_for_status(holding=False, masked=["camera wrist"])
@@ -50,7 +50,7 @@ def test_topics_of_cameras_are_below_the_namespace(tmp_path: Path, given: dict[s
     ):
         going(around, "go")
         around.wait_for_status(holding=False, masked=[])
-        named = {topic.role: topic.name for topic in around.policy._cameras.topics}
+        named = {t.role: t.name for t in around.policy.topics if t.role.startswith("camera")}
         assert named == {"camera front": "/left/rgb", "camera wrist": "/left/hand/rgb"}
 
 

@@ -13,8 +13,8 @@ from sensor_msgs.msg import Image, PointCloud2
 
 from robot_vision.core.geometry import project
 from robot_vision.ros.messages.convert import header, ns_from_stamp
-from robot_vision.topics import points as points_module
-from robot_vision.topics.cloud import OBJECT_POINT, POINT, fill_cloud
+from robot_vision.topics.content import points as points_module
+from robot_vision.topics.content.cloud import OBJECT_POINT, POINT, fill_cloud
 
 pytestmark = pytest.mark.ros
 

@@ -14,7 +14,7 @@ from std_msgs.msg import String
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.robot_config import FramesConfig, PolicyNodeConfig
 from robot_vision.ros.middleware.qos import LATCHED_QOS
-from robot_vision.ros.policy.arm_description import arm_of
+from robot_vision.ros.policy.inputs.arm_description import arm_of
 
 pytestmark = pytest.mark.ros
 

@@ -29,8 +29,10 @@ from std_msgs.msg import Header, String
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
 from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.policy_status import POLICY_STATUS
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.perception.node import PerceptionNode
+from robot_vision.topics.policy_table import OUTPUTS, ROBOT_INPUTS
 
 pytestmark = pytest.mark.ros
 
@@ -66,6 +68,18 @@ def test_it_moves_only_when_enabled_and_goes_where_the_words_say(native_bundle: 
     np.testing.assert_allclose(begin, START_M, atol=0.01)
 
 
+def assert_topics_are_those_of_the_table(around: Surroundings) -> None:
+    node = around.node
+    published = dict(node.get_publisher_names_and_types_by_node("policy", "/"))
+    heard = dict(node.get_subscriber_names_and_types_by_node("policy", "/"))
+    table = {topic.name.replace("~", "/policy"): [topic.type_name] for topic in OUTPUTS}
+    own = {name for name in published if name.startswith("/policy/")}
+    assert own - {"/policy/transition_event"} == table.keys()
+    assert table.items() <= published.items()
+    inputs = {f"/{topic.name}": [topic.type_name] for topic in ROBOT_INPUTS}
+    assert inputs.items() <= heard.items()
+
+
 def test_every_topic_of_the_policy(native_bundle: Path) -> None:
     kinds: dict[str, Any] = {
         "action": JointState,
@@ -84,6 +98,9 @@ def test_every_topic_of_the_policy(native_bundle: Path) -> None:
         around.enable()
         around.wait_for(lambda: all(heard.values()))
         around.wait_for(lambda: len(heard["action_chunk"]) >= 3)
+        assert_topics_are_those_of_the_table(around)
+        _, note = POLICY_STATUS.read(json.dumps(around.statuses[-1]))
+        assert note == ""
     spec = ActionSpec.model_validate(json.loads(around.spec))
     assert (spec.model_id, spec.frame_id) == ("seeker@1", "base")
     chunk = heard["action_chunk"][0]

@@ -27,7 +27,7 @@ def test_a_server_that_goes_and_comes_back(
         with pixel_node(bundle) as around:
             going(around, "pick it up")
             assert behaviour.seen[-1]["prompt"] == "pick it up"
-            identity = around.policy._loaded.policy.manifest.identity
+            identity = around.policy._configured.policy.manifest.identity
             assert around.statuses[-1]["identity"] == identity
             around.wait_until_said("policy", "server ready; answers p50")
             server.kill()

@@ -1,6 +1,5 @@
 """The whole loop over real DDS: simulated robot, perception with its shipped model, a policy."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from robot_vision.model_store.store import find_bundle
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.policy.node import LoadedPolicy, PolicyNode
+from robot_vision.ros.policy.loading import LoadedPolicy
+from robot_vision.ros.policy.node import PolicyNode
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
 from robot_vision.ros.tools.processes import child
@@ -101,13 +101,13 @@ def lead(monitor: Monitor, process: Any) -> None:
     operator.enable(True)
 
     def is_over() -> bool:
-        at_m = places.of(seen.status["target_id"])
+        at_m = places.of(seen.status.target_id)
         if at_m is None:
             return False
         over_m = at_m + np.array([0, 0, HEIGHT_ABOVE_M])
         return bool(np.linalg.norm(places.tool_m - over_m) < CLOSE_M)
 
-    assert monitor.spin_until(is_over, timeout_s=WAIT_S), json.dumps(seen.status)
+    assert monitor.spin_until(is_over, timeout_s=WAIT_S), str(seen.status)
     assert seen.age_s
     told: list[Any] = []
     monitor.node.create_subscription(PoseStamped, "policy/command/pose", told.append, 10)

@@ -55,7 +55,7 @@ def robot_side(folder: Path, policy: Any, server: PolicyServer, protocol: str) -
     remote = RemotePolicy(bundle)
     try:
         until_s = monotonic() + 30
-        while remote.status()["state"] != "ready":
+        while remote.status().state != "ready":
             assert monotonic() < until_s, remote.status()
             sleep(0.01)
         yield remote
@@ -82,7 +82,7 @@ def test_a_served_policy_decides_as_it_does_itself(protocol: str, tmp_path: Path
         here, there = decided(policy, "go left"), decided(remote, "go left")
         assert np.abs(here.action).max() > 1e-3
         np.testing.assert_allclose(there.action, here.action, atol=1e-5)
-        assert remote.status()["unsaid"] == []
+        assert remote.status().unsaid == ()
         assert decided(remote, "sing").hold_reason == decided(policy, "sing").hold_reason
         assert "connected" in said[0]
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from soak_cases import CONFIG, NS, PERIOD_NS, POLICY, START_M, command, violated
 
+from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.soak.command_checks import SentCommand
 from robot_vision.soak.fault import Fault, Rig
-from robot_vision.soak.holding import HeldStays, HoldJudge, SaidStatus, Verdict, braking_s
+from robot_vision.soak.holding import HeldStays, HoldJudge, Verdict, braking_s
 from robot_vision.soak.ledger import Ledger
 
 STATUS_NS = NS // 10
@@ -43,7 +44,7 @@ def judged(
     """A fault under which statuses hold and commands stand from so long after it began on."""
     ledger = Ledger()
     statuses = [
-        SaidStatus(stamp_ns=at, enabled=True, holding=at - BEGIN_NS >= held_after_s * NS)
+        PolicyStatus(stamp_ns=at, enabled=True, holding=at - BEGIN_NS >= held_after_s * NS)
         for at in range(BEGIN_NS - NS, BEGIN_NS + round(lasts_s * NS), STATUS_NS)
     ]
     commands = []
@@ -102,7 +103,7 @@ def stays(from_s: float, until_s: float, *, holding: bool = True, followed: bool
     for k in range(20):
         for at_ns in range(NS + k * STATUS_NS, NS + (k + 1) * STATUS_NS, PERIOD_NS):
             held.add(place(at_ns))
-        status = SaidStatus(stamp_ns=NS + (k + 1) * STATUS_NS, enabled=True, holding=holding)
+        status = PolicyStatus(stamp_ns=NS + (k + 1) * STATUS_NS, enabled=True, holding=holding)
         held.said(status, followed=followed)
     return violated(ledger)
 

@@ -20,8 +20,8 @@ from robot_vision.core.types import (
     TrackState,
 )
 from robot_vision.replay.writing.file_messages import FileMessages
-from robot_vision.topics.cloud import OBJECT_POINT, POINT
-from robot_vision.topics.points import CloudWriter
+from robot_vision.topics.content.cloud import OBJECT_POINT, POINT
+from robot_vision.topics.content.points import CloudWriter
 
 WIDTH_PX, HEIGHT_PX = 96, 64
 LENSES = st.one_of(

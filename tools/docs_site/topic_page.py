@@ -1,8 +1,9 @@
 """`docs/topics.md`: topics and services of every node, read from the code that makes them.
 
-`python tools/docs_site/topic_page.py > docs/topics.md`; a test compares the two. Perception's
-outputs come from `robot_vision/topics/table.py`, all others from the calls in `robot_vision/ros/`
-that publish, subscribe and serve. What they mean is in `topic_words.yaml`, which names them all.
+`python tools/docs_site/topic_page.py > docs/topics.md`; a test compares the two. Topics and their
+purpose come from the tables in `robot_vision/topics/`, and what these leave to code from the calls
+in `robot_vision/ros/` that publish, subscribe and serve. Words for the latter are in
+`topic_words.yaml`, which names them all, and pages to read on.
 """
 
 import ast
@@ -10,9 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from robot_vision.topics import policy_table
 from robot_vision.topics.table import TOPICS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +23,7 @@ WORDS = Path(__file__).with_name("topic_words.yaml")
 NODES = {"perception": "perception", "policy": "policy", "robot_sim": "simulation"}
 """Nodes and their folders below `robot_vision/ros/`."""
 OUTPUT, INPUT, SERVICE = "output", "input", "service"
+_TITLES = {INPUT: "subscribes to", SERVICE: "service", OUTPUT: "output"}
 _MAKERS = {
     "_publisher": OUTPUT,
     "create_publisher": OUTPUT,
@@ -67,58 +71,78 @@ class Topic:
     name: str
     type_name: str
     latched: bool = False
+    about: str = ""
 
 
 def topics_page() -> str:
     """The whole page. Raises `TopicsError` where a topic has no words, or words have no topic."""
-    words = yaml.safe_load(WORDS.read_text())
-    parts = [_HEAD]
+    pages: dict[str, Any] = yaml.safe_load(WORDS.read_text())
+    see, parts = pages.pop("see"), [_HEAD]
     for node in NODES:
-        topics = {(t.direction != OUTPUT, t.name): t for t in topics_of(node)}
-        names, described = {t.name for t in topics.values()}, set(words[node])
-        if names != described:
+        topics, words = topics_of(node), pages[node]
+        order = list(words)
+        unknown, undescribed = _compared(topics, words)
+        if unknown or undescribed:
             raise TopicsError(
-                f"{node}: without words in {WORDS.name}: {sorted(names - described)}; "
-                f"without code: {sorted(described - names)}"
+                f"{node}: without words in {WORDS.name}: {undescribed}; without code: {unknown}"
             )
         parts.append(f"## {node}\n")
-        order = list(words[node])
-        for direction, title in (
-            (INPUT, "subscribes to"),
-            (SERVICE, "service"),
-            (OUTPUT, "output"),
-        ):
-            rows = [t for t in topics.values() if t.direction == direction]
-            rows.sort(key=lambda topic: order.index(topic.name))
+        for direction in (INPUT, SERVICE, OUTPUT):
+            rows = [topic for topic in topics if topic.direction == direction]
+            rows.sort(key=lambda topic: -1 if topic.about else order.index(topic.name))
             if rows:
-                parts.append(f"| {title} | type | |\n|---|---|---|")
-                parts += [_row(topic, words[node][topic.name]) for topic in rows]
+                parts.append(f"| {_TITLES[direction]} | type | |\n|---|---|---|")
+                parts += [_row(t, t.about or words[t.name], see.get(t.name, "")) for t in rows]
                 parts.append("")
     return "\n".join(parts).rstrip() + "\n"
 
 
+def _compared(topics: list[Topic], words: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Names that words are given to in vain, and names without words."""
+    plain = {topic.name for topic in topics if not topic.about}
+    return sorted(set(words) - plain), sorted(plain - set(words))
+
+
 def topics_of(node: str) -> list[Topic]:
-    """Every topic and service of a node, each once."""
-    found = set(_called(ROOT / "robot_vision/ros" / NODES[node]))
+    """Every topic and service of a node, each once; those of its table first, in its order."""
+    found = {(topic.direction, topic.name): topic for topic in _of_tables(node)}
+    called = set(_called(ROOT / "robot_vision/ros" / NODES[node]))
+    called |= {
+        Topic(direction=INPUT, name=name, type_name=type_name)
+        for name, type_name in _BY_VARIABLE.get(node, {}).items()
+    }
+    for topic in sorted(called):
+        found.setdefault((topic.direction, topic.name), topic)
+    return list(found.values())
+
+
+def _of_tables(node: str) -> Iterator[Topic]:
     if node == "perception":
-        found |= {
-            Topic(
-                direction=OUTPUT,
-                name=f"~/{topic.name}",
-                type_name=topic.type_name.replace("/msg/", "/"),
-                latched=topic.quality.latched,
-            )
-            for topic in TOPICS
-            if topic.live
-        }
-    for name, type_name in _BY_VARIABLE.get(node, {}).items():
-        found.add(Topic(direction=INPUT, name=name, type_name=type_name))
-    return sorted(found)
+        for row in TOPICS:
+            if row.live:
+                yield _topic_of(OUTPUT, f"~/{row.name}", row)
+    if node == "policy":
+        for row in policy_table.INPUTS:
+            yield _topic_of(INPUT, row.name, row)
+        for row in policy_table.OUTPUTS:
+            yield _topic_of(OUTPUT, row.name, row)
 
 
-def _row(topic: Topic, words: str) -> str:
+def _topic_of(direction: str, name: str, row: Any) -> Topic:
+    return Topic(
+        direction=direction,
+        name=name,
+        type_name=row.type_name.replace("/msg/", "/"),
+        latched=row.quality.latched,
+        about=row.about,
+    )
+
+
+def _row(topic: Topic, words: str, see: str) -> str:
     latched = ", latched" if topic.latched else ""
-    return f"| `{topic.name}` | `{topic.type_name}`{latched} | {words} |"
+    words = words.replace("<", "&lt;")
+    link = f" ([{see.partition('#')[0]}]({see}))" if see else ""
+    return f"| `{topic.name}` | `{topic.type_name}`{latched} | {words}{link} |"
 
 
 def _called(folder: Path) -> Iterator[Topic]:

@@ -4,7 +4,7 @@ from collections import deque
 from threading import Lock
 from typing import Protocol, runtime_checkable
 
-from robot_vision.console.schema import Outcome
+from robot_vision.console.command_schema import Outcome
 from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
 from robot_vision.segment.requests import LiveRequest
 

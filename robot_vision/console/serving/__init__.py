@@ -1,5 +1,6 @@
-"""HTTP and WebSocket: the application, and everything that stands before it.
+"""HTTP and WebSocket: the application and its protection.
 
-`server` has the threads, `app` joins pages and `routes`, `stream` serves viewers and `exposition`
-Prometheus. `guard`, `bodies`, `rates`, `connections` and `protocols` bound what clients may do.
+`server` has the threads, `app` joins `pages` and `routes`, `stream` serves viewers and
+`exposition` Prometheus. `guard`, `bodies`, `rates`, `connections` and `protocols` bound what
+clients may do.
 """

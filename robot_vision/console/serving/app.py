@@ -1,14 +1,13 @@
 """The console's web application: pages, files and routes joined."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Form, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from robot_vision.console.commander import Commander
@@ -22,6 +21,7 @@ from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM, Analys
 from robot_vision.console.serving.bodies import analysis_rates
 from robot_vision.console.serving.exposition import Exposition
 from robot_vision.console.serving.guard import COOKIE, Guard, Token
+from robot_vision.console.serving.pages import PAGES, STATIC, Page, page_html
 from robot_vision.console.serving.rates import Rates, client_of
 from robot_vision.console.serving.routes.analysis import analysis_routes
 from robot_vision.console.serving.routes.commands import command_routes, hold_threads
@@ -35,14 +35,6 @@ from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.console.state.state_views import Views
 from robot_vision.core.console_config import ConsoleConfig
 
-STATIC = Path(__file__).parents[1] / "static"
-PAGES = {
-    "/": "index.html",
-    "/analyze": "analyze.html",
-    "/why": "why.html",
-    "/models": "models.html",
-    "/login": "login.html",
-}
 _SETTLE_S = 1.0
 _LOGINS = 5.0
 _COOKIE_S = 30 * 24 * 3600
@@ -136,8 +128,8 @@ async def _settle(history: History) -> None:
 
 
 def _add_pages(app: FastAPI, token: Token, wrong: Rates) -> None:
-    for path, name in PAGES.items():
-        app.add_api_route(path, _page(STATIC / name), include_in_schema=False)
+    for page in PAGES:
+        app.add_api_route(page.path, _served(page), include_in_schema=False)
 
     @app.post("/login", include_in_schema=False)
     async def login(
@@ -155,11 +147,11 @@ def _add_pages(app: FastAPI, token: Token, wrong: Rates) -> None:
         return response
 
 
-def _page(path: Path) -> Callable[[], Awaitable[FileResponse]]:
-    async def page() -> FileResponse:
-        return FileResponse(path)
+def _served(page: Page) -> Callable[[], HTMLResponse]:
+    def serve() -> HTMLResponse:
+        return HTMLResponse(page_html(page))
 
-    return page
+    return serve
 
 
 def _add_errors(app: FastAPI) -> None:

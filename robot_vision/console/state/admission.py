@@ -1,22 +1,25 @@
-"""What topics say, validated where it enters: nothing that is no number goes any further.
+"""Messages from topics, validated where they enter the console.
 
-Anybody on the robot may publish. What is unusable is left out, so that it shows as unknown, and
-is counted; a message without what it is about is refused as a whole (`UnusableError`).
+Anybody on the robot may publish. Unusable fields are left out, shown as unknown and counted; a
+message without its essential fields is refused as a whole (`UnusableError`).
 """
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from robot_vision.console.object_schema import GroundedView, ObjectsView
 from robot_vision.console.problems import in_words
-from robot_vision.console.schema import Diagnosis, GroundedView, Level, ObjectsView, PolicyStatus
+from robot_vision.console.schema import Diagnosis, Level
 from robot_vision.core.errors import ForeignFileError, RobotVisionError
 from robot_vision.core.foreign import parse_json
+from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
 
-ModelT = TypeVar("ModelT", bound=BaseModel)
+T = TypeVar("T")
 
 UNKNOWN = "unknown"
 _LONGEST_STATUS = 64_000
@@ -32,14 +35,17 @@ _LARGEST_COUNT_DIGITS = 15
 _FIGURES = ("_hz", "_mb")
 _OBJECTS_NEED = ("stamp_ns", "frame_id", "age_ms", "stage_ms", "model", "objects")
 COUNTS = ("dropped: ", "degraded: ")
+_READ_OBJECTS = partial(ObjectsView.model_validate_json, strict=True)
+_READ_GROUNDED = partial(GroundedView.model_validate_json, strict=True)
+_READ_STATUS = partial(POLICY_STATUS.adapter.validate_json, strict=True)
 
 
 class UnusableError(RobotVisionError, ValueError):
-    """A message cannot be understood; the text says why."""
+    """A message is not usable; the text says why."""
 
 
 def number_of(text: str) -> float | None:
-    """The finite number that a text is; None for any other text."""
+    """The finite number in a text; None for any other text."""
     try:
         number = float(text)
     except ValueError:
@@ -48,7 +54,7 @@ def number_of(text: str) -> float | None:
 
 
 def count_of(text: str) -> int | None:
-    """The count that a text is, 0 or more; None for any other text."""
+    """The count in a text, 0 or more; None for any other text."""
     is_count = text.isascii() and text.isdigit() and len(text) <= _LARGEST_COUNT_DIGITS
     return int(text) if is_count else None
 
@@ -62,7 +68,7 @@ def text_of(text: str, *, longest: int = _LONGEST_TEXT) -> str:
 def admit_diagnosis(
     level: Level, name: str, message: str, values: Iterable[tuple[str, str]]
 ) -> tuple[Diagnosis, int]:
-    """A status of /diagnostics, and how many of its figures are none."""
+    """A status of /diagnostics, and how many of its figures are unusable."""
     kept: dict[str, str] = {}
     unusable = 0
     for number, (key, value) in enumerate(values):
@@ -87,38 +93,42 @@ def _is_usable(key: str, value: str) -> bool:
     return not key.endswith(_FIGURES) or number_of(value) is not None
 
 
-def admit_status(text: str) -> tuple[PolicyStatus, int]:
-    """`~/status/json` of the policy, and how many of its fields are unusable.
+def admit_status(text: str) -> tuple[PolicyStatus, int, str]:
+    """`~/status/json` of the policy, how many of its fields are unusable, and a note for the log.
 
-    Whether it is enabled and holds must be there: a guess could say that the arm rests.
+    `enabled` and `holding` must be there: a guess could report a moving arm as still. The note
+    names fields that are missing, shown as unknown, and fields that only a newer node has.
     """
-    data = _parsed(text, longest=_LONGEST_STATUS, what="the policy's status")
-    return _admit(PolicyStatus, data, needed=("enabled", "holding"))
+    data = _parsed(text, longest=_LONGEST_STATUS, what=POLICY_STATUS.what)
+    missing, unknown = POLICY_STATUS.missing(data), POLICY_STATUS.note_on_unknown(data)
+    status, unusable = _admit(_READ_STATUS, data, needed=("enabled", "holding"))
+    lacks = f"{POLICY_STATUS.what} lacks {', '.join(missing)}" if missing else ""
+    return status, unusable, "; ".join(filter(None, (lacks, unknown)))
 
 
 def admit_objects(text: str) -> tuple[ObjectsView, int]:
     """`~/objects/json`, and how many of its rows and fields are unusable."""
     if len(text) <= _LONGEST_OBJECTS:
         try:
-            return ObjectsView.model_validate_json(text, strict=True), 0
+            return _READ_OBJECTS(text), 0
         except ValidationError:
             pass  # looked at in detail, which takes longer
     data = _parsed(text, longest=_LONGEST_OBJECTS, what="objects")
-    return _admit(ObjectsView, data, needed=_OBJECTS_NEED)
+    return _admit(_READ_OBJECTS, data, needed=_OBJECTS_NEED)
 
 
 def admit_grounded(text: str) -> tuple[GroundedView, int]:
     """`~/grounded/json`, and how many of its rows and fields are unusable."""
     data = _parsed(text, longest=_LONGEST_OBJECTS, what="what words name")
-    return _admit(GroundedView, data, needed=(*_OBJECTS_NEED, "prompt"))
+    return _admit(_READ_GROUNDED, data, needed=(*_OBJECTS_NEED, "prompt"))
 
 
 def objects_in(data: dict[str, Any]) -> ObjectsView:
-    """Objects of this process, where a calibration that is wrong puts them anywhere."""
+    """Objects of this process, which a wrong calibration may put anywhere."""
     try:
         return ObjectsView.model_validate(data)
     except ValidationError:
-        return _admit(ObjectsView, plain(data), needed=_OBJECTS_NEED)[0]
+        return _admit(_READ_OBJECTS, plain(data), needed=_OBJECTS_NEED)[0]
 
 
 def _parsed(text: str, *, longest: int, what: str) -> dict[str, Any]:
@@ -129,21 +139,21 @@ def _parsed(text: str, *, longest: int, what: str) -> dict[str, Any]:
     except ForeignFileError as error:
         raise UnusableError(str(error)) from error
     if not isinstance(data, dict):
-        raise UnusableError(f"{what}: expected an object in JSON, but it is no object")
+        raise UnusableError(f"{what}: expected a JSON object, got {type(data).__name__}")
     return data
 
 
 def _admit(
-    model: type[ModelT], data: dict[str, Any], *, needed: tuple[str, ...]
-) -> tuple[ModelT, int]:
+    read: Callable[[str], T], data: dict[str, Any], *, needed: tuple[str, ...]
+) -> tuple[T, int]:
     missing = [name for name in needed if name not in data]
     if missing:
         raise UnusableError(f"it lacks {', '.join(missing)}")
     unusable, words = 0, ""
-    # What is wrong goes; what contains it goes where it cannot do without.
+    # Leave out what is wrong, or the row around it where that field is required.
     for _ in range(_DEEPEST):
         try:
-            return model.model_validate_json(json.dumps(data), strict=True), unusable
+            return read(json.dumps(data)), unusable
         except ValidationError as error:
             errors = error.errors(include_url=False, include_input=False)
         wrong, words = {_place(e["loc"]) for e in errors}, in_words(errors)
@@ -195,7 +205,7 @@ _MAY_LACK = frozenset(
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """JSON of bounded depth, width and length; what is no number or too much becomes None."""
+    """JSON of bounded depth, width and length; numbers that are not finite become None."""
     if depth > _DEEPEST:
         return None
     if isinstance(value, str):

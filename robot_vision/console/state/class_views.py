@@ -1,4 +1,4 @@
-"""Classes of frames and pixels in the words of the schema."""
+"""Classes of frames and pixels in the schema's types."""
 
 from robot_vision.console.class_schema import (
     ClassificationView,
@@ -12,7 +12,7 @@ from robot_vision.viz.palette import color_of
 
 
 def frame_classes(found: Classification) -> list[FrameClass]:
-    """The likeliest classes of a frame."""
+    """The most likely classes of a frame."""
     return [
         FrameClass.model_validate({"class": name, "probability": round(probability, 6)})
         for name, probability in top_classes(found)
@@ -20,7 +20,7 @@ def frame_classes(found: Classification) -> list[FrameClass]:
 
 
 def classification_view(found: Classification | ClassificationView) -> ClassificationView:
-    """A classification of this process, or one that a topic said, as the console says it."""
+    """A classification, of this process or from a topic, for the console's API."""
     if isinstance(found, ClassificationView):
         return found
     classes = frame_classes(found)
@@ -38,7 +38,7 @@ def pixel_classes(found: SemanticMap) -> list[PixelClass]:
 
 
 def segmentation_view(found: SemanticMap) -> SegmentationView:
-    """The classes of a frame's pixels in numbers."""
+    """The classes of a frame's pixels, with their shares."""
     classes = pixel_classes(found)
     return SegmentationView(stamp_ns=found.stamp_ns, model=found.model_id, classes=classes)
 

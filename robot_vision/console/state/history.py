@@ -1,4 +1,4 @@
-"""What came over time: percentiles, one point per second, the actions, and running totals.
+"""Results over time: percentiles, one point per second, actions and running totals.
 
 Fed from the queues of `Snapshots` by the console's threads, never by the pipeline's.
 """
@@ -11,20 +11,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from robot_vision.console.schema import (
-    ActionPoint,
-    Diagnosis,
-    PolicyStatus,
-    SecondOfFrames,
-    Spread,
-)
+from robot_vision.console.schema import ActionPoint, Diagnosis, SecondOfFrames, Spread
 from robot_vision.console.state.admission import COUNTS, count_of, number_of
 from robot_vision.console.state.snapshots import ResultTimes, Said, Snapshots
+from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.core.timing import Percentiles
 
 T = TypeVar("T")
 
-# Stages, causes and topics: whoever makes up more names is not followed.
+# Most names of stages, causes or topics; further ones are ignored.
 MOST_NAMES = 64
 KEPT_SECONDS = 300
 KEPT_ACTIONS = 3000
@@ -36,7 +31,7 @@ _RECENT = 600
 
 
 class Histogram:
-    """Counts per bucket and their sum, as Prometheus wants them."""
+    """Counts per bucket and their sum, as Prometheus expects them."""
 
     def __init__(self) -> None:
         self.counts = [0] * (len(BUCKETS_S) + 1)
@@ -48,7 +43,7 @@ class Histogram:
 
 
 class History:
-    """Thread-safe. `settle` takes in what waits in the snapshots; the views call it first."""
+    """Thread-safe. `settle` takes in what is queued in the snapshots; views call it first."""
 
     def __init__(self, snapshots: Snapshots, *, gap_s: float) -> None:
         self._snapshots = snapshots
@@ -60,7 +55,7 @@ class History:
         self._seconds: deque[tuple[int, SecondOfFrames]] = deque(maxlen=KEPT_SECONDS)
         self._actions: deque[tuple[int, ActionPoint]] = deque(maxlen=KEPT_ACTIONS)
         self._numbers = [0, 0]
-        self._drops_told: dict[str, int] = {}
+        self._reported_drops: dict[str, int] = {}
         self._drops: dict[str, int] = {}
         self._input_hz: dict[str, float] = {}
         self._commands: Said | None = None
@@ -113,7 +108,7 @@ class History:
             return self._numbers[1], [point for n, point in self._actions if n > number]
 
     def _take_report(self, diagnosis: Diagnosis) -> None:
-        _take_in(self._drops_told, counts_of(diagnosis.values, DROPPED))
+        _take_in(self._reported_drops, counts_of(diagnosis.values, DROPPED))
         _take_in(self._input_hz, rates_of(diagnosis.values))
 
     def _take_result(self, result: ResultTimes) -> None:
@@ -133,13 +128,13 @@ class History:
         self._second.append(result)
 
     def _close_second(self) -> None:
-        """The frames of one second become a point; drops are those told since the last point."""
+        """Make a point of one second's frames; drops are those reported since the last point."""
         drops = {
             cause: total - self._drops.get(cause, 0)
-            for cause, total in self._drops_told.items()
+            for cause, total in self._reported_drops.items()
             if total > self._drops.get(cause, 0)
         }
-        self._drops = dict(self._drops_told)
+        self._drops = dict(self._reported_drops)
         point = SecondOfFrames(
             at_s=float(int(self._second[0].wall_s)),
             age_ms=_spreads_ms([result.stage_s for result in self._second]),
@@ -151,10 +146,10 @@ class History:
         self._seconds.append((self._numbers[0], point))
 
     def _rates_hz(self) -> dict[str, float]:
-        """Of the second that ends; a policy that said nothing lately has no rate."""
-        rates, told = dict(self._input_hz), self._commands
-        if told is not None and self._second[-1].wall_s - told.wall_s < _RATE_S:
-            rates["command"] = told.status.command_hz or 0.0
+        """Rates of the second that ends; a policy that has been silent has none."""
+        rates, said = dict(self._input_hz), self._commands
+        if said is not None and self._second[-1].wall_s - said.wall_s < _RATE_S:
+            rates["command"] = said.status.command_hz or 0.0
         rates["output"] = float(len(self._second))
         return rates
 
@@ -162,7 +157,7 @@ class History:
         status, self._commands = said.status, said
         point = ActionPoint(
             at_s=said.wall_s,
-            action=status.action,
+            action=None if status.action is None else list(status.action),
             holding=status.holding,
             enabled=status.enabled,
             interventions=self._new_interventions(status),
@@ -176,7 +171,7 @@ class History:
 
 
 def _take_in(known: dict[str, T], news: Mapping[str, T]) -> None:
-    """Newer values, of no more names than are worth knowing."""
+    """Store newer values, of `MOST_NAMES` names at most."""
     for name, value in news.items():
         if name in known or len(known) < MOST_NAMES:
             known[name] = value
@@ -193,7 +188,7 @@ def counts_of(values: Mapping[str, str], prefix: str) -> dict[str, int]:
 
 
 def rates_of(values: Mapping[str, str]) -> dict[str, float]:
-    """The rates among the values of a diagnosis, by topic; what is no number is left out."""
+    """The rates among the values of a diagnosis, by topic, without those that are not numbers."""
     rates = {
         key.removesuffix("_hz"): number_of(value)
         for key, value in values.items()

@@ -1,7 +1,7 @@
-"""The newest of everything, kept for whoever looks: writers store references and nothing else.
+"""The newest results, for all viewers: writers store references and do nothing else.
 
 Writers are the pipeline's thread and ROS callbacks. They never wait: each stores one reference
-and, only while somebody looks, sets an event. All else happens in the console's own threads.
+and sets an event only while there are viewers. All else happens in the console's own threads.
 """
 
 from collections import Counter, deque
@@ -15,7 +15,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from robot_vision.console.class_schema import ClassificationView
-from robot_vision.console.schema import Diagnosis, GroundedView, ObjectsView, PolicyStatus, Topic
+from robot_vision.console.object_schema import GroundedView, ObjectsView
+from robot_vision.console.schema import Diagnosis, Topic
+from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.core.types import (
     Classification,
     Depth,
@@ -34,7 +36,7 @@ _MOST_DIAGNOSES = 100
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Kept(Generic[T]):
-    """A value, when it came (monotonic seconds), how old its stamp was then, and its number."""
+    """A value, its arrival (monotonic seconds), the age of its stamp then, and its number."""
 
     value: T
     version: int
@@ -56,7 +58,7 @@ class Sighting:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Attention:
-    """Where a policy looked: weights over the camera's view, of the frame of that stamp."""
+    """A policy's attention: weights over the camera's view in the frame of that stamp."""
 
     stamp_ns: int
     weight: Float32[np.ndarray, "h w"]
@@ -64,7 +66,7 @@ class Attention:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ResultTimes:
-    """When a frame's result came, and how long its stages took; `age` is the whole."""
+    """When a frame's result came and how long its stages took; `age` is the total."""
 
     at_s: float
     wall_s: float
@@ -73,17 +75,17 @@ class ResultTimes:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Said:
-    """What the policy said, and when by the wall clock."""
+    """A status of the policy and its arrival by the wall clock."""
 
     wall_s: float
     status: PolicyStatus
 
 
 class Snapshots:
-    """One writer per kind of thing, any number of readers, no lock between them.
+    """One writer per attribute, any number of readers, and no lock between them.
 
-    `results` and `said` are queues that the console empties (`history.py`); bounded, so that
-    a console that hangs costs no memory.
+    `results` and `said` are queues that the console empties (`history.py`). They are bounded, so
+    that a console that hangs does not use up memory.
     """
 
     def __init__(self, *, perception: str = "perception") -> None:
@@ -110,7 +112,7 @@ class Snapshots:
     def perceived(
         self, perception: Perception, stage_s: Mapping[str, float], *, target_frame: str = ""
     ) -> None:
-        """All that this process knows of a frame. `stage_s` has the `age` at publishing."""
+        """Store everything this process knows about a frame; `stage_s` has its `age`."""
         age_s = stage_s.get("age", 0.0)
         self.frame = self._keep(perception.frame, age_s)
         if perception.depth is not None:
@@ -126,53 +128,53 @@ class Snapshots:
         if perception.grounding is not None:
             self.grounded = self._keep(sighting, age_s)
         self.results.append(ResultTimes(at_s=monotonic(), wall_s=time(), stage_s=stage_s))
-        self._tell()
+        self._notify()
 
     def saw_frame(self, frame: Frame, *, age_s: float) -> None:
-        """A camera image from a topic."""
+        """Store a camera image from a topic."""
         self.frame = self._keep(frame, age_s)
-        self._tell()
+        self._notify()
 
     def saw_depth(self, depth: Depth, *, age_s: float) -> None:
         self.depth = self._keep(depth, age_s)
-        self._tell()
+        self._notify()
 
     def saw_features(self, features: Features, *, age_s: float) -> None:
         self.features = self._keep(features, age_s)
-        self._tell()
+        self._notify()
 
     def saw_classification(self, view: ClassificationView, *, age_s: float) -> None:
-        """`~/classification/json` from a topic."""
+        """Store a classification from `~/classification/json`."""
         self.classification = self._keep(view, age_s)
-        self._tell()
+        self._notify()
 
     def saw_segmentation(self, found: SemanticMap, *, age_s: float) -> None:
         self.segmentation = self._keep(found, age_s)
-        self._tell()
+        self._notify()
 
     def saw_objects(
         self, objects: ObjectsView, *, stage_s: Mapping[str, float], age_s: float
     ) -> None:
-        """`~/objects/json` from a topic; `stage_s` are the stages that it tells, and `age`."""
+        """Store objects from `~/objects/json`; `stage_s` has its stages and `age`."""
         self.objects = self._keep(objects, age_s)
         self.results.append(ResultTimes(at_s=monotonic(), wall_s=time(), stage_s=stage_s))
-        self._tell()
+        self._notify()
 
     def saw_grounded(self, view: GroundedView, *, age_s: float) -> None:
-        """`~/grounded/json` from a topic."""
+        """Store grounded objects from `~/grounded/json`."""
         self.grounded = self._keep(view, age_s)
-        self._tell()
+        self._notify()
 
     def saw_attention(self, attention: Attention, *, age_s: float) -> None:
         self.attention = self._keep(attention, age_s)
-        self._tell()
+        self._notify()
 
     def policy_said(self, status: PolicyStatus) -> None:
         self.policy = self._keep(status, 0.0)
         self.said.append(Said(wall_s=time(), status=status))
 
     def diagnosed(self, diagnoses: Iterable[Diagnosis]) -> None:
-        """Statuses of a message of /diagnostics."""
+        """Store the statuses of a /diagnostics message."""
         for diagnosis in diagnoses:
             name = diagnosis.name
             if name not in self.diagnoses and len(self.diagnoses) >= _MOST_DIAGNOSES:
@@ -182,12 +184,12 @@ class Snapshots:
                 self.reports.append((time(), diagnosis))
 
     def could_not_use(self, topic: str, count: int = 1) -> None:
-        """So many messages or figures of `topic` were not understood."""
+        """Count messages or figures of `topic` that were not usable."""
         self.unusable[topic] += count
 
     def _keep(self, value: T, age_s: float) -> Kept[T]:
         return Kept(value=value, version=next(self._versions), at_s=monotonic(), age_s=age_s)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.on_news is not None:
             self.on_news()

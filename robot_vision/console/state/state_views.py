@@ -1,4 +1,4 @@
-"""What the snapshots say, in the words of the schema: pure reading, in the console's threads."""
+"""The snapshots in the schema's types: read only, in the console's threads."""
 
 import json
 from time import monotonic, time
@@ -8,18 +8,17 @@ import numpy as np
 import psutil
 
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
+from robot_vision.console.command_schema import CommandsState
 from robot_vision.console.commander import Commander
+from robot_vision.console.object_schema import GroundedView, ObjectsView
 from robot_vision.console.schema import (
     CameraState,
-    CommandsState,
     Count,
     Diagnosis,
-    GroundedView,
     Memory,
     Metrics,
     ModelState,
-    ObjectsView,
-    PolicyStatus,
+    PolicyView,
     State,
 )
 from robot_vision.console.state.admission import admit_grounded, number_of, objects_in
@@ -37,7 +36,7 @@ _LEVELS = {"error": 0, "stale": 1, "warn": 2, "ok": 3}
 
 
 class Views:
-    """Reads snapshots and their history; asked by HTTP routes and the stream alike."""
+    """Reads snapshots and their history, for HTTP routes and the stream alike."""
 
     def __init__(
         self,
@@ -91,7 +90,7 @@ class Views:
         return None if kept is None else objects_view(kept)
 
     def grounded(self) -> GroundedView | None:
-        """What words name in the newest frame; None where nothing looks for words."""
+        """Objects that match the prompt in the newest frame; None without a grounding model."""
         kept = self._snapshots.grounded
         return None if kept is None else grounded_view(kept)
 
@@ -150,7 +149,7 @@ class Views:
         return self._why_quiet(monotonic() - self._snapshots.began_s)
 
     def _why_quiet(self, quiet_s: float) -> str:
-        """The node's own words: it knows whether camera, QoS or model is to blame."""
+        """The node's own report: it knows whether the camera, QoS or the model is the cause."""
         words = f"no frame for {quiet_s:.1f} s"
         for part in ("model", "inputs"):
             diagnosis = self._diagnosis(part)
@@ -176,7 +175,7 @@ class Views:
         )
 
     def _rates_hz(
-        self, now_s: float, inputs: dict[str, str], policy: PolicyStatus | None
+        self, now_s: float, inputs: dict[str, str], policy: PolicyView | None
     ) -> dict[str, float]:
         rates = rates_of(inputs)
         rates["output"] = round(self._history.output_hz(now_s), 2)
@@ -185,9 +184,9 @@ class Views:
         return rates
 
     def _diagnoses(self, now_s: float) -> list[Diagnosis]:
-        """Worst first; what was not told again for some time is stale."""
+        """Worst first; those that were not repeated for some time are stale."""
         kept = list(self._snapshots.diagnoses.values())
-        told = [
+        shown = [
             k.value
             if now_s - k.at_s < _STALE_S
             else k.value.model_copy(
@@ -198,7 +197,7 @@ class Views:
             )
             for k in kept
         ]
-        return sorted(told, key=lambda diagnosis: (_LEVELS[diagnosis.level], diagnosis.name))
+        return sorted(shown, key=lambda diagnosis: (_LEVELS[diagnosis.level], diagnosis.name))
 
     def _memory(self) -> Memory:
         used_mb = self._values("model").get("memory_rss_mb", "")
@@ -207,11 +206,11 @@ class Views:
             perception_mb=number_of(used_mb),
         )
 
-    def _policy(self) -> PolicyStatus | None:
+    def _policy(self) -> PolicyView | None:
         kept = self._snapshots.policy
         if kept is None:
             return None
-        return kept.value.model_copy(update={"silent_s": round(monotonic() - kept.at_s, 3)})
+        return PolicyView(**vars(kept.value), silent_s=round(monotonic() - kept.at_s, 3))
 
     def _commands(self) -> CommandsState:
         problem = self._commander.problem()
@@ -230,7 +229,7 @@ class Views:
 
 
 def _first_cause(message: str) -> str:
-    """Without what is said of the depth's topics: no colour image is reason enough."""
+    """The message without its part on depth topics: a missing colour image explains enough."""
     return message.partition("; depth: ")[0]
 
 
@@ -267,7 +266,7 @@ def grounded_view(kept: Kept[Sighting | GroundedView]) -> GroundedView:
 
 
 def _outlines(perception: Perception) -> list[list[list[tuple[float, float]]] | None]:
-    """For each track the outline of the mask that it was detected by in this frame."""
+    """For each track the outline of its detection's mask in this frame."""
     rows: np.ndarray = perception.tracks.detection_index
     masks = perception.detections.mask
     if masks is None:

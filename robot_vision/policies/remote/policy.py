@@ -1,15 +1,14 @@
 """A policy whose decisions come from a server, as the service runs it: within its limits."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.errors import BundleError
 from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.policy_status import ServerStatus
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation, RobotState
 from robot_vision.model_store.policies import PolicyBundle
@@ -82,22 +81,22 @@ class RemotePolicy:
             stage_s["policy_network"] = answer.server_s
         return Decision(stamp_ns=stamp_ns, action=action, stage_s=stage_s, masked=answer.masked)
 
-    def status(self) -> Mapping[str, Any]:
-        """The connection and its figures, as `~/status/json` shows them."""
+    def status(self) -> ServerStatus:
+        """The connection and its figures."""
         found = self._link.status()
         latency_s = found.latency_s
-        return {
-            "server": self.provider,
-            "state": found.state,
-            "problem": found.problem,
-            "reconnects": found.reconnects,
-            "answers": found.answers,
-            "late_answers": found.late,
-            "failed_requests": found.failed,
-            "latency_ms": {name: round(value * 1e3, 1) for name, value in latency_s.items()},
-            "steps_past_on_arrival": round(latency_s.get("p50", 0.0) / self.spec.step_s, 2),
-            "unsaid": list(found.unsaid),
-        }
+        return ServerStatus(
+            server=self.provider,
+            state=found.state,
+            problem=found.problem,
+            reconnects=found.reconnects,
+            answers=found.answers,
+            late_answers=found.late,
+            failed_requests=found.failed,
+            latency_ms={name: round(value * 1e3, 1) for name, value in latency_s.items()},
+            steps_past_on_arrival=round(latency_s.get("p50", 0.0) / self.spec.step_s, 2),
+            unsaid=found.unsaid,
+        )
 
     def news(self) -> tuple[str, ...]:
         """What happened to the connection since the last call, in words."""

@@ -23,17 +23,17 @@ def try_server(bundle: PolicyBundle, *, requests: int, text: str) -> Trial:
     policy = RemotePolicy(bundle)
     try:
         until_s = monotonic() + policy.warm_up_s
-        while policy.status()["state"] != "ready":
+        while policy.status().state != "ready":
             found = policy.status()
-            if found["state"] != "connecting" or monotonic() > until_s:
-                raise BundleError(f"{found['server']} is {found['state']}: {found['problem']}")
+            if found.state != "connecting" or monotonic() > until_s:
+                raise BundleError(f"{found.server} is {found.state}: {found.problem}")
             sleep(0.05)
         asked = [policy.ask_blank(text) for _ in range(requests)]
         return Trial(
             server=policy.provider,
             latency_s=tuple(took for took, problem in asked if not problem),
             failures=tuple(problem for _, problem in asked if problem),
-            unsaid=tuple(policy.status()["unsaid"]),
+            unsaid=policy.status().unsaid,
         )
     finally:
         policy.close()

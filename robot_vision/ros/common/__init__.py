@@ -1,4 +1,4 @@
-"""What every node is made of: parameters, life cycle, executor, figures, an even stream.
+"""Parts of every node: parameters, life cycle, executor, figures, an even stream.
 
-Knows messages and the middleware, and no node.
+Knows messages and the middleware, but no node.
 """

@@ -1,9 +1,9 @@
-"""ROS's own arguments, of which the command line has the last word over parameter files.
+"""ROS arguments, in which the command line overrides parameter files.
 
 rcl merges parameters by the patterns of node names (`/**`, `/**/policy`), in the order in which
 each pattern first appears. A `-p name:=value` belongs to the pattern `/**`, so that a file that
-begins with `/**:` and goes on with `/**/policy:` wins against it, in silence. Here what comes by
-`-p` is said once more under patterns of its own, which match the same nodes and come last.
+begins with `/**:` and continues with `/**/policy:` silently overrides it. Here every `-p` is
+repeated under patterns of its own, which match the same nodes and come last.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _FLAGS = ("-p", "--param")
 
 @contextmanager
 def command_line_last(ros_args: Sequence[str]) -> Iterator[list[str]]:
-    """`ros_args`, in which every `-p` wins; rclpy has to read them before this ends."""
+    """`ros_args` in which every `-p` wins; rclpy must read them before this context ends."""
     text = _as_file(ros_args)
     with TemporaryDirectory(prefix="robot_vision_") as folder:
         file = Path(folder) / "command_line.yaml"
@@ -34,7 +34,7 @@ def _as_file(ros_args: Sequence[str]) -> str:
         if flag not in _FLAGS or not given:
             continue
         node, _, name = name.rpartition(":")
-        # `**` stands for any number of names: two of them match what one does.
+        # `**` stands for any number of names: two of them match the same nodes as one.
         pattern = f"/**/**/{node.lstrip('/')}" if node else "/**/**"
         by_pattern.setdefault(pattern, []).append(f"    {name}: {value}\n")
     patterns = sorted(by_pattern, key=len)

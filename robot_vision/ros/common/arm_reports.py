@@ -1,4 +1,4 @@
-"""Joint states and tool poses become states of the arm, for the policy and the recorder."""
+"""States of the arm from joint states and tool poses, for the policy and the recorder."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,15 +15,15 @@ from robot_vision.core.types import RobotState
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.sync.joint_reports import JointReports
 
-# Joints that are older than the tool's pose by less are of the same moment.
+# Joints and a tool pose that are closer in time than this belong together.
 _JOINTS_BEHIND_S = 0.1
 
 
 class ArmReports:
-    """What joint_states, tool_pose and robot_description said of late; of any thread.
+    """The latest joint_states, tool_pose and robot_description; thread-safe.
 
-    `joints` are the arm's while no description names them; empty: those reported with most
-    others. Tool poses come in `frame_id`; `base_from_tool` takes one into the frames of states.
+    `joints` are the arm's while no description names them; empty: those of the largest
+    messages. Tool poses come in `frame_id`; `base_from_tool` takes one into the frames of states.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class ArmReports:
         )
 
     def describe(self, kinematics: Kinematics | None, *, why: str = "") -> None:
-        """Take the arm as described; None: it is not known, and `why`.
+        """Take the arm's description; None: it is unknown, for the reason `why`.
 
-        Raises `ConfigError` where the gripper's joint moves the tool, and takes none then.
+        Raises `ConfigError` if the gripper's joint moves the tool; no description is kept then.
         """
         moved = kinematics is not None and self._gripper.joint in kinematics.joint_names
         self._why_none = why
@@ -66,7 +66,7 @@ class ArmReports:
             raise ConfigError(f"{self._gripper.joint!r} moves the tool's frame")
 
     def joint_names(self) -> tuple[str, ...]:
-        """All joints that are reported, those of the largest messages first."""
+        """All joints that are reported; those of the largest messages come first."""
         return self._reports.names()
 
     def reported_twice(self, now_ns: int) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class ArmReports:
         return self._reports.reported_twice(now_ns)
 
     def state(self, tool: PoseStamped, *, stamp_ns: int) -> RobotState:
-        """The arm by both topics, as old as the older of them.
+        """The arm's state from both topics, as old as the older one.
 
         Raises `ValueError` for a pose in another frame, and while joints are missing.
         """
@@ -92,7 +92,10 @@ class ArmReports:
         )
 
     def state_of_joints(self) -> RobotState:
-        """The arm where its joints put the tool. Raises `ValueError` while that is not known."""
+        """The arm's state with the tool where its joints put it.
+
+        Raises `ValueError` while that is unknown.
+        """
         kinematics = self.kinematics
         if kinematics is None:
             raise ValueError(f"tool_pose.source is 'joints', but {self._why_none}")
@@ -103,7 +106,7 @@ class ArmReports:
         return self._robot_state(positions, pose, stamp_ns=stamp_ns)
 
     def gripper_open(self, position: float) -> float:
-        """How far the gripper is open, from 0 to 1; not finite where its joint is not."""
+        """The opening of the gripper, from 0 to 1; not finite if its joint is not."""
         gripper = self._gripper
         return float(np.clip((position - gripper.closed) / (gripper.open - gripper.closed), 0, 1))
 

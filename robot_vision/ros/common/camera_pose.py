@@ -31,7 +31,7 @@ _AHEAD_NS = NS_PER_S // 2
 
 @runtime_checkable
 class CameraPose(Protocol):
-    """Gives `base_from_camera` of a frame at a stamp, or None after telling `report` why not."""
+    """Gives `base_from_camera` of a frame at a stamp, or None after reporting why to `report`."""
 
     def from_camera(
         self, frame_id: str, stamp_ns: int, *, report: Report
@@ -48,7 +48,7 @@ def camera_pose(
     transforms: TransformConfig,
     group: CallbackGroup,
 ) -> CameraPose:
-    """The source that `config` asks for. Raises `RobotVisionError` where it cannot be had."""
+    """The source that `config` selects. Raises `RobotVisionError` if it is not available."""
     if config.source == "tf":
         return TargetFrame(node, base_frame, transforms)
     if config.source == "topic":
@@ -59,7 +59,7 @@ def camera_pose(
 def base_from_view(
     pose: CameraPose, frame: Frame, *, report: Report
 ) -> Float64[np.ndarray, "4 4"] | None:
-    """Where the axes of a frame's view are: those of the camera, turned as its image was."""
+    """Pose of the axes of a frame's view: those of the camera, turned as its image was."""
     base_from_camera = pose.from_camera(
         original_frame(frame.frame_id, frame.rotated_deg), frame.stamp_ns, report=report
     )
@@ -93,10 +93,10 @@ class FixedPose:
 
 
 class PoseTopic:
-    """By `camera_pose`, a PoseStamped in the base frame, published once or again and again.
+    """From `camera_pose`, a PoseStamped in the base frame, published once or repeatedly.
 
-    A pose holds from its stamp on, so that pictures on their way keep the one before; the first
-    one also holds for what was before it.
+    A pose holds from its stamp on, so that images in transit keep the previous one; the first
+    pose also holds for earlier images.
     """
 
     def __init__(self, node: Node, *, base_frame: str, group: CallbackGroup) -> None:
@@ -133,11 +133,11 @@ class PoseTopic:
         except ValueError as error:
             self._refuse(str(error))
             return
-        # A publisher whose clock is ahead must not be unheard for as long.
+        # A publisher whose clock is ahead must not be ignored for that long.
         latest_ns = self._now_ns() + _AHEAD_NS
         from_ns = min(ns_from_stamp(message.header.stamp), latest_ns)
         if self._poses and from_ns < self._poses[-1][0]:
-            self._poses.clear()  # the publisher's clock began anew
+            self._poses.clear()  # the publisher's clock was reset
         self._poses.append((from_ns, base_from_camera))
 
     def _refuse(self, why: str) -> None:

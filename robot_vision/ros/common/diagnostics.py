@@ -1,4 +1,4 @@
-"""What every node's /diagnostics has in common: a status a part, causes in words."""
+"""Shared by the /diagnostics of all nodes: a status for each part, causes as text."""
 
 from collections.abc import Mapping
 

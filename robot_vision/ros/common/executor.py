@@ -1,4 +1,4 @@
-"""Callbacks of the camera at once in the spinning thread, all others in threads of their own."""
+"""Runs callbacks of the camera at once in the spinning thread, all others in a thread pool."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +21,17 @@ _SLOW_THREADS = 4
 
 
 class CameraGroup(MutuallyExclusiveCallbackGroup):
-    """Callbacks of images: they only store, and must not wait for others."""
+    """Callbacks of images: they only store, and must not wait for other callbacks."""
 
 
 class UrgentGroup(MutuallyExclusiveCallbackGroup):
-    """Callbacks that take no time and must not wait for others: where the arm is, stop."""
+    """Quick callbacks that must not wait for others: the arm's state, stop."""
 
 
 class CameraFirstExecutor(SingleThreadedExecutor):
     """Loading a model or reporting never keeps an image waiting.
 
-    rclpy's MultiThreadedExecutor would do as well, but hands every image from thread to thread.
+    rclpy's MultiThreadedExecutor would work too, but hands every image from thread to thread.
     `spin` raises `ConditionReachedException` once `until()` holds: wake it when that changes.
     """
 
@@ -49,10 +49,10 @@ class CameraFirstExecutor(SingleThreadedExecutor):
         except (ExternalShutdownException, ShutdownException, TimeoutException):
             return
         except InvalidHandle:
-            # Another thread destroyed a subscription as the wait began: the next does without it.
+            # Another thread destroyed a subscription as the wait began: the next wait lacks it.
             return
         except RCLError:
-            # A context that is shut down while a wait begins makes the wait fail.
+            # The wait fails if the context is shut down while it begins.
             if is_up(self.context):
                 raise
             return
@@ -64,7 +64,7 @@ class CameraFirstExecutor(SingleThreadedExecutor):
     def _run(self, task: Task) -> None:
         task()
         error = task.exception()
-        # When the context is shut down, whatever is called at that moment fails.
+        # Calls fail while the context is being shut down.
         if error is not None and is_up(self.context):
             get_logger("executor").error(f"a callback failed: {type(error).__name__}: {error}")
 

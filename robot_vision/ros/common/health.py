@@ -1,4 +1,4 @@
-"""What happens to frames, counted by cause: the figures that /diagnostics and the logs tell."""
+"""Lost and degraded frames, counted by cause: the figures of /diagnostics and the logs."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _OTHERS = "other causes"
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """Why frames were lost or served with less: how often in all and since the last report."""
+    """Why frames were lost or degraded: how often in total and since the last report."""
 
     total: int
     recent: int
@@ -63,17 +63,17 @@ class Health:
             self._last_at_s[topic] = monotonic()
 
     def dropped(self, cause: str, example: str = "") -> bool:
-        """A frame was lost; returns whether this is the first one of this cause."""
+        """Count a lost frame; returns whether it is the first one for this cause."""
         with self._lock:
             return self._drops.add(cause, example)
 
     def noted(self, cause: str, example: str = "") -> bool:
-        """A frame was served with less; returns whether this is the first one of this cause."""
+        """Count a degraded frame; returns whether it is the first one for this cause."""
         with self._lock:
             return self._notes.add(cause, example)
 
     def finished(self, stage_s: Mapping[str, float]) -> None:
-        """A frame was published; `stage_s` has the time of each stage, and the `age`."""
+        """Count a published frame; `stage_s` has the time of each stage, and the `age`."""
         with self._lock:
             self._outputs += 1
             self._last_output_at_s = monotonic()
@@ -81,7 +81,7 @@ class Health:
                 self._stages.setdefault(stage, Percentiles()).add(seconds)
 
     def report(self) -> Report:
-        """The state now; `recent` counts and rates start anew."""
+        """The state now; `recent` counts and rates start again from zero."""
         with self._lock:
             now_s = monotonic()
             elapsed_s = max(now_s - self._reported_at_s, 1e-6)
@@ -106,7 +106,7 @@ class Health:
 
 
 class _Causes:
-    """Bounded, as causes and examples may have words in them that others wrote."""
+    """Bounded, because causes and examples may contain untrusted text."""
 
     def __init__(self) -> None:
         self._total: Counter[str] = Counter()

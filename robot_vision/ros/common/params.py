@@ -1,4 +1,4 @@
-"""ROS parameters from the one schema: declared with description, unit and range, read back."""
+"""ROS parameters from the schema: declared with description, unit and range, read back."""
 
 from array import array
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from robot_vision.core.config import Params, with_values
+from robot_vision.core.config import Params, flatten, with_values
 
 ParamsT = TypeVar("ParamsT", bound=Params)
 
@@ -18,7 +18,7 @@ ParamsT = TypeVar("ParamsT", bound=Params)
 def declare(node: Node, defaults: ParamsT) -> ParamsT:
     """Declare every parameter of `defaults` on `node`; returns the values that it was given.
 
-    Raises `ConfigError` for a value that the schema refuses, rclpy's errors for wrong types.
+    Raises `ConfigError` for a value that the schema refuses, and rclpy's errors for wrong types.
     """
     declared = node.declare_parameters(
         "", [(name, value, _descriptor(field, value)) for name, value, field in _leaves(defaults)]
@@ -31,8 +31,28 @@ def with_parameters(params: ParamsT, changed: Iterable[Parameter]) -> ParamsT:
     return with_values(params, {p.name: _plain(p.value) for p in changed})
 
 
+def with_known_parameters(
+    params: ParamsT, changed: Iterable[Parameter]
+) -> tuple[tuple[str, ...], ParamsT]:
+    """The names among `changed` that the schema has, and a copy of `params` with their values.
+
+    Others, such as use_sim_time, are ROS's own. Raises `ConfigError`.
+    """
+    known = flatten(params)
+    ours = [parameter for parameter in changed if parameter.name in known]
+    return tuple(parameter.name for parameter in ours), with_parameters(params, ours)
+
+
+def configure_first(names: Iterable[str], state: str) -> str:
+    """Why parameters are refused that only a configure transition applies."""
+    return (
+        f"{', '.join(names)}: taken up when the node is configured; "
+        f"it is {state} now: clean it up first"
+    )
+
+
 def _plain(value: Any) -> Any:
-    # A list is empty in YAML as [''], because ROS cannot tell the type of []. Numbers come as
+    # A list is empty in YAML as [''], because ROS cannot infer the type of []. Numbers come as
     # an `array`.
     if isinstance(value, (list, tuple, array)):
         return [item for item in value if item != ""]
@@ -49,7 +69,7 @@ def _leaves(params: Params, prefix: str = "") -> Iterator[tuple[str, Any, FieldI
 
 
 def describe_parameter(field: FieldInfo) -> str:
-    """What a parameter means, its unit and the values that it takes, in one line."""
+    """The meaning of a parameter, its unit and its range, in one line."""
     unit = (field.json_schema_extra or {}).get("unit", "")  # pyright: ignore
     choices, (low, high) = _choices(field), _bounds(field)
     text = (field.description or "") + (f" [{unit}]" if unit else "")
@@ -85,7 +105,7 @@ def _choices(field: FieldInfo) -> tuple[str, ...]:
 
 
 def _bounds(field: FieldInfo) -> tuple[Any, Any]:
-    """Lowest and highest value; ROS has closed ranges only, the schema minds open ones."""
+    """Lowest and highest value; ROS has only closed ranges, the schema enforces open ones."""
     low = high = None
     for bound in field.metadata:
         if isinstance(bound, (Ge, Gt)):

@@ -30,10 +30,10 @@ _EXPECTED = (
 
 @runtime_checkable
 class ServedNode(Protocol):
-    """What `run` asks of a node, beside being an rclpy one.
+    """What `run` needs of a node, besides being an rclpy node.
 
-    `problem` is why it is not in the state that it should be in; `busy` whether it is in work
-    that cannot be interrupted; `ended` whether the process is to end with it.
+    `problem` is why it is not in the state that it should be in; `busy` whether it is doing work
+    that cannot be interrupted; `ended` whether the process must end with it.
     """
 
     @property
@@ -51,10 +51,10 @@ class ServedNode(Protocol):
 def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]]) -> int:
     """Serve until a signal, or until a node cannot start; returns the exit status.
 
-    `ros_args` are those of every ROS 2 node, with or without `--ros-args` before them, which rcl
-    would go on without in silence: `--params-file F -p name:=value -r …`.
+    `ros_args` are those of every ROS 2 node, with or without `--ros-args` before them (rcl would
+    silently ignore them without it): `--params-file F -p name:=value -r …`.
     They are for all nodes of the process; `-p policy:threads:=1` is for the node `policy` alone.
-    What comes by `-p` wins against every parameter file. Any other argument is an error.
+    A `-p` overrides every parameter file. Any other argument is an error.
     """
     keep_large_blocks_apart()
     use_shared_memory_profile()
@@ -80,15 +80,15 @@ def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]])
     # A signal shuts the context down, and that ends the loop; SIGINT also raises.
     with suppress(KeyboardInterrupt, ExternalShutdownException, ConditionReachedException):
         executor.spin()
-    # Who listens goes before who is listened to, and all before their context.
+    # Listeners are destroyed before their sources, and all nodes before their context.
     for node in reversed(nodes):
         node.destroy_node()
     executor.shutdown(timeout_sec=0)
     try_shutdown()
     status = 2 if any(_failed(node) for node in nodes) else 0
     if any(node.busy for node in nodes):
-        # A model that is still loading or running cannot be interrupted, and need not be awaited:
-        # the node is gone, and with it its shared memory.
+        # A model that is loading or running cannot be interrupted, and need not be waited for:
+        # the node is gone, and so is its shared memory.
         os._exit(status)
     return status
 

@@ -1,4 +1,4 @@
-"""What our lifecycle nodes have in common: transitions that tell why they fail, and autostart."""
+"""Base of our lifecycle nodes: transitions that report why they fail, and autostart."""
 
 import gc
 from collections.abc import Callable
@@ -21,10 +21,10 @@ _START_EVERY_S = 0.05
 
 
 class ServiceNode(LifecycleNode):
-    """configure loads and warms, activate works, deactivate stops, cleanup lets go.
+    """configure loads and warms up, activate works, deactivate stops, cleanup releases.
 
     `problem` is why the node is not in the state that it should be in. One that is `required`
-    and cannot start has `ended`: its process is to end.
+    and cannot start has `ended`: its process must end.
     """
 
     def __init__(self, name: str, *, required: bool = True, **kwargs: Any) -> None:
@@ -33,7 +33,7 @@ class ServiceNode(LifecycleNode):
         self.problem = ""
         self.ended = False
         self._doing = ""
-        # Steady time, for what must go on also while simulated time stands still.
+        # Steady time, for timers that must run while simulated time stands still.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
 
     def autostart(self) -> None:
@@ -47,7 +47,7 @@ class ServiceNode(LifecycleNode):
         return lifecycle_state(self)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load and warm what the node works with, make the publishers."""
+        """Load and warm up models, create publishers."""
         return self._transition(self._configure, state, super().on_configure)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -60,7 +60,7 @@ class ServiceNode(LifecycleNode):
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let models and publishers go, and their memory now rather than some time."""
+        """Release models and publishers, and their memory at once."""
         self._release()
         gc.collect()
         give_memory_back()
@@ -77,7 +77,7 @@ class ServiceNode(LifecycleNode):
         return super().on_error(state)
 
     def destroy_node(self) -> None:
-        """Let everything go; work in hand is awaited for a second, as the process may end."""
+        """Release everything; wait a second at most for work in hand, as the process may end."""
         self._release(limit_s=1.0)
         super().destroy_node()
         free_state_machine(self)
@@ -95,11 +95,11 @@ class ServiceNode(LifecycleNode):
         raise NotImplementedError
 
     def _may_start(self) -> bool:
-        """Whether what the node starts with is there."""
+        """Whether the node's prerequisites are available."""
         return True
 
     def _log_error(self, text: str) -> None:
-        # When the context is shut down, whatever works at that moment fails.
+        # Work fails while the context is being shut down: that is no error to log.
         if is_up(self.context):
             self.get_logger().error(text)
 
@@ -109,7 +109,7 @@ class ServiceNode(LifecycleNode):
         state: LifecycleState,
         entities: Callable[[LifecycleState], TransitionCallbackReturn],
     ) -> TransitionCallbackReturn:
-        """`work`, with its failure told: rclpy would swallow the exception."""
+        """Do `work` and report its failure: rclpy would swallow the exception."""
         self.problem = ""
         try:
             work()
@@ -124,7 +124,7 @@ class ServiceNode(LifecycleNode):
         return entities(state)
 
     def _start(self) -> None:
-        """A required node that cannot start ends its process, for its launcher to see."""
+        """Start, or end the process of a required node that cannot: its launcher notices."""
         if not self._may_start():
             return
         self._autostart.cancel()
@@ -135,4 +135,4 @@ class ServiceNode(LifecycleNode):
             if self.executor is not None:
                 self.executor.wake()
         elif not started:
-            self.get_logger().warning(f"the process goes on without {self.get_name()}")
+            self.get_logger().warning(f"the process continues without {self.get_name()}")

@@ -20,7 +20,7 @@ _NICE = -10
 
 @dataclass(frozen=True, kw_only=True)
 class Evenness:
-    """How even a stream was: all ticks so far, those late or missed, lateness in seconds.
+    """How even a stream was: ticks so far, those late or missed, lateness in seconds.
 
     `scheduling` is how the system treats its thread.
     """
@@ -33,9 +33,9 @@ class Evenness:
 
 
 class Stream:
-    """Calls `tick` every `period_s` from construction to `stop`. A tick that fails is told.
+    """Calls `tick` every `period_s` from construction to `stop`. A failing tick is logged.
 
-    rclpy's timers wait in the executor behind whatever callback is running: this does not.
+    rclpy's timers wait in the executor behind running callbacks; this does not.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Stream:
             sleep(max(due_s - monotonic(), 0.0))
             self._work()
             lateness_s = monotonic() - due_s
-            # Deadlines that have passed are not made up for: a command is for now.
+            # Missed deadlines are skipped: a command is only valid now.
             missed = int(lateness_s / self._period_s)
             self._count(lateness_s, missed)
             due_s += (1 + missed) * self._period_s
@@ -99,10 +99,10 @@ class Stream:
 
 
 def _go_first() -> str:
-    """Schedule this thread before others as far as that is allowed; returns how it is scheduled.
+    """Give this thread the highest priority allowed; returns how it is scheduled.
 
     Real time needs CAP_SYS_NICE or a limit `rtprio`. A tick is short and the thread sleeps
-    between ticks; without it a busy machine lets one in twenty commands wait for 5 ms and more.
+    between ticks; otherwise a busy machine delays one in twenty commands by 5 ms or more.
     """
     this = get_native_id()
     with suppress(OSError, AttributeError):

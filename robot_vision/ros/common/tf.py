@@ -46,9 +46,9 @@ class TargetFrame:
     ) -> Float64[np.ndarray, "4 4"] | None:
         """Transform from `frame_id` at `stamp_ns`, or None after `report` got the reason.
 
-        /tf comes later than the frame that it belongs to as a rule: the frame waits for it
-        within `wait_s`, and then takes the newest one if that is no older than `stale_s`.
-        Nothing is extrapolated, and a stamp from before all transforms has none.
+        /tf usually arrives later than the frame that it belongs to: the frame waits up to `wait_s`
+        for it, and then takes the newest one if that is at most `stale_s` old. Nothing is
+        extrapolated; a stamp from before all transforms has none.
         """
         until_s = monotonic() + self._config.wait_s
         while True:
@@ -59,7 +59,7 @@ class TargetFrame:
             if newest is None:
                 return None
             late_s = seconds_between(ns_from_stamp(newest.header.stamp), stamp_ns)
-            if late_s < 0:  # from before all that is remembered, unless it came just now
+            if late_s < 0:  # older than the buffer, unless it came just now
                 found = self._at(frame_id, stamp_ns)
                 break
             is_hopeless = late_s > self._config.stale_s + self._config.wait_s
@@ -104,7 +104,7 @@ def _matrix(found: Any) -> Float64[np.ndarray, "4 4"]:
 
 
 class BoundedBuffer:
-    """What the listener fills: tf2's buffer, which keeps every frame that it ever heard of."""
+    """Bounds tf2's buffer, which would keep every frame that was ever published."""
 
     def __init__(self, buffer: Any, warn: Callable[[str], object]) -> None:
         self._buffer = buffer

@@ -1,4 +1,4 @@
-"""Classes of frames and pixels from topics, checked where they enter."""
+"""Classes of frames and pixels from topics, validated on arrival."""
 
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ def labels_from(text: str) -> PixelLabels:
 
 
 def segmentation_from(message: Image, labels: PixelLabels | None) -> SemanticMap:
-    """`~/segmentation` with the names that were last said; raises `EncodingError`."""
+    """`~/segmentation` with the latest class names; raises `EncodingError`."""
     named = labels.labels if labels is not None else {}
     ids = _pixels(message).astype(np.int64) - 1
     count = max([*named, int(ids.max()) + 1])

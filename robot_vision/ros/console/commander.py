@@ -1,9 +1,9 @@
-"""The console's commands as ROS 2 knows them: words as a topic, enable and reset as services.
+"""The console's commands over ROS 2: words as a topic, enable and reset as services.
 
-A service's answer can be lost for good though the command was done: DDS may have matched the two
+A service's answer can be lost although the command was carried out: DDS may have matched the two
 ends of the request but not yet those of the answer (github.com/ros2/rmw_fastrtps/issues/842).
-Asking again could undo what somebody else commanded meanwhile, so that the policy's own status
-stands in for an answer that does not come.
+Calling again could undo a command of another client, so that the policy's own status replaces an
+answer that does not come.
 """
 
 from collections.abc import Callable
@@ -18,30 +18,31 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from robot_vision.console.command_schema import MAX_INSTRUCTION, GivenInstruction, Outcome
 from robot_vision.console.commander import InstructionLog
-from robot_vision.console.schema import MAX_INSTRUCTION, GivenInstruction, Outcome, PolicyStatus
 from robot_vision.console.state.admission import text_of
 from robot_vision.console.state.snapshots import Snapshots
+from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.ros.console.refusals import Refusals
 from robot_vision.ros.middleware.bounded import WORDS_BYTES, bounded
 from robot_vision.ros.middleware.rclpy_internals import is_up
 
-# As the policy's subscription: words are told once, and to those that come later as well.
+# As the policy's subscription: words are sent once and latched for later subscribers.
 INSTRUCTION_QOS = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 _ANSWER_S = 5.0
-# A status that comes so late after a command was made after it: one is sent every 0.1 s.
+# A status that arrives this long after a command was made after it: they come every 0.1 s.
 _STATUS_AFTER_S = 1.0
 _POLL_S = 0.001
 _LOOK_S = 0.5
 
 
 class RosCommander:
-    """Commands the policy node named `policy`, whose status comes into `snapshots`, and asks the
-    node `perception` to look for words. Called from the console's threads.
+    """Commands the policy node `policy`, whose status is in `snapshots`, and sets the prompt of
+    the node `perception`. Called from the console's threads.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class RosCommander:
         self._looked: tuple[float, str] | None = None
 
     def problem(self) -> str:
-        """Why nothing can be commanded now; looked up at most twice a second."""
+        """Why nothing can be commanded now; checked at most twice a second."""
         with self._lock:
             if self._looked is None or monotonic() - self._looked[0] > _LOOK_S:
                 there = self._enable.service_is_ready()
@@ -92,13 +93,13 @@ class RosCommander:
         if self._words.get_subscription_count() <= 1:
             return Outcome(done=False, message=f"nobody listens to {self._words.topic_name}")
         self._words.publish(String(data=text))
-        return Outcome(done=True, message=f"told on {self._words.topic_name}")
+        return Outcome(done=True, message=f"published on {self._words.topic_name}")
 
     def prompt(self, text: str) -> Outcome:
         if not self._prompts.get_subscription_count():
             return Outcome(done=False, message=f"nobody listens to {self._prompts.topic_name}")
         self._prompts.publish(String(data=text))
-        return Outcome(done=True, message=f"told on {self._prompts.topic_name}")
+        return Outcome(done=True, message=f"published on {self._prompts.topic_name}")
 
     def _on_words(self, message: String) -> None:
         if len(message.data) > MAX_INSTRUCTION:
@@ -122,7 +123,7 @@ class RosCommander:
         return self._ask(self._reset, Trigger.Request(), forgot)
 
     def _ask(self, client: Any, request: Any, is_done: Callable[[PolicyStatus], bool]) -> Outcome:
-        """The answer of a service of type SetBool or Trigger, or what the status says instead."""
+        """The answer of a SetBool or Trigger service, or the outcome according to the status."""
         if not client.service_is_ready():
             return Outcome(done=False, message=f"nobody serves {client.srv_name}")
         asked_s = monotonic()

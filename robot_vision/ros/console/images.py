@@ -1,4 +1,4 @@
-"""Images of numbers from topics, as arrays: refused where their size or their numbers are not."""
+"""Numeric images from topics, as arrays; wrong sizes and numbers are refused."""
 
 import numpy as np
 from jaxtyping import Float32
@@ -37,7 +37,7 @@ def features_of(message: Image) -> Float32[np.ndarray, "c h w"]:
     if grid.shape[0] * grid.shape[1] < 2:
         raise EncodingError(f"a feature grid of {grid.shape}; expected two cells or more")
     if not (np.abs(grid) <= _LARGEST).all():
-        raise EncodingError(f"features that are no numbers, or beyond {_LARGEST:g}")
+        raise EncodingError(f"features that are not numbers, or beyond {_LARGEST:g}")
     return grid.transpose(2, 0, 1)
 
 

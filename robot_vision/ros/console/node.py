@@ -1,4 +1,4 @@
-"""The console as a ROS 2 node: in the process of a perception node, or beside a running graph."""
+"""The console as a ROS 2 node: in a perception node's process, or beside a running graph."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -49,7 +49,7 @@ _LEVELS: dict[bytes, Level] = {
 class ConsoleNode(Node):
     """Serves the web page from construction on. Raises `ConfigError` if it cannot listen.
 
-    With `perception` results come by reference from this process, and no image is subscribed to.
+    With `perception`, results come by reference from this process instead of image topics.
     """
 
     def __init__(self, *, perception: PerceptionNode | None = None, **kwargs: Any) -> None:
@@ -92,11 +92,11 @@ class ConsoleNode(Node):
 
     @property
     def busy(self) -> bool:
-        """Whether a picture of a client is being analysed: that cannot be interrupted."""
+        """Whether a client's image is being analysed; that cannot be interrupted."""
         return self.server.busy
 
     def destroy_node(self) -> None:
-        """Stop serving first, so that nobody asks a node that is gone."""
+        """Stop serving first, so that no request reaches a destroyed node."""
         self.server.close()
         if self._perception is not None:
             self._perception.remove_listener(self._on_perception)
@@ -137,17 +137,19 @@ class ConsoleNode(Node):
                 status.message,
                 ((item.key, item.value) for item in status.values),
             )
-            words = f"values of {diagnosis.name} that are no numbers, or too many"
+            words = f"values of {diagnosis.name} that are not numbers, or too many"
             self._refusals.add("/diagnostics", words, unusable)
             self.snapshots.diagnosed([diagnosis])
 
     def _on_status(self, message: String) -> None:
         try:
-            status, unusable = admit_status(message.data)
+            status, unusable, note = admit_status(message.data)
         except UnusableError as error:
             self._refusals.add(self._status_topic, str(error))
             return
-        self._refusals.add(self._status_topic, "fields that are no such", unusable)
+        self._refusals.add(self._status_topic, "fields with unusable values", unusable)
+        if note:
+            self.get_logger().warning(note, once=True)
         self.snapshots.policy_said(status)
 
     def _on_attention(self, message: Image) -> None:
@@ -161,7 +163,7 @@ class ConsoleNode(Node):
         self.snapshots.saw_attention(Attention(stamp_ns=stamp_ns, weight=weight), age_s=age_s)
 
     def _follow_wishes(self) -> None:
-        """The policy's attention is only made while somebody subscribes to it."""
+        """Subscribe to attention while it is viewed: the policy makes it for subscribers only."""
         if self._topics is not None:
             self._topics.follow_wishes()
         if "attention" in self.snapshots.wanted:

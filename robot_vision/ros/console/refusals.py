@@ -1,4 +1,4 @@
-"""What topics say and the console cannot use: counted all, warned of now and then."""
+"""Unusable messages and fields from topics: all are counted, some are logged."""
 
 from time import monotonic
 
@@ -11,7 +11,7 @@ _WARN_S = 10.0
 
 
 class Refusals:
-    """Counts in the snapshots, and warns once in ten seconds and topic, with the newest reason."""
+    """Counts in the snapshots, and logs the latest reason once per topic in ten seconds."""
 
     def __init__(self, node: Node, snapshots: Snapshots) -> None:
         self._node = node
@@ -20,7 +20,7 @@ class Refusals:
         self._since: dict[str, int] = {}
 
     def add(self, topic: str, words: str, count: int = 1) -> None:
-        """So many messages or figures of `topic` are unusable; the words may be a stranger's."""
+        """Count unusable messages or figures of `topic`; `words` may contain untrusted text."""
         if count == 0:
             return
         self._snapshots.could_not_use(topic, count)

@@ -22,7 +22,7 @@ def console_node(perception: PerceptionNode | None = None) -> ServedNode:
 def with_console(
     make_nodes: Callable[[], Sequence[ServedNode]],
 ) -> Callable[[], Sequence[ServedNode]]:
-    """Nodes and, in the same process, a console that is told of each frame by reference."""
+    """Nodes and, in the same process, a console that gets each frame by reference."""
 
     def make() -> Sequence[ServedNode]:
         nodes = list(make_nodes())

@@ -8,8 +8,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
+from robot_vision.console.command_schema import Outcome
 from robot_vision.console.problems import in_words
-from robot_vision.console.schema import Outcome
 from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
 from robot_vision.console.segments.live import SegmentLog
 from robot_vision.ros.console.refusals import Refusals

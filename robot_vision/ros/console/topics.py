@@ -1,4 +1,4 @@
-"""A perception node's topics for the console beside it; heavy ones only while somebody looks."""
+"""A perception node's topics for a console in another process; heavy ones only while viewed."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 
 from robot_vision.console.class_schema import PixelLabels
-from robot_vision.console.schema import ObjectsView, Topic
+from robot_vision.console.object_schema import ObjectsView
+from robot_vision.console.schema import Topic
 from robot_vision.console.state.admission import (
     UnusableError,
     admit_grounded,
@@ -36,12 +37,12 @@ from robot_vision.ros.middleware.bounded import OBJECTS_BYTES, bounded
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _RESULTS_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
-# A page that is loaded again must not cost a subscription.
+# Reloading a page must not cost a subscription.
 _KEEP_S = 3.0
 
 
 class ConsoleTopics:
-    """Fills the snapshots. `follow_wishes` is to be called a few times per second."""
+    """Fills the snapshots. Call `follow_wishes` a few times per second."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class ConsoleTopics:
         )
 
     def follow_wishes(self) -> None:
-        """Subscribe to what somebody looks at, and no longer to what nobody looks at."""
+        """Subscribe to topics that are viewed, and unsubscribe from the others."""
         now_s = monotonic()
         self._wanted_s |= dict.fromkeys(self._snapshots.wanted, now_s)
         for name, (topic, kind, callback) in self._heavy.items():
@@ -120,12 +121,12 @@ class ConsoleTopics:
             self._refuse("depth", error)
             return
         newest = self._snapshots.objects
-        told = newest.value if newest is not None else None
+        objects = newest.value if newest is not None else None
         depth = Depth(
             stamp_ns=stamp_ns,
             depth_m=depth_m,
             confidence=np.zeros_like(depth_m),  # not subscribed to: nothing here shows it
-            source=(isinstance(told, ObjectsView) and told.depth_source) or "fused",
+            source=(isinstance(objects, ObjectsView) and objects.depth_source) or "fused",
             valid_fraction=float(np.isfinite(depth_m).mean()),
         )
         self._snapshots.saw_depth(depth, age_s=self._age_s(stamp_ns))
@@ -136,7 +137,7 @@ class ConsoleTopics:
         except UnusableError as error:
             self._refuse("grounded", error)
             return
-        self._refusals.add(self._grounded, "rows or fields that are no such", unusable)
+        self._refusals.add(self._grounded, "rows or fields with unusable values", unusable)
         self._snapshots.saw_grounded(view, age_s=self._age_s(view.stamp_ns))
 
     def _on_features(self, message: Image) -> None:
@@ -184,7 +185,7 @@ class ConsoleTopics:
         except UnusableError as error:
             self._refusals.add(name, str(error))
             return
-        self._refusals.add(name, "rows or fields that are no such", unusable)
+        self._refusals.add(name, "rows or fields with unusable values", unusable)
         stage_s = {stage: ms / 1e3 for stage, ms in view.stage_ms.items()}
         stage_s["age"] = view.age_ms / 1e3
         frame = self._snapshots.frame

@@ -1,4 +1,4 @@
-"""The arm as it is recorded: what the policy's own gate admits, and nothing else."""
+"""The arm's states for the recording: only those that the policy's own gate admits."""
 
 from collections import deque
 from collections.abc import Callable
@@ -20,20 +20,20 @@ from robot_vision.ros.common.arm_reports import ArmReports
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.sync.joint_history import JointHistory
 
-# Reports that wait to be judged: a second of the fastest arms.
+# Reports that wait to be checked: a second of the fastest arms.
 _MOST_KEPT = 20_000
-# Stamps that are so much before the last ones are of a clock that began anew.
+# Stamps that far before the last ones are of a clock that was reset.
 _CLOCK_SET_BACK_S = 1.0
 
 Put = Callable[[Callable[[Aligner], object]], None]
 
 
 class RecordedArm:
-    """Takes joint states and tool poses of one thread; `put` gets what is admitted.
+    """Takes joint states and tool poses in one thread; `put` gets the admitted ones.
 
-    A tool pose waits for the joints of its moment. Both are judged together, by stamps: the topics
-    of an arm need not be read in the order in which they were written. `describe` may be called
-    by others. `refuse` gets why something is not recorded.
+    A tool pose waits for joints of the same time. Both are checked together, by stamps: the
+    topics of an arm may be read in another order than they were written. `describe` may be called
+    from other threads. `refuse` gets the reason why something is not recorded.
     """
 
     def __init__(
@@ -58,19 +58,19 @@ class RecordedArm:
 
     @property
     def joint_names(self) -> tuple[str, ...]:
-        """The joints to record but for the gripper's: those asked for, else all that there are."""
+        """The joints to record without the gripper's: the configured ones, else all."""
         names = self._config.joints or self.reported_joints
         return tuple(name for name in names if name != self._config.gripper.joint)
 
     def fault(self, now_ns: int) -> str:
-        """Why no joint state can be believed now; empty if they can."""
+        """Why joint states cannot be trusted now; empty if they can."""
         twice = self._reports.reported_twice(now_ns)
         if not twice:
             return ""
         return f"{quoted(', '.join(twice))} reported by two publishers; each joint must have one"
 
     def describe(self, urdf: str) -> None:
-        """Compare joints with tool poses from now on. Raises `ConfigError` if that cannot be."""
+        """Compare joints with tool poses from now on. Raises `ConfigError` if it cannot."""
         self._reports.describe(
             read_chain(urdf, base_link=self._config.frame_id, tool_link=self._config.tool_frame_id)
         )
@@ -78,7 +78,7 @@ class RecordedArm:
     def take_joints(
         self, message: JointState, *, stamp_ns: int, number: int | None, now_ns: int
     ) -> None:
-        """Raises `ValueError` for what cannot be used."""
+        """Take a joint state. Raises `ValueError` for an unusable one."""
         positions = self._reports.add_joints(
             message, stamp_ns=stamp_ns, sequence=number, now_ns=now_ns
         )
@@ -95,7 +95,7 @@ class RecordedArm:
             raise ValueError(f"the positions of {quoted(', '.join(unusable))} are not finite")
 
     def take_tool(self, message: PoseStamped, *, stamp_ns: int) -> None:
-        """Raises `ValueError` for a pose in another frame, or that is none."""
+        """Take a tool pose. Raises `ValueError` for an invalid one or one in another frame."""
         frame_id = message.header.frame_id
         if frame_id != self._config.frame_id:
             raise ValueError(f"it is in frame {frame_id!r}; expected {self._config.frame_id!r}")
@@ -107,20 +107,20 @@ class RecordedArm:
         self._judge()
 
     def _begin_anew(self) -> None:
-        """The robot's clock was set back, or a recording of it was played again."""
+        """Handle a clock that was set back, or a recording that is played again."""
         self._gate.clear()
         self._joints = JointHistory()
         self._waiting.clear()
         self._tools.clear()
 
     def _judge(self) -> None:
-        """Admit or refuse the tool poses whose joints have come, or will not."""
+        """Admit or refuse the tool poses whose joints have come or will not come."""
         names = (*self.joint_names, self._config.gripper.joint)
         heard_ns = self._joints.heard_until_ns(names)
         while self._tools and heard_ns is not None:
             stamp_ns, pose = self._tools[0]
             behind_s = seconds_between(stamp_ns, self._tools[-1][0])
-            # Half of the time for which a slot waits: the other half is for what is admitted.
+            # Half of the time for which a slot waits; the other half is for admitted states.
             if heard_ns < stamp_ns and behind_s <= self._config.tolerance.wait_s / 2:
                 return
             self._tools.popleft()
@@ -160,12 +160,12 @@ class RecordedArm:
         self._put(put)
 
     def _refused(self, kind: str, why: str) -> None:
-        """Numbers differ each time: counted under the first words of a kind."""
+        """Report refused states; by the first reason of a kind, as its numbers always differ."""
         first = self._examples.setdefault(kind, why)
         self._refuse("arm", f"{kind} states are not recorded; the first: {first}")
 
     def _take_until(self, stamp_ns: int) -> list[tuple[int, str, float]]:
-        """Stamp, joint and position of the reports up to a stamp, which wait no longer."""
+        """Remove and return the reports up to a stamp: stamp, joint and position."""
         taken = [report for report in self._waiting if report[0] <= stamp_ns]
         later = [report for report in self._waiting if report[0] > stamp_ns]
         self._waiting = deque(later, maxlen=_MOST_KEPT)

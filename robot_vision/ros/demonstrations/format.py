@@ -1,4 +1,4 @@
-"""What a dataset of demonstrations looks like, from the parameters and from what was heard."""
+"""The format of a dataset of demonstrations, from parameters and received messages."""
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.datasets.lerobot.schema import ActionConvention, CameraFormat, DatasetFormat
@@ -10,7 +10,7 @@ from robot_vision.ros.messages.convert import depth_from_message, rgb_from_messa
 def dataset_format(
     config: DemonstrationConfig, heard: DemoTopics, *, joints: tuple[str, ...]
 ) -> DatasetFormat:
-    """The form of the dataset, with sizes of images as they come."""
+    """The dataset's format, with the sizes of received images."""
     return DatasetFormat(
         fps=config.fps,
         robot_type=config.robot_type,
@@ -25,7 +25,7 @@ def dataset_format(
 
 
 def align_config(config: DemonstrationConfig, *, joints: tuple[str, ...]) -> AlignConfig:
-    """How what is heard is put on the dataset's grid."""
+    """How messages are aligned to the dataset's time grid."""
     tolerance = config.tolerance
     return AlignConfig(
         fps=config.fps,

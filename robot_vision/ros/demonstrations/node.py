@@ -1,9 +1,8 @@
 """The node `demonstrations`: a robot's topics become episodes of a dataset.
 
-`topics` hears, `worker` owns the dataset; services ask it and wait for its answer.
+`topics` receives, `worker` owns the dataset; services call it and wait for its answer.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,6 +17,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.demonstrations.status import RECORDER_STATUS, RecorderStatus
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.common.run import run
 from robot_vision.ros.common.tf import TargetFrame
@@ -35,7 +35,7 @@ from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 
 class DemoRecorder(Node):
-    """Listens from construction on; `~/begin`, `~/end` and `~/discard` make episodes."""
+    """Subscribes from construction on; `~/begin`, `~/end` and `~/discard` delimit episodes."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("demonstrations", **kwargs)
@@ -63,23 +63,23 @@ class DemoRecorder(Node):
 
     @property
     def busy(self) -> bool:
-        """Whether something is being written that the process must not cut short."""
+        """Whether the recorder is writing, which the process must not interrupt."""
         return self._recording.is_alive
 
     def destroy_node(self) -> None:
-        """End; an episode that is open is kept, its success unknown."""
+        """End; an open episode is kept, with unknown success."""
         self._recording.stop()
         super().destroy_node()
 
     def _on_instruction(self, message: String) -> None:
         if len(message.data) > MOST_INSTRUCTION_CHARACTERS:
             most = MOST_INSTRUCTION_CHARACTERS
-            self._refuse_instruction(f"it has more than {most} characters, the most that is taken")
+            self._refuse_instruction(f"it has more than {most} characters, the limit")
             return
         self._instruct(message.data)
 
     def _refuse_instruction(self, why: str) -> None:
-        """No episode begins with the words before: they are not what is wanted now."""
+        """Forget the previous instruction: it is no longer the operator's."""
         self._heard.refuse("instruction", why)
         self._instruct("")
 
@@ -108,12 +108,12 @@ class DemoRecorder(Node):
             self.get_logger().warning(response.message)
         return response
 
-    def _publish_status(self, status: dict[str, Any]) -> None:
-        self._status.publish(String(data=json.dumps(status)))
+    def _publish_status(self, status: RecorderStatus) -> None:
+        self._status.publish(String(data=RECORDER_STATUS.write(status)))
 
 
 def _pose_source(node: Node, config: DemonstrationConfig, heard: DemoTopics) -> PoseOf:
-    """Gives where a camera stands by its name, frame and stamp; None where it is not known."""
+    """A function that returns a camera's pose by name, frame and stamp; None if unknown."""
     if config.camera_pose == "tf":
         tree = TargetFrame(node, config.frame_id, config.transforms)
         return lambda _, frame_id, stamp_ns: tree.from_camera(

@@ -1,6 +1,5 @@
 """Begins and ends episodes of a running recorder, from the command line."""
 
-import json
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Literal
@@ -12,6 +11,7 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.demonstrations.status import RECORDER_STATUS
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 Order = Literal["begin", "success", "failure", "discard"]
@@ -22,7 +22,7 @@ _ANSWER_S = 90.0
 
 
 def give(order: Order, *, instruction: str = "", recorder: str = "/demonstrations") -> str:
-    """Have the recorder begin, end or discard; returns its answer.
+    """Make the recorder begin, end or discard; returns its answer.
 
     `instruction` is published before an episode begins. Raises `ConfigError` with the recorder's
     reason if it refuses, or if there is none.
@@ -57,7 +57,8 @@ def _instruct(node: Node, words: str, recorder: str) -> None:
     heard: list[str] = []
 
     def listen(message: String) -> None:
-        heard.append(json.loads(message.data)["instruction"])
+        status, _ = RECORDER_STATUS.read(message.data)
+        heard.append(status.instruction)
 
     node.create_subscription(String, f"{recorder}/status/json", listen, LATCHED_QOS)
     namespace = recorder.rpartition("/")[0]

@@ -1,4 +1,4 @@
-"""What the recorder of demonstrations hears. Callbacks only store."""
+"""The inputs of the recorder of demonstrations. Callbacks only store."""
 
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +32,7 @@ from robot_vision.ros.middleware.bounded import (
 )
 from robot_vision.ros.middleware.message_numbers import bounded_with_number
 
-# Best effort, so that every publisher matches; deep, because every message counts.
+# Best effort matches every publisher; deep, because every message counts.
 _IMAGE_QOS = QoSProfile(depth=20, reliability=ReliabilityPolicy.BEST_EFFORT)
 _STATE_QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
 _MOST_PROBLEMS = 100
@@ -45,7 +45,7 @@ _MOST_BYTES = {
 
 
 class DemoTopics:
-    """All subscriptions. Keeps the newest of each, and feeds the session that is open."""
+    """All subscriptions: keeps the newest of each, and feeds the open session."""
 
     def __init__(self, node: Node, config: DemonstrationConfig) -> None:
         self._node = node
@@ -90,11 +90,11 @@ class DemoTopics:
 
     @property
     def joint_names(self) -> tuple[str, ...]:
-        """The joints to record but for the gripper's: those asked for, else all that there are."""
+        """The joints to record without the gripper's: the configured ones, else all."""
         return self._arm.joint_names
 
     def missing(self) -> list[str]:
-        """Topics of which nothing came yet and without which nothing can be recorded."""
+        """Required topics from which nothing has come yet."""
         config = self._config
         wanted = [(f"{c}/rgb", c in self.images) for c in config.cameras]
         wanted += [(f"{c}/camera_info", c in self.infos) for c in config.cameras]
@@ -103,7 +103,7 @@ class DemoTopics:
         return [f"{self.topics[name]}" for name, came in wanted if not came] + self._no_joints()
 
     def _no_joints(self) -> list[str]:
-        """`joint_states` with the joints that are wanted and not reported, if there are any."""
+        """`joint_states` with the required joints that it lacks, if there are any."""
         known = self._arm.reported_joints
         wanted = (*self._config.joints, self._config.gripper.joint)
         absent = [name for name in wanted if name not in known]
@@ -113,11 +113,11 @@ class DemoTopics:
         return [topic] if absent else []
 
     def fault(self) -> str:
-        """Why no joint state can be believed now; empty if they can."""
+        """Why joint states cannot be trusted now; empty if they can."""
         return self._arm.fault(self._now_ns())
 
     def feed(self, session: Session | None) -> None:
-        """Hand all that comes from now on to `session`; None: to nobody."""
+        """Pass everything from now on to `session`; None: discard it."""
         with self._lock:
             self._session = session
             self._stepped_target = None
@@ -133,7 +133,7 @@ class DemoTopics:
         suffix: str = "",
         numbered: bool = False,
     ) -> None:
-        """`numbered`: the callback gets the message's number of its publisher, or None, too."""
+        """Subscribe; with `numbered` the callback also gets the publisher's message number."""
         topic = self._node.resolve_topic_name(role) + suffix
         self.topics[role] = topic
 
@@ -155,7 +155,7 @@ class DemoTopics:
             where_latched(self._node, kind, topic, raw, group=self._node.default_callback_group)
 
     def refuse(self, role: str, why: str) -> None:
-        """Count what cannot be used in `unusable`, which the status has; logged once."""
+        """Count an unusable message in `unusable`, which is in the status; logged once."""
         note = brief(f"{role} unusable: {why}", most=LONGEST_LINE)
         if note not in self.unusable and len(self.unusable) >= _MOST_PROBLEMS:
             note = "other problems"
@@ -212,7 +212,7 @@ class DemoTopics:
 
     def _on_pose(self, message: PoseStamped) -> None:
         stamp_ns, target = self._pose(message)
-        # A gripper that nobody commands is to stay as it is.
+        # A gripper without commands keeps its opening.
         commanded, measured = self._gripper_command, self._arm.gripper_open
         gripper_open = measured if commanded is None else commanded
         if gripper_open is None:

@@ -1,4 +1,4 @@
-"""The one thread that records demonstrations: it aligns, decodes, encodes and writes."""
+"""The one thread that records demonstrations: aligns, decodes, encodes and writes."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -7,7 +7,6 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from robot_vision.datasets.lerobot.sample import Sample
 from robot_vision.datasets.lerobot.schema import DatasetFormat
 from robot_vision.demonstrations.recording.align import Slot
 from robot_vision.demonstrations.recording.session import Ended, Session
+from robot_vision.demonstrations.status import RecorderStatus
 from robot_vision.demonstrations.writing.ended import EpisodeWaitsError
 from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
 from robot_vision.ros.demonstrations.format import align_config, dataset_format
@@ -38,7 +38,7 @@ PoseOf = Callable[[str, str, int], "np.ndarray | None"]
 
 
 class RecordingThread:
-    """Owns the dataset. `ask` runs something between two frames and gives its answer."""
+    """Owns the dataset. `ask` runs something between two frames and returns its answer."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class RecordingThread:
         *,
         pose_of: PoseOf,
         log: Callable[[str], object],
-        on_status: Callable[[dict[str, Any]], None],
+        on_status: Callable[[RecorderStatus], None],
     ) -> None:
         self._config = config
         self._heard = heard
@@ -58,7 +58,7 @@ class RecordingThread:
         self._session: Session | None = None
         self._cameras: dict[str, Camera] = {}
         self._instruction = ""
-        self._told_stop = ""
+        self._logged_stop = ""
         self._why_waiting = ""
         self._asked: SimpleQueue[tuple[Callable[[RecordingThread], str], Future[str]] | None]
         self._asked = SimpleQueue()
@@ -72,7 +72,7 @@ class RecordingThread:
         return self._thread.is_alive()
 
     def ask(self, what: Callable[["RecordingThread"], str]) -> str:
-        """Have the thread do something; raises what it raises, or `TimeoutError`."""
+        """Run `what` in the thread; raises what it raises, or `TimeoutError`."""
         answer: Future[str] = Future()
         self._asked.put((what, answer))
         try:
@@ -86,12 +86,12 @@ class RecordingThread:
         self._instruction = words
 
     def stop(self) -> None:
-        """End; an episode that is open is kept, its success unknown."""
+        """End; an open episode is kept, with unknown success."""
         self._asked.put(None)
         self._thread.join()
 
     def begin(self, instruction: str) -> str:
-        """Open an episode; raises `RobotVisionError` that says what is missing."""
+        """Open an episode; raises `RobotVisionError` that names what is missing."""
         if self._session is not None:
             raise DatasetError("an episode is open; end or discard it first")
         if not instruction.strip():
@@ -116,12 +116,12 @@ class RecordingThread:
             max_episode_s=self._config.limits.max_episode_s,
             max_gap_s=self._config.limits.max_gap_s,
         )
-        self._told_stop = ""
+        self._logged_stop = ""
         self._heard.feed(self._session)
         return f"recording episode {writer.episodes} of {writer.root}: {instruction!r}"
 
     def _joints(self) -> tuple[str, ...]:
-        """The joints to record: a dataset that is there has its own, in its own order."""
+        """The joints to record; an existing dataset determines them and their order."""
         heard = self._heard.joint_names
         known = self._writer.form.joint_names if self._writer else ()
         if self._config.joints or not known:
@@ -148,12 +148,12 @@ class RecordingThread:
             why = f"nothing came from {', '.join(missing)}" if missing else "it was too short"
             raise DatasetError(f"the episode has no frame and is not kept: {why}")
         words = "success" if success else "failure"
-        return f"episode {ended.episode_index}: {ended.frames} frames, {words}" + _told(ended)
+        return f"episode {ended.episode_index}: {ended.frames} frames, {words}" + _notes_of(ended)
 
     def discard(self) -> str:
-        """Close the open episode and forget it."""
+        """Close the open episode and delete it."""
         ended = self._close_session().discard()
-        return f"discarded {ended.frames} frames" + _told(ended)
+        return f"discarded {ended.frames} frames" + _notes_of(ended)
 
     def _close_session(self) -> Session:
         if self._session is None:
@@ -196,7 +196,7 @@ class RecordingThread:
             self._writer.close()
 
     def _add_waiting(self) -> None:
-        """Add episodes for which there was no room when they ended."""
+        """Add episodes that did not fit on the disk when they ended."""
         if self._writer is None or not self._writer.waiting or self._session is not None:
             return
         try:
@@ -210,7 +210,7 @@ class RecordingThread:
     def _do(self, what: Callable[["RecordingThread"], str], answer: "Future[str]") -> None:
         try:
             answer.set_result(what(self))
-        except Exception as error:  # whoever asked is told, and the next one is served
+        except Exception as error:  # the caller gets it, and the next one is served
             answer.set_exception(error)
 
     def _work(self) -> None:
@@ -219,27 +219,27 @@ class RecordingThread:
             return
         try:
             session.work()
-        except Exception as error:  # a full disk, say: what was written is kept
+        except Exception as error:  # a full disk, for example: what was written is kept
             session.stopped = f"{type(error).__name__}: {error}"
-        if session.stopped and session.stopped != self._told_stop:
-            self._told_stop = session.stopped
+        if session.stopped and session.stopped != self._logged_stop:
+            self._logged_stop = session.stopped
             self._log(f"recording stopped: {session.stopped}; end or discard the episode")
 
-    def _status(self) -> dict[str, Any]:
+    def _status(self) -> RecorderStatus:
         session, writer = self._session, self._writer
-        return {
-            "dataset": self._config.dataset,
-            "episodes": writer.episodes if writer else 0,
-            "recording": session is not None,
-            "frames": session.frames if session else 0,
-            "stopped": session.stopped if session else "",
-            "waiting": writer.waiting if writer else 0,
-            "why_waiting": self._why_waiting,
-            "instruction": self._instruction,
-            "missing": self._heard.missing(),
-            "notes": session.notes if session else {},
-            "unusable": dict(self._heard.unusable),
-        }
+        return RecorderStatus(
+            dataset=self._config.dataset,
+            episodes=writer.episodes if writer else 0,
+            recording=session is not None,
+            frames=session.frames if session else 0,
+            stopped=session.stopped if session else "",
+            waiting=writer.waiting if writer else 0,
+            why_waiting=self._why_waiting,
+            instruction=self._instruction,
+            missing=tuple(self._heard.missing()),
+            notes=session.notes if session else {},
+            unusable=dict(self._heard.unusable),
+        )
 
     def _open(self, form: DatasetFormat | None) -> DatasetWriter:
         if self._writer is None:
@@ -288,7 +288,7 @@ class RecordingThread:
         return depth_from_message(message, raw_unit_m=self._config.raw_unit_m)
 
 
-def _told(ended: Ended) -> str:
+def _notes_of(ended: Ended) -> str:
     notes = [f"{note}: {count}" for note, count in sorted(ended.notes.items())]
     if ended.stopped:
         notes.insert(0, f"stopped early: {ended.stopped}")

@@ -1,4 +1,4 @@
-"""ROS messages become the core's types and back; the only place where their conventions meet.
+"""Conversion between ROS messages and the core's types: the only place for it.
 
-Pure functions and writers that reuse their message. A topic's name and QoS are not known here.
+Pure functions, and writers that reuse their message. Names and QoS of topics are elsewhere.
 """

@@ -1,8 +1,7 @@
-"""cv_bridge, the last resort for encodings without a path of ours; used once it has proved itself.
+"""cv_bridge, the last resort for encodings that we do not decode; used once it has been tested.
 
-It may end the process that it is in, so that a child tries it first (`bridge_trial`). The thread
-that decodes does not wait for the child: until its answer, and where it failed, images are
-refused with the reason.
+It may crash its process, so a child process tries it first (`bridge_trial`). The decoding thread
+does not wait for the child: until it answers, or if it fails, images are refused with the reason.
 """
 
 from functools import cache
@@ -31,12 +30,14 @@ def rgb_by_bridge(
     verdict = _trial().poll()
     if verdict is None:
         raise EncodingError(
-            f"{encoding!r} has no path of our own; cv_bridge is being tried in a process apart"
+            f"{encoding!r} is not decoded by robot_vision itself; cv_bridge is being tried in a "
+            "child process"
         )
     if not verdict.is_usable:
         raise EncodingError(
-            f"{encoding!r} has no path of our own, and {verdict.problem}. Publish another "
-            f"encoding (docs/cameras.md), or give cv_bridge its NumPy: {ADVICE}; start again then"
+            f"{encoding!r} is not decoded by robot_vision itself, and {verdict.problem}. Publish "
+            "another encoding (docs/cameras.md), or install the NumPy that cv_bridge needs: "
+            f"{ADVICE}; then restart"
         )
     try:
         rgb = _bridge().imgmsg_to_cv2(message, desired_encoding="rgb8")
@@ -44,7 +45,7 @@ def rgb_by_bridge(
         raise EncodingError(f"cv_bridge refuses {encoding!r}: {error}") from error
     shape = (message.height, message.width, 3)
     if not isinstance(rgb, np.ndarray) or (rgb.dtype, rgb.shape) != (np.uint8, shape):
-        raise EncodingError(f"cv_bridge makes no RGB of {encoding!r} in {shape}")
+        raise EncodingError(f"cv_bridge returned no RGB for {encoding!r} in {shape}")
     return rgb
 
 

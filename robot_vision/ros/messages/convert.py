@@ -1,4 +1,4 @@
-"""Between ROS messages and the core's types: the one place where their conventions meet."""
+"""Images, cameras and stamps between ROS messages and the core's types."""
 
 from array import array
 from typing import Any, TypeAlias
@@ -24,7 +24,7 @@ ImageMessage: TypeAlias = Image | ReceivedImage | CompressedImage
 
 
 def ns_from_stamp(stamp: Time) -> int:
-    """Nanoseconds since the epoch of the clock that stamped."""
+    """Nanoseconds since the epoch of the stamping clock."""
     return stamp.sec * NS_PER_S + stamp.nanosec
 
 
@@ -38,9 +38,9 @@ def header(stamp_ns: int, frame_id: str) -> Header:
 
 
 def camera_from_info(info: CameraInfo) -> Camera:
-    """Camera of a raw image that has the size that its `CameraInfo` says.
+    """Camera of a raw image of the size in its `CameraInfo`.
 
-    Raises `CameraError` if it cannot be that of a lens.
+    Raises `CameraError` if its numbers are not those of a lens.
     """
     return camera_of(calibration_of(info)).camera
 
@@ -50,7 +50,7 @@ def rgb_from_message(
 ) -> UInt8[np.ndarray, "h w 3"]:
     """RGB of a colour image. Raises `EncodingError`, also for one that is larger than `limits`.
 
-    Encodings without a path of ours go through `cv_bridge` where it is installed and works.
+    Encodings that we do not decode go through `cv_bridge` if it is installed and works.
     """
     if isinstance(message, CompressedImage):
         return decode_compressed(message.data, format=message.format, limits=limits)
@@ -91,8 +91,8 @@ def _layout(message: Image | ReceivedImage) -> dict[str, Any]:
 class ImageWriter:
     """One `Image` message that is filled again for every frame.
 
-    Its memory is an `array` seen through NumPy: filling costs one copy, and rclpy takes an
-    `array` as it is, where a NumPy array or a memoryview is checked byte by byte (60 to 300 ms).
+    Its memory is an `array` viewed through NumPy: filling costs one copy, and rclpy accepts an
+    `array` as it is, but checks a NumPy array or memoryview byte by byte (60 to 300 ms).
     `publish` serializes before it returns, so the memory is free for the next frame.
     """
 
@@ -114,5 +114,5 @@ class ImageWriter:
         self.message.height, self.message.width = height_px, width_px
         self.message.step = pixels.nbytes // height_px
         self.message.data = array("B", bytes(pixels.nbytes))
-        # The message may have taken a copy: look through NumPy at the one that it holds.
+        # The message may have copied the array: view the one that it holds.
         self._pixels = np.frombuffer(self.message.data, pixels.dtype).reshape(pixels.shape)

@@ -18,8 +18,8 @@ def joint_trajectory_message(
 ) -> JointTrajectory:
     """For a JointTrajectoryController: where to be `reach_s` after the stamp, and to stay there.
 
-    The next message replaces it. Without velocities the controller goes there straight and stands
-    if no other comes; it refuses trajectories that end with a velocity.
+    The next message replaces it. Without velocities the controller goes there straight and stops
+    if no other message comes; it refuses trajectories that end with a velocity.
     """
     sec, nanosec = divmod(round(reach_s * NS_PER_S), NS_PER_S)
     point = JointTrajectoryPoint(
@@ -45,7 +45,7 @@ def joint_velocity_message(velocity: Sequence[float]) -> Float64MultiArray:
 def positions_of(message: JointTrajectory, names: Sequence[str]) -> Float64[np.ndarray, " j"]:
     """Where a trajectory's first point puts the joints `names`, in their order (rad or m).
 
-    Raises `ValueError` where there is no point, joints are not those, or a number is not finite.
+    Raises `ValueError` if there is no point, other joints, or a number that is not finite.
     """
     if not message.points:
         raise ValueError("the trajectory has no points")

@@ -11,7 +11,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.core.types import Camera
 from robot_vision.ros.messages.convert import ImageWriter
-from robot_vision.topics.camera_info import new_info
+from robot_vision.topics.content.camera_info import new_info
 
 
 class LiveMessages:

@@ -1,4 +1,4 @@
-"""`~/objects/json` of another process, checked: it may be anybody's."""
+"""`~/objects/json` of another process, validated: its sender is untrusted."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ _MOST_OBJECTS = 1000
 _MOST_NOTES = 100
 _NAME = Field(max_length=MOST_FRAME_ID_CHARACTERS)
 _INT64 = Field(ge=-(2**63), lt=2**63)
-# Metres, pixels, seconds: beyond this 32-bit floats and squares of them go wrong.
+# Metres, pixels, seconds: larger ones overflow when squared as 32-bit floats.
 _NUMBER = Field(ge=-1e9, le=1e9, allow_inf_nan=False)
 
 Name = Annotated[str, _NAME]

@@ -48,14 +48,14 @@ def transform_message(a_from_b: Float64[np.ndarray, "4 4"]) -> Transform:
 
 
 def pose_message(command: Command, frame_id: str) -> PoseStamped:
-    """`~/command/pose`: where the tool is to be."""
+    """`~/command/pose`: the commanded pose of the tool."""
     return PoseStamped(
         header=header(command.stamp_ns, frame_id), pose=pose_from_transform(command.base_from_tool)
     )
 
 
 def twist_message(command: Command, frame_id: str) -> TwistStamped:
-    """`~/command/twist`: how the tool is to move."""
+    """`~/command/twist`: the commanded velocity of the tool."""
     return TwistStamped(header=header(command.stamp_ns, frame_id), twist=_twist(command.twist))
 
 
@@ -79,7 +79,7 @@ def chunk_message(chunk: ActionChunk, tool_frame_id: str) -> MultiDOFJointTrajec
     """`~/action_chunk`: absolute tool poses, `time_from_start` counted from the observation.
 
     Velocities are those between a point's neighbours; the last one is zero, so that a
-    controller to which no other chunk comes stops there.
+    controller stops there if no other chunk comes.
     """
     steps = chunk.action[:, :6] / chunk.step_s
     velocity = np.zeros_like(steps)

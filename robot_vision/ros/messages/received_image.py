@@ -1,6 +1,6 @@
-"""Images as they came: pixels are looked at in the message's bytes, and not copied into another.
+"""Received images whose pixels are viewed in the message's bytes instead of copied.
 
-rclpy's own way to an `Image` copies the pixels more often: this takes a third less time.
+rclpy copies the pixels of an `Image` more often: this takes a third less time.
 """
 
 import struct
@@ -18,7 +18,7 @@ _STAMP, _U32, _SIZE, _FLAG = (struct.Struct(f) for f in ("<iI", "<I", "<II", "<B
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ReceivedImage:
-    """The fields of a `sensor_msgs/Image`; `data` is a view of the bytes that came."""
+    """The fields of a `sensor_msgs/Image`; `data` is a view of the received bytes."""
 
     header: Header
     height: int
@@ -30,7 +30,7 @@ class ReceivedImage:
 
 
 def received_image(message: bytes) -> ReceivedImage | Image:
-    """A serialized `sensor_msgs/Image`; raises `EncodingError` if the bytes are none.
+    """The image in serialized bytes; raises `EncodingError` if they are not a `sensor_msgs/Image`.
 
     Unusual byte orders are left to the middleware.
     """
@@ -39,11 +39,13 @@ def received_image(message: bytes) -> ReceivedImage | Image:
             return deserialize_message(message, Image)
         return _looked_at(message)
     except (struct.error, UnicodeDecodeError, RuntimeError) as error:
-        raise EncodingError(f"{len(message)} bytes are no sensor_msgs/Image: {error}") from error
+        raise EncodingError(
+            f"{len(message)} bytes are not a sensor_msgs/Image: {error}"
+        ) from error
 
 
 def _looked_at(message: bytes) -> ReceivedImage:
-    # CDR: after four bytes that tell the byte order, numbers are aligned to their own size.
+    # CDR: after four bytes with the byte order, numbers are aligned to their own size.
     sec, nanosec = _STAMP.unpack_from(message, 4)
     frame_id, at = _text(message, 4 + _STAMP.size)
     height_px, width_px = _SIZE.unpack_from(message, at)
@@ -65,7 +67,7 @@ def _looked_at(message: bytes) -> ReceivedImage:
 
 
 def _text(message: bytes, at: int, *, pad: bool = True) -> tuple[str, int]:
-    """A string (its length counts the zero at its end), and where the next field begins."""
+    """A string (its length counts the final zero) and the offset of the next field."""
     (length,) = _U32.unpack_from(message, at)
     end = at + _U32.size + length
     text = message[at + _U32.size : end - 1].decode()

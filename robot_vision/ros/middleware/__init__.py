@@ -1,4 +1,4 @@
-"""What DDS does with messages: QoS, shared memory, threads of their own, size limits, losses.
+"""DDS: QoS, shared memory, dedicated threads, size limits, lost messages.
 
-Nothing here looks into a message, except for its number and its size as bytes.
+Nothing here reads the content of a message, only its number and its size in bytes.
 """

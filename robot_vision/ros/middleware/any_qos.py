@@ -1,9 +1,9 @@
-"""A topic heard from publishers of any QoS: latched or not, reliable or best effort.
+"""Subscribes to publishers of any QoS: latched or not, reliable or best effort.
 
-Words come from whoever speaks: `ros2 topic pub` is volatile, a driver latches what it says once.
-No single subscription hears all of them and what a latched one said before. One more is made for
-each quality that a publisher offers, when it appears: asked for in advance, it would make the
-publishers that do not offer it log a warning.
+Instructions come from any publisher: `ros2 topic pub` is volatile, a driver latches its message.
+No single subscription matches all of them and also receives earlier latched messages. So one more
+is made for each QoS that a publisher offers, when it appears; made in advance, it would cause a
+warning in the log of every publisher that does not offer it.
 """
 
 from collections import deque
@@ -36,8 +36,8 @@ _EVERY_KIND = tuple(
 class AnyQos:
     """Subscribes until `close`. `callback` gets each message once, serialized.
 
-    It begins with a subscription as `first` says, None: without any; of what publishers offer it
-    takes up the qualities in `kinds`.
+    It starts with a subscription of QoS `first` (None: without any) and adds those in `kinds`
+    that publishers offer.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class AnyQos:
         self._subscriptions.clear()
 
     def _look(self) -> None:
-        """Subscribe also as what is offered by publishers that were not there before."""
+        """Add subscriptions for the QoS that new publishers offer."""
         if not is_up(self._node.context):
             return
         name = self._node.resolve_topic_name(self._topic)
@@ -88,7 +88,7 @@ class AnyQos:
             qos,
             raw=True,
             callback_group=self._group,
-            # Some of several do not match a publisher: that is why there are several.
+            # With several subscriptions, some are expected not to match.
             event_callbacks=no_mismatch_logged(),
         )
 
@@ -100,25 +100,25 @@ class AnyQos:
 def where_latched(
     node: Node, kind: Any, topic: str, callback: Callable[[bytes], None], *, group: CallbackGroup
 ) -> AnyQos:
-    """What latching publishers of a topic said before; for a topic with a subscription already.
+    """Receives earlier messages of latching publishers, beside another subscription to the topic.
 
-    Without publishers that latch there is no further subscription, so that none of the others
-    logs a mismatch.
+    Without latching publishers there is no further subscription, so that no publisher logs a
+    mismatch.
     """
     return AnyQos(node, kind, topic, callback, group=group, first=None, kinds=(_LATCHED,))
 
 
 class Once:
-    """Which of the messages of several subscriptions to one topic have not been taken yet.
+    """Finds messages that several subscriptions to one topic both received.
 
-    What one subscription gives again is said again; what another gives, soon after, is the same.
+    The same bytes from one subscription are a new message; from another one, soon after, a copy.
     """
 
     def __init__(self) -> None:
         self._taken: deque[tuple[float, tuple[int, int], set[Any]]] = deque(maxlen=_MOST_KEPT)
 
     def is_new(self, data: bytes, *, of: Any, now_s: float) -> bool:
-        """Whether the message `data` of the subscription `of` is heard for the first time."""
+        """Whether the message `data` of the subscription `of` was not received before."""
         mark = len(data), hash(data)  # the message itself may be of any size
         for taken_s, known, givers in self._taken:
             if known == mark and of not in givers and now_s - taken_s <= _TOGETHER_S:

@@ -1,6 +1,6 @@
-"""Messages of strangers are refused by their size as bytes, before they become objects.
+"""Refuses oversized messages as bytes, before they become Python objects.
 
-Twenty megabytes of text or a million names take seconds of Python's lock to make and to drop.
+Creating and freeing twenty megabytes of text or a million names holds Python's lock for seconds.
 """
 
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 
 from rclpy.serialization import deserialize_message
 
-# Some ten times what the largest robots say; images are bounded by whoever decodes them.
+# About ten times the largest messages of real robots; decoders bound images themselves.
 WORDS_BYTES = 4 << 10
 POSE_BYTES = 4 << 10
 STATE_BYTES = 64 << 10
@@ -27,16 +27,16 @@ def bounded(
     most_bytes: int,
     refuse: Callable[[str], object],
 ) -> Callable[[bytes], None]:
-    """A callback for a subscription that is `raw`; `refuse` gets in words what was not taken."""
+    """A callback for a `raw` subscription; `refuse` gets the reason for each refused message."""
 
     def take(data: bytes) -> None:
         if len(data) > most_bytes:
-            refuse(f"a message is larger than {most_bytes} bytes, the most that is taken")
+            refuse(f"a message is larger than {most_bytes} bytes, the limit")
             return
         try:
             message = deserialize_message(data, kind)
         except RuntimeError:  # rclpy's, of bytes that are cut or wrong
-            refuse(f"a message of {len(data)} bytes is no {kind.__name__}")
+            refuse(f"a message of {len(data)} bytes is not a valid {kind.__name__}")
             return
         callback(message)
 

@@ -1,6 +1,6 @@
-"""The middleware's profile: camera frames through shared memory that is large enough for them.
+"""The middleware's profile, with shared memory that is large enough for camera frames.
 
-Fast DDS's default segment (0.5 MB) is smaller than one image, which loses most of the frames.
+Fast DDS's default segment (0.5 MB) is smaller than one image, so that most frames are lost.
 """
 
 import os
@@ -12,7 +12,7 @@ PROFILE_FILE = Path("config/fastdds_shm.xml")
 
 
 def shared_file(relative: Path) -> Path | None:
-    """A file of the project's `config/` or `launch/`, in a source tree or as it was installed.
+    """A file of the project's `config/` or `launch/`, in a source tree or installed.
 
     Beside the package in a source tree; under `<prefix>/share/robot_vision` after pip or colcon.
     """

@@ -1,7 +1,7 @@
-"""How many messages were missed, by the numbers that publishers give theirs.
+"""Counts missed messages by their publishers' sequence numbers.
 
-Fast DDS reports what it loses on the way, but not what a newer message replaces in a short history
-while a process stands still.
+Fast DDS reports messages that it loses in transit, but not those that newer ones replace in a
+short history while a process is suspended.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +14,9 @@ from robot_vision.ros.middleware.bounded import bounded
 # Humble's rclpy calls with the message alone.
 WITH_INFO = hasattr(Subscription, "CallbackType")
 
-# Two publishers on one topic have numbers of their own: for so long a gap says nothing.
+# Two publishers on one topic have separate numbers: a gap means nothing for so long.
 _MESSAGES_UNSURE = 100
-# A gap that is larger is one between two publishers, too.
+# A larger gap is also one between two publishers.
 _MOST_MISSED = 1000
 
 
@@ -29,11 +29,11 @@ class MessageNumbers:
 
     @property
     def are_sure(self) -> bool:
-        """Whether a gap is counted now: only then need nobody else report what is lost."""
+        """Whether gaps are counted now, so that losses need not be reported elsewhere."""
         return self._last is not None and self._unsure == 0
 
     def missed(self, info: Mapping[str, Any]) -> int:
-        """Messages that were published between the one before and this one, and did not come."""
+        """Messages published between the previous one and this one that did not arrive."""
         number = info.get("publication_sequence_number")
         if number is None:
             return 0
@@ -41,7 +41,7 @@ class MessageNumbers:
         if last is None:
             return 0
         gap = number - last - 1
-        if not 0 <= gap <= _MOST_MISSED:  # the publisher began anew, or there are two
+        if not 0 <= gap <= _MOST_MISSED:  # the publisher restarted, or there are two
             self._unsure = _MESSAGES_UNSURE
         self._unsure = max(self._unsure - 1, 0)
         return 0 if self._unsure else gap
@@ -67,7 +67,7 @@ def bounded_with_number(
     most_bytes: int,
     refuse: Callable[[str], object],
 ) -> Callable[..., None]:
-    """As `bounded`; the callback gets the message's number of its publisher, where it is known."""
+    """As `bounded`; the callback also gets the publisher's number of the message, if known."""
 
     def take(data: bytes, info: Mapping[str, Any]) -> None:
         number = info.get("publication_sequence_number")

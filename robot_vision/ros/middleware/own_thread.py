@@ -1,7 +1,7 @@
 """Subscriptions with a thread of their own, which waits for nothing else.
 
-For every message an executor prepares and checks all that its nodes have (services, timers, events
-of publishers): 0.4 to 0.9 ms of Python between an image and its depth, where this takes a tenth.
+For every message an executor prepares and checks everything in its nodes (services, timers,
+publisher events): 0.4 to 0.9 ms of Python between an image and its depth; this takes a tenth.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from robot_vision.ros.middleware.rclpy_internals import FewEntitiesExecutor, RCL
 class OwnThread(MutuallyExclusiveCallbackGroup):
     """The callbacks of this group run in its thread, between `start` and `stop`.
 
-    Executors that the node is in leave them alone. A callback that fails is logged.
+    The node's executors ignore them. A callback that fails is logged.
     """
 
     def __init__(self, name: str, *, node: Node) -> None:
@@ -40,7 +40,7 @@ class OwnThread(MutuallyExclusiveCallbackGroup):
         self._thread.start()
 
     def stop(self) -> None:
-        """Return when the last callback has; the subscriptions may then be destroyed."""
+        """Return after the last callback; the subscriptions may then be destroyed."""
         self._stopping.set()
         self._executor.wake()
         self._thread.join()
@@ -64,6 +64,6 @@ class OwnThread(MutuallyExclusiveCallbackGroup):
         except (ConditionReachedException, ExternalShutdownException, ShutdownException):
             return
         except RCLError:
-            # A context that is shut down while a wait begins makes the wait fail.
+            # The wait fails if the context is shut down while it begins.
             if is_up(self._context):
                 raise

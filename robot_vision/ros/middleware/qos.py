@@ -1,4 +1,4 @@
-"""Quality of service of our topics, and in words why two ends of a topic do not meet."""
+"""Quality of service of our topics, and why two ends of a topic do not match."""
 
 from rclpy.qos import (
     DurabilityPolicy,
@@ -17,26 +17,26 @@ except ImportError:  # Humble
 from robot_vision.core.config import InputConfig
 from robot_vision.topics.quality import RESULTS, Quality
 
-# Words are said once, also to those that come later.
+# Words are published once and latched for later subscribers.
 LATCHED_QOS = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 
-# Of the subscription that `any_qos` begins with.
+# The first subscription of `any_qos`.
 WORDS_QOS = QoSProfile(
     depth=1,
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.VOLATILE,
 )
 
-# What every publisher matches, to report what is heard by `any_qos`.
+# Matches every publisher: reported for subscriptions of `any_qos`.
 ANY_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 def no_mismatch_logged() -> SubscriptionEventCallbacks:
-    """For one of several subscriptions to a topic: rclpy logs nothing where it does not match."""
+    """For one of several subscriptions to a topic: rclpy does not log a mismatch."""
     return SubscriptionEventCallbacks(incompatible_qos=lambda _: None, use_default_callbacks=False)
 
 
@@ -70,7 +70,7 @@ def describe(qos: QoSProfile) -> str:
 
 
 def mismatch(*, offered: QoSProfile, requested: QoSProfile) -> str:
-    """Why a publisher does not serve a subscription, naming both sides; empty if it does."""
+    """Why a publisher does not match a subscription, naming both sides; empty if it does."""
     compatibility, _ = qos_check_compatible(offered, requested)
     if compatibility != QoSCompatibility.ERROR:
         return ""

@@ -1,7 +1,7 @@
-"""All that we use of rclpy beyond its documented interface; no other file may.
+"""Everything that we use of rclpy beyond its documented interface; no other file may.
 
-`test/ros/test_rclpy_internals.py` checks each on the rclpy that is installed, and names what a
-new release moved.
+`test/ros/test_rclpy_internals.py` checks each of them on the installed rclpy, and names those
+that a new release moved.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,14 +31,14 @@ def is_up(context: Any) -> bool:
     """As `ok()` of an rclpy context, without its lock.
 
     From Kilted on `Context.try_shutdown()` destroys nodes while it holds that lock: a thread that
-    asks `ok()` there is never joined.
+    calls `ok()` then is never joined.
     """
     handle = context.handle
     return handle is not None and handle.ok()
 
 
 def end_context(context: Any) -> None:
-    """Shut a context down as a signal does: its nodes are left, which may be half made."""
+    """Shut a context down as a signal does, leaving its nodes, which may be incomplete."""
     handle = context.handle
     with handle:
         handle.shutdown()
@@ -50,17 +50,17 @@ def lifecycle_state(node: LifecycleNode) -> str:
 
 
 def free_state_machine(node: LifecycleNode) -> None:
-    """rclpy leaves this to the garbage collector; it keeps the middleware's memory till then."""
+    """Free the state machine; rclpy leaves it and its memory to the garbage collector."""
     node._state_machine.destroy_when_not_in_use()
 
 
 def given_parameters(node: Node) -> tuple[str, ...]:
-    """Names of the parameters that files and the command line give a node, declared or not."""
+    """Names of the parameters given to a node by files and the command line, declared or not."""
     return tuple(node._parameter_overrides)
 
 
 class FewEntitiesExecutor(SingleThreadedExecutor):
-    """Waits for some subscriptions where others wait for nodes, and takes no lock of a context."""
+    """Waits for subscriptions instead of whole nodes, without the context's lock."""
 
     def __init__(self, context: Any) -> None:
         super().__init__(context=cast(Context, _UnlockedContext(context)))
@@ -69,7 +69,7 @@ class FewEntitiesExecutor(SingleThreadedExecutor):
     def serve(self, subscriptions: Sequence[Subscription]) -> None:
         """Wait for these from now on, and for their events.
 
-        Fast DDS wakes whoever waits for events whenever there is a message to take.
+        Fast DDS wakes waits for events whenever there is a message to take.
         """
         events = [event for s in subscriptions for event in cast(list[Any], s.event_handlers)]
         self._entities = _Entities(subscriptions=subscriptions, waitables=events)
@@ -80,7 +80,7 @@ class FewEntitiesExecutor(SingleThreadedExecutor):
 
 @dataclass(frozen=True, kw_only=True)
 class _Entities:
-    """What an executor asks a node for."""
+    """What an executor needs of a node."""
 
     subscriptions: Sequence[Subscription] = ()
     waitables: Sequence[Any] = ()
@@ -91,7 +91,7 @@ class _Entities:
 
 
 class _UnlockedContext:
-    """What an executor asks a context for."""
+    """What an executor needs of a context."""
 
     def __init__(self, context: Any) -> None:
         self._of = context

@@ -1,10 +1,10 @@
-"""Shared memory that killed processes left behind: Fast DDS keeps 64 MB of each with our profile.
+"""Removes shared memory of killed processes: Fast DDS keeps 64 MB of each with our profile.
 
 Fast DDS locks `fastrtps_<id>_el` (flock) for as long as the process lives that owns the segment
-`fastrtps_<id>`, and the system lets go of the lock when the process dies, in whichever container
-it was. Ids are random, so nothing begins to use the segment of a dead process again. Ports
+`fastrtps_<id>`, and the system releases the lock when the process dies, in any container. Ids are
+random, so the segment of a dead process is never used again. Ports
 (`fastrtps_port…`, `sem.fastrtps_port…`) are left alone: they are small, their names recur, and a
-process that starts takes over what a dead one left, perhaps at this moment. Fast DDS 3 (Kilted and
+starting process may be taking over those of a dead one. Fast DDS 3 (Kilted and
 later) writes `fastdds` for `fastrtps`.
 """
 
@@ -19,7 +19,7 @@ from time import time
 
 _FOLDER = Path("/dev/shm")  # noqa: S108 - of Fast DDS, checked for whose it is
 _LOCK_NAME = re.compile(r"fast(rtps|dds)_[0-9a-f]{16}_el")
-# A process that starts makes the lock's file and locks it a moment later.
+# A starting process creates the lock file and locks it a moment later.
 _YOUNGEST_S = 5.0
 
 
@@ -31,7 +31,7 @@ def clean_shared_memory(
 ) -> None:
     """Remove segments of this user's that no living process owns; `log` gets one line if any.
 
-    Must not fail: what cannot be looked at or removed stays.
+    Must not fail: files that cannot be read or removed stay.
     """
     sizes = [_remove_if_dead(lock, youngest_s) for lock in _locks(folder)]
     freed = [size for size in sizes if size is not None]
@@ -49,7 +49,7 @@ def _locks(folder: Path) -> list[Path]:
 
 
 def _remove_if_dead(lock: Path, youngest_s: float) -> int | None:
-    """Bytes that were freed; None if the segment is in use, another user's, or just made."""
+    """Bytes freed; None if the segment is in use, another user's, or new."""
     with suppress(OSError):  # gone meanwhile, or not ours to open
         file = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -64,7 +64,7 @@ def _remove_if_dead(lock: Path, youngest_s: float) -> int | None:
 
 
 def _remove(lock: Path) -> int:
-    """Remove the segment, then its lock: cut off in between, the next start finds it still."""
+    """Remove the segment, then its lock: if interrupted, the next start still finds it."""
     segment = lock.with_name(lock.name.removesuffix("_el"))
     size = 0
     with suppress(FileNotFoundError):

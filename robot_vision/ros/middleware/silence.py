@@ -1,5 +1,6 @@
-"""Why nothing comes from a topic, in words that say what to do."""
+"""Why a topic is silent, in words that say what to do about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -16,7 +17,7 @@ _WITH_TRANSPORT = ("rgb", "depth")
 
 @dataclass(frozen=True, kw_only=True)
 class ListenedTopic:
-    """A subscription as it was made: what for, where, of which type, at which QoS."""
+    """A subscription as it was made: its role, full name, type and QoS."""
 
     role: str
     name: str
@@ -24,8 +25,23 @@ class ListenedTopic:
     qos: QoSProfile
 
 
+class SilenceLog:
+    """Logs each topic when it becomes silent, once until it is heard again."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._silent: frozenset[str] = frozenset()
+
+    def update(self, silence: Mapping[str, str]) -> None:
+        """`silence`: why topics are silent now, by role."""
+        for role, why in silence.items():
+            if role not in self._silent:
+                self._node.get_logger().warning(f"{role} is silent: {why}")
+        self._silent = frozenset(silence)
+
+
 def why_quiet(node: Node, topic: ListenedTopic, *, quiet_s: float) -> str:
-    """Why `topic` has been quiet for `quiet_s` seconds, from what the graph shows."""
+    """Why `topic` has been quiet for `quiet_s` seconds, according to the ROS graph."""
     publishers = node.get_publishers_info_by_topic(topic.name)
     if not publishers:
         return f"no publisher on {topic.name} [{topic.type_name}]{_alternatives(node, topic)}"
@@ -43,7 +59,7 @@ def why_quiet(node: Node, topic: ListenedTopic, *, quiet_s: float) -> str:
 
 
 def qos_problem(node: Node, topic: ListenedTopic) -> str:
-    """Why no publisher of `topic` reaches us, by QoS; empty if one does or there is none."""
+    """Why QoS keeps every publisher of `topic` from us; empty if one matches or none exists."""
     publishers = node.get_publishers_info_by_topic(topic.name)
     serving = [p for p in publishers if p.topic_type == topic.type_name]
     mismatches = [
@@ -70,7 +86,7 @@ def _name(publisher: TopicEndpointInfo) -> str:
 
 
 def _alternatives(node: Node, topic: ListenedTopic) -> str:
-    """Topics that could be meant: the same image in another transport, then those of the type."""
+    """Topics that may be meant: the same image in another transport, then those of that type."""
     own = node.get_fully_qualified_name() + "/"
     published = {
         name: types
@@ -84,9 +100,9 @@ def _alternatives(node: Node, topic: ListenedTopic) -> str:
     for name in (base, *(base + suffix for suffix in transports)):
         if name != topic.name and name in published:
             transport = "raw" if name == base else "compressed"
-            return f"; {name} is there: set input.{topic.role}_transport: {transport}"
+            return f"; {name} exists: set input.{topic.role}_transport: {transport}"
     same_type = [name for name, types in published.items() if topic.type_name in types]
     same_type.sort(key=lambda name: -SequenceMatcher(None, name, topic.name).ratio())
     if not same_type:
         return "; no topic of that type is published at all"
-    return f"; of that type there are: {', '.join(same_type[:_SUGGESTIONS])}"
+    return f"; topics of that type: {', '.join(same_type[:_SUGGESTIONS])}"

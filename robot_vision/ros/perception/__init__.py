@@ -1,7 +1,7 @@
 """The node `perception`: camera topics in; features, depth, objects and an overlay out.
 
-`inputs` (callbacks store and pair) → `worker` (the one thread that works) → `frames` (decodes) →
-`robot` (where the frame has it) → `Pipeline` → `outputs` (a message is made only for subscribers)
-and `listeners` (in this process), as `segments` is: what is pointed at, in a thread of its own.
-`diagnostics` puts the figures into words; `node` is its life cycle.
+`inputs` (callbacks store and pair images, `frames` decodes them) → `worker` (the one thread that
+works) → `Pipeline` → `outputs` (messages are made for subscribers only) and `listeners` (in this
+process); `segments`, one of them, answers prompts in a thread of its own. `node` is the life
+cycle, `configured` and `active` what it holds meanwhile; `diagnostics` reports.
 """

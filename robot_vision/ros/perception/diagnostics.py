@@ -1,4 +1,4 @@
-"""/diagnostics: how old results are, how many come, what was lost and why, in words first."""
+"""/diagnostics of the perception node: age and rate of results, losses and their causes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from robot_vision.ros.messages.convert import stamp_from_ns
 
 @dataclass(frozen=True, kw_only=True)
 class NodeState:
-    """What the node itself knows: its lifecycle state, its models, why its topics are quiet.
+    """The node's own state: its lifecycle state, its models, why its topics are silent.
 
-    `problem` is why the node is not in the state it should be in; `doing` what takes time now.
+    `problem` is why the node is not in the state it should be in; `doing` is its slow task now.
     """
 
     name: str

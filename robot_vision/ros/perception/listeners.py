@@ -1,4 +1,4 @@
-"""Who else in this process wants each frame's result: the policy and the console."""
+"""Other parts of this process that get each frame's result: the policy and the console."""
 
 import traceback
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ Listener = Callable[[Perception, Mapping[str, float]], None]
 
 
 class Listeners:
-    """Told in the worker's thread, so they only store. One that fails costs no frame."""
+    """Called in the worker's thread, so they only store. A failing one costs no frame."""
 
     def __init__(self, health: Health, log: Callable[[str], object]) -> None:
         self._health = health
@@ -25,11 +25,11 @@ class Listeners:
             self._listeners = (*self._listeners, listener)
 
     def remove(self, listener: Listener) -> None:
-        """Tell `listener` no more; nothing happens if it is not there."""
+        """Stop calling `listener`; nothing happens if it is not registered."""
         with self._lock:
             self._listeners = tuple(known for known in self._listeners if known != listener)
 
-    def tell(self, perception: Perception, stage_s: Mapping[str, float]) -> None:
+    def call(self, perception: Perception, stage_s: Mapping[str, float]) -> None:
         """Call every listener. A failure is counted, and logged the first time it happens."""
         for listener in self._listeners:
             try:

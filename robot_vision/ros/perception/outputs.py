@@ -1,4 +1,4 @@
-"""The node's output topics: each message is made only if somebody subscribed to it."""
+"""The node's output topics; messages are made for subscribers only."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.timing import Span, span
 from robot_vision.ros.messages.live import LiveMessages, class_of
 from robot_vision.ros.middleware.qos import profile_of
-from robot_vision.ros.perception.inputs import Capture
+from robot_vision.ros.perception.inputs.topics import Capture
 from robot_vision.topics.table import TOPICS
 from robot_vision.topics.topic import Makers, OutputTopic, Result
 
@@ -22,8 +22,8 @@ _TRACE_QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 class Outputs:
     """Publishers of `~/…`, active between the node's activation and deactivation.
 
-    Topics whose message package is not installed (`vision_msgs`) are left out, and named once.
-    What is latched is published once more than there are readers: see `OutputTopic.said_for`.
+    Topics whose message package (`vision_msgs`) is not installed are left out and logged once.
+    Latched topics are also published without subscribers: see `OutputTopic.said_for`.
     """
 
     def __init__(self, node: LifecycleNode, *, points: PointsConfig) -> None:
@@ -52,7 +52,7 @@ class Outputs:
                         publisher.publish(message)
 
     def _is_new(self, topic: OutputTopic, result: Result) -> bool:
-        """Whether those who subscribe later would hear what no longer holds."""
+        """Whether later subscribers would get outdated content."""
         if topic.said_for is None:
             return False
         before, now = self._said.get(topic.name), topic.said_for(result)
@@ -76,9 +76,9 @@ def _say_missing(node: LifecycleNode, missing: list[OutputTopic]) -> None:
 
 
 class Traces:
-    """`~/trace`: where each frame spent its time (core/frame_trace), while somebody listens.
+    """`~/trace`: where each frame spent its time (core/frame_trace), for subscribers only.
 
-    It cannot be in the table of topics: it is known only when all of these are published.
+    It is not in the table of topics: it is known only after all of these are published.
     """
 
     def __init__(self, node: LifecycleNode) -> None:

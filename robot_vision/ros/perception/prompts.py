@@ -1,4 +1,4 @@
-"""`~/prompt`: words to look for. They become the parameter `prompt`, so that both say the same."""
+"""`~/prompt`: sets the parameter `prompt`, so that topic and parameter agree."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ from robot_vision.ros.middleware.bounded import WORDS_BYTES, bounded
 
 
 class PromptTopic:
-    """Hears words from construction on, in any state of the node and from any publisher.
+    """Subscribes from construction on, in any state of the node, to publishers of any QoS.
 
-    Words that are not accepted are refused as the parameter is: the node logs why.
+    Prompts are refused as the parameter is: the node logs why.
     """
 
     def __init__(self, node: Node, refuse: Callable[[str], object]) -> None:

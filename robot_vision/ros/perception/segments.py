@@ -1,4 +1,4 @@
-"""`~/segment`: what programs point at, segmented and held beside the pipeline, never in its way.
+"""`~/segment`: segments what programs point at and holds it, without delaying the pipeline.
 
 Requests come as JSON on `~/segment/request` (std_msgs/String); answers go out on
 `~/segment/json` (String) and `~/segment/mask` (Image, mono8: a thing's label, 0 nothing), both
@@ -86,7 +86,7 @@ class Segments:
         return self._thread.is_alive()
 
     def close(self, limit_s: float | None = None) -> bool:
-        """End after the network's run in work; returns whether it ended within `limit_s`."""
+        """End after the present run of a network; returns whether it ended within `limit_s`."""
         with self._news:
             self._stopping = True
             self._news.notify()
@@ -111,12 +111,12 @@ class Segments:
         self._refuse(f"{_MOST_WAITING} requests are waiting already: ask again in a second")
 
     def _refuse(self, why: str) -> None:
-        """It is said with the next frame: there is no stamp to say it with now."""
+        """Queue a refusal: it is published with the next frame's stamp."""
         self._refused.append(why)
         self._health.noted("segment request refused", why)
 
     def _run(self) -> None:
-        """The pipeline's threads go first where cores are short."""
+        """Serve at low priority: the pipeline's threads go first."""
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICER)
         due_s = 0.0
@@ -127,13 +127,13 @@ class Segments:
             due_s = monotonic() + 1 / self._config.rate_hz
             try:
                 self._serve(perception, requests)
-            except Exception as error:  # whatever a model does, the next frame is served
+            except Exception as error:  # whatever fails, the next frame is served
                 what = f"{type(error).__name__}: {error}"
                 if self._health.noted("segmenting failed", what) and not self._stopping:
                     self._log(traceback.format_exc())
 
     def _wait(self, due_s: float) -> tuple[Perception | None, list[LiveRequest]]:
-        """The newest frame, at the rate that is allowed; none while there is nothing to do."""
+        """The newest frame, at most at `rate_hz`; none while there is nothing to do."""
         with self._news:
             wait_s = max(due_s - monotonic(), 0)
             if wait_s:

@@ -1,4 +1,4 @@
-"""The one thread that works: takes the newest pair, decodes, perceives, publishes, tells."""
+"""The one thread that works: takes the newest pair, decodes, perceives and publishes."""
 
 import traceback
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from robot_vision.core.timing import spans_kept, timed
 from robot_vision.pipeline import Pipeline
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.tf import TargetFrame
-from robot_vision.ros.perception.frames import FrameBuilder
-from robot_vision.ros.perception.inputs import Capture, Inputs
+from robot_vision.ros.perception.inputs.frames import FrameBuilder
+from robot_vision.ros.perception.inputs.robot import RobotInView
+from robot_vision.ros.perception.inputs.topics import Capture, Inputs
 from robot_vision.ros.perception.listeners import Listeners
 from robot_vision.ros.perception.outputs import Outputs, Traces
-from robot_vision.ros.perception.robot import RobotInView
 from robot_vision.topics.topic import Result
 
 _POLL_S = 0.1
@@ -30,7 +30,7 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
-    """What a worker joins: all of it outlives the worker."""
+    """The parts that a worker connects; all of them outlive it."""
 
     inputs: Inputs
     frames: FrameBuilder
@@ -55,13 +55,13 @@ class Worker:
         self._thread.start()
 
     def use(self, config: NodeConfig) -> None:
-        """Decode, select and fuse by the new parameters from the next frame on."""
+        """Apply new parameters from the next frame on."""
         with self._between_frames:
             self._parts.pipeline.adjust(config)
             self._parts.frames.use(config)
 
     def forget(self) -> None:
-        """Begin a new tracking epoch with the next frame."""
+        """Start a new tracking epoch with the next frame."""
         with self._between_frames:
             self._parts.pipeline.forget()
 
@@ -69,7 +69,7 @@ class Worker:
         """Use other models from the next frame on, and close the old ones."""
         with self._between_frames:
             old = self._parts.pipeline.swap_perceiver(perceiver, same_detector=same_detector)
-        old.close()  # takes tens of milliseconds, which no frame waits for
+        old.close()  # takes tens of milliseconds; no frame waits for it
 
     @property
     def is_alive(self) -> bool:
@@ -98,14 +98,14 @@ class Worker:
                 self._process(capture)
         except EncodingError as error:
             self._drop("image unreadable", str(error))
-        except Exception as error:  # whatever a model or a message does, the next frame counts
+        except Exception as error:  # whatever fails, the next frame is served
             if self._stopping.is_set():
                 return
             if self._drop("frame failed", f"{type(error).__name__}: {error}"):
                 self._parts.log(traceback.format_exc())
 
     def _process(self, capture: Capture) -> dict[str, float]:
-        """Serve a frame; returns the seconds of its stages, and its `age`."""
+        """Process a frame; returns the seconds of its stages, and its `age`."""
         parts = self._parts
         begun_s = perf_counter()
         stage_s = {"transport": capture.transport_s, "wait": begun_s - capture.arrived_s}
@@ -131,7 +131,7 @@ class Worker:
             )
         stage_s["age"] = age_s()
         parts.health.finished(stage_s)
-        parts.listeners.tell(perception, stage_s)
+        parts.listeners.call(perception, stage_s)
         return stage_s
 
     def _target_from_camera(self, capture: Capture) -> Float64[np.ndarray, "4 4"] | None:

@@ -1,14 +1,14 @@
-"""Joins the policy's controller with the node's topics: words in, commands out, figures kept."""
+"""Connects the policy's controller to the node's topics and keeps figures of its commands."""
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.frame_map import FrameMap
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.objects import quaternion_xyzw
+from robot_vision.core.policy_status import PolicyStatus, Pose
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies.controller import Controller
@@ -16,9 +16,9 @@ from robot_vision.ros.policy.outputs import PolicyOutputs
 
 
 class Commander:
-    """Called from the stream's, the worker's and the executor's threads.
+    """Called from the threads of the stream, the worker and the executor.
 
-    Behind it all is in the policy's frames; what goes out and is reported is in the robot's.
+    Its inputs are in the policy's frames; commands and status are in the robot's.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Commander:
         return self._instruction
 
     def instruct(self, text: str) -> None:
-        """Follow other words from now on; no words at all withdraw the instruction."""
+        """Follow a new instruction from now on; an empty text withdraws the old one."""
         instruction = self._policy.instruct(text) if text.strip() else None
         with self._lock:
             self._instruction = instruction
@@ -60,7 +60,7 @@ class Commander:
         self._controller.enable(enabled, self._now_ns())
 
     def reset(self) -> None:
-        """Forget instruction and chunks, and be disabled."""
+        """Forget instruction and chunks, and disable."""
         with self._lock:
             self._instruction = None
             self._controller.reset(self._now_ns())
@@ -69,9 +69,9 @@ class Commander:
         self._controller.heartbeat(self._now_ns())
 
     def robot(self, state: RobotState) -> str:
-        """Take where the arm is; returns why that is not believed, or nothing.
+        """Take a state of the arm; returns why it was refused, or an empty text.
 
-        A state that is not newer is no fault: the tool's pose often comes oftener than joints.
+        A state that is not newer is no fault: tool poses often come at a higher rate than joints.
         """
         refusal = self._controller.robot(state, self._now_ns())
         return "" if refusal is None or refusal.kind == "late" else refusal.reason
@@ -80,16 +80,16 @@ class Commander:
         self._controller.robot_unusable(reason, self._now_ns())
 
     def arm_fault(self, reason: str) -> None:
-        """What makes the arm's states unreliable, or nothing any more."""
+        """Take why the arm's states are unreliable; empty when they are reliable again."""
         self._source_fault = reason
-        self._say_faults()
+        self._pass_faults()
 
-    def _say_faults(self) -> None:
+    def _pass_faults(self) -> None:
         faults = (self._source_fault, self._output_fault)
         self._controller.arm_fault("; ".join(fault for fault in faults if fault))
 
     def describe_arm(self, kinematics: Kinematics | None) -> tuple[str, ...]:
-        """Take the arm's description; returns what of it cannot be looked at."""
+        """Take the arm's description; returns warnings about what cannot be checked."""
         self._controller.describe_arm(kinematics)
         self._outputs.describe_joints(self._controller.joint_spec)
         return self._controller.joint_warnings
@@ -101,21 +101,21 @@ class Commander:
         return self._controller.history(stamp_ns)
 
     def decided(self, decision: Decision, robot: RobotState) -> None:
-        """Take a decision, made of what was seen when the arm was at `robot`."""
+        """Take a decision on a frame for which the arm was at `robot`."""
         now_ns = self._now_ns()
         admission = self._controller.decided(decision, robot, now_ns)
         if admission.chunk is not None and not self._controller.status(now_ns).holding:
             self._outputs.chunk(self._frames.chunk(admission.chunk))
 
     def tick(self) -> None:
-        """One command, if the arm may be told anything. While the clock stands still, none."""
+        """Send one command if the arm may be commanded; none while the clock stands still."""
         now_ns = self._now_ns()
         if now_ns == self._tick_ns:
             return
         self._tick_ns = now_ns
         if (fault := self._outputs.problem) != self._output_fault:
             self._output_fault = fault
-            self._say_faults()
+            self._pass_faults()
         before, command = self._command, self._controller.command(now_ns)
         self._command = command = None if command is None else self._frames.command(command)
         if command is None:
@@ -128,42 +128,41 @@ class Commander:
             self._ages.add(seconds_between(command.observation_stamp_ns, self._now_ns()))
 
     def age_s(self) -> dict[str, float]:
-        """From a camera's stamp to the first command that followed from it: percentiles."""
+        """Percentiles of the time from a camera's stamp to the first command made from it."""
         return self._ages.summary()
 
-    def status(self) -> dict[str, Any]:
-        """What `~/status/json` says of instruction, commands and safety."""
+    def status(self) -> PolicyStatus:
+        """The status as far as the commander knows it: all but timing, cameras and server."""
         status = self._controller.status(self._now_ns())
         instruction, command = self._instruction, self._command
-        return {
-            "stamp_ns": status.stamp_ns,
-            "identity": self._policy.spec.identity,
-            "masked": list(status.masked),
-            "enabled": status.enabled,
-            "holding": status.holding,
-            "needs_enable": status.needs_enable,
-            "reasons": list(status.reasons),
-            "instruction": status.instruction,
-            "instruction_problem": instruction.problem if instruction else "",
-            "target_id": status.target_track_id,
-            "destination_id": status.destination_track_id,
-            "action": None if status.action is None else _rounded(status.action.tolist()),
-            "pose": None if command is None else _pose(command),
-            "gripper_open": None if command is None else round(command.gripper_open, 4),
-            "interventions": dict(status.interventions),
-            "joints": None if command is None else _joints(command),
-            "joint_warnings": list(self._controller.joint_warnings),
-            "chunk_age_s": status.chunk_age_s,
-            "perception_age_s": status.perception_age_s,
-        }
+        return PolicyStatus(
+            stamp_ns=status.stamp_ns,
+            identity=self._policy.spec.identity,
+            masked=status.masked,
+            enabled=status.enabled,
+            holding=status.holding,
+            needs_enable=status.needs_enable,
+            reasons=status.reasons,
+            instruction=status.instruction,
+            instruction_problem=instruction.problem if instruction else "",
+            target_id=status.target_track_id,
+            destination_id=status.destination_track_id,
+            action=None if status.action is None else _rounded(status.action.tolist()),
+            pose=None if command is None else _pose(command),
+            gripper_open=None if command is None else round(command.gripper_open, 4),
+            interventions=dict(status.interventions),
+            joints=None if command is None else _joints(command),
+            joint_warnings=self._controller.joint_warnings,
+            chunk_age_s=status.chunk_age_s,
+            perception_age_s=status.perception_age_s,
+        )
 
 
-def _pose(command: Command) -> dict[str, list[float]]:
+def _pose(command: Command) -> Pose:
     pose = command.base_from_tool
-    return {
-        "position_m": _rounded(pose[:3, 3].tolist()),
-        "quaternion_xyzw": _rounded(list(quaternion_xyzw(pose[:3, :3]))),
-    }
+    x, y, z = _rounded(pose[:3, 3].tolist())
+    qx, qy, qz, qw = _rounded(list(quaternion_xyzw(pose[:3, :3])))
+    return Pose(position_m=(x, y, z), quaternion_xyzw=(qx, qy, qz, qw))
 
 
 def _joints(command: Command) -> dict[str, float] | None:
@@ -174,5 +173,5 @@ def _joints(command: Command) -> dict[str, float] | None:
     return dict(zip(joints.names, _rounded(joints.position.tolist()), strict=True))
 
 
-def _rounded(values: list[float]) -> list[float]:
-    return [round(value, 6) for value in values]
+def _rounded(values: list[float]) -> tuple[float, ...]:
+    return tuple(round(value, 6) for value in values)

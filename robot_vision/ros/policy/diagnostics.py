@@ -1,27 +1,25 @@
-"""/diagnostics of the policy node: whether the arm is led, why not, how evenly and how freshly."""
+"""/diagnostics of the policy node: whether the arm follows, why not, and how old commands are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
+from robot_vision.core.policy_status import PolicyStatus, ServerStatus
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.ros.common.diagnostics import ERROR, OK, WARN, status_of, words_of
 from robot_vision.ros.common.health import Report
 from robot_vision.ros.common.stream import Evenness
 from robot_vision.ros.messages.convert import stamp_from_ns
+from robot_vision.ros.policy.server_words import words_of_server
 
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyState:
-    """What the node knows of itself. `problem` is why it is not in the state it should be in.
+    """The node's own state. `problem` is why it is not in the state that it should be in.
 
-    `joint_warnings` say what joint space cannot look at, such as links whose shapes are meshes.
-    `masked` is what the policy was to see and does not, `elsewhere` which cameras are not where it
-    learnt that they are. `server` says how the connection is of a
-    policy that decides on another machine.
-    `interventions` counts limits that were met and holds, by cause. `age_s` is the time from the
-    camera's stamp to the first command that followed from it.
+    `status` and `evenness` are None while the node is not active. `age_s` has percentiles of the
+    time from a camera's stamp to the first command made from it.
     """
 
     name: str
@@ -31,25 +29,19 @@ class PolicyState:
     doing: str = ""
     policy_id: str = ""
     provider: str = ""
-    server: str = ""
+    server: ServerStatus | None = None
     silence: Mapping[str, str] = field(default_factory=dict)
-    enabled: bool = False
-    holding: bool = True
-    reasons: tuple[str, ...] = ()
-    joint_warnings: tuple[str, ...] = ()
-    masked: tuple[str, ...] = ()
-    elsewhere: tuple[str, ...] = ()
-    interventions: Mapping[str, int] = field(default_factory=dict)
+    status: PolicyStatus | None = None
     age_s: Mapping[str, float] = field(default_factory=dict)
     evenness: Evenness | None = None
 
 
 def policy_diagnostics(report: Report, state: PolicyState, *, now_ns: int) -> DiagnosticArray:
     """The array with one status each for policy, inputs and commands."""
-    status = [_policy(report, state)]
-    if state.state == "active":
-        status += [_inputs(report, state), _commands(report, state)]
-    array = DiagnosticArray(status=status)
+    parts = [_policy(report, state)]
+    if state.state == "active" and state.status is not None:
+        parts += [_inputs(report, state, state.status), _commands(report, state, state.status)]
+    array = DiagnosticArray(status=parts)
     array.header.stamp = stamp_from_ns(now_ns)
     return array
 
@@ -62,9 +54,9 @@ def _policy(report: Report, state: PolicyState) -> DiagnosticStatus:
         level, text = ERROR, f"the policy fails: {failed.example}"
     elif state.policy_id:
         level, text = OK, f"{state.policy_id} on {state.provider}"
-        if state.server:
-            level = OK if state.server.startswith("server ready") else WARN
-            text += f"; {state.server}"
+        if state.server is not None:
+            level = OK if state.server.state == "ready" else WARN
+            text += f"; {words_of_server(state.server)}"
     else:
         level, text = OK, "no policy loaded"
     values = {
@@ -77,14 +69,14 @@ def _policy(report: Report, state: PolicyState) -> DiagnosticStatus:
     return status_of(state.name, "policy", level, text, values)
 
 
-def _inputs(report: Report, state: PolicyState) -> DiagnosticStatus:
+def _inputs(report: Report, state: PolicyState, now: PolicyStatus) -> DiagnosticStatus:
     rates = ", ".join(f"{role} {hz:.1f} Hz" for role, hz in report.input_hz.items() if hz)
     problems = [f"{role}: {why}" for role, why in state.silence.items()]
     problems += [words_of(cause, why) for cause, why in report.drops.items() if why.recent]
     problems += [words_of(cause, why) for cause, why in report.notes.items() if why.recent]
-    problems += state.elsewhere
-    if state.masked:
-        problems.append(f"masked: {', '.join(state.masked)}")
+    problems += now.camera_warnings
+    if now.masked:
+        problems.append(f"masked: {', '.join(now.masked)}")
     level = ERROR if state.silence else WARN if problems else OK
     values = {f"{role}_hz": f"{hz:.2f}" for role, hz in report.input_hz.items()}
     values |= {f"dropped: {cause}": str(why.total) for cause, why in report.drops.items()}
@@ -92,12 +84,12 @@ def _inputs(report: Report, state: PolicyState) -> DiagnosticStatus:
     return status_of(state.name, "inputs", level, "; ".join([*problems, rates]), values)
 
 
-def _commands(report: Report, state: PolicyState) -> DiagnosticStatus:
+def _commands(report: Report, state: PolicyState, now: PolicyStatus) -> DiagnosticStatus:
     age = state.age_s
-    if not state.enabled:
+    if not now.enabled:
         level, text = OK, "disabled: nothing is commanded until ~/enable"
-    elif state.holding:
-        level, text = WARN, f"holding: {'; '.join(state.reasons)}"
+    elif now.holding:
+        level, text = WARN, f"holding: {'; '.join(now.reasons)}"
     else:
         level, text = OK, "following the policy"
     if age:
@@ -105,7 +97,7 @@ def _commands(report: Report, state: PolicyState) -> DiagnosticStatus:
         if age["p95"] > state.config.max_age_s:
             level = max(level, WARN)
             text += f", above the limit of {state.config.max_age_s * 1e3:.0f} ms"
-    values = {"enabled": str(state.enabled).lower(), "holding": str(state.holding).lower()}
+    values = {"enabled": str(now.enabled).lower(), "holding": str(now.holding).lower()}
     if state.evenness is not None:
         text += f"; {state.evenness.hz:.1f} Hz"
         values |= _evenness(state.evenness)
@@ -113,9 +105,9 @@ def _commands(report: Report, state: PolicyState) -> DiagnosticStatus:
     for stage, percentiles in report.stage_s.items():
         for name, seconds in percentiles.items():
             values[f"{stage}_{name}_ms"] = f"{seconds * 1e3:.3f}"
-    if state.joint_warnings:
-        values["joint space"] = "; ".join(state.joint_warnings)
-    values |= {f"intervened: {why}": str(count) for why, count in state.interventions.items()}
+    if now.joint_warnings:
+        values["joint space"] = "; ".join(now.joint_warnings)
+    values |= {f"intervened: {why}": str(count) for why, count in now.interventions.items()}
     return status_of(state.name, "commands", level, text, values)
 
 

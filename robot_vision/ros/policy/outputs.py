@@ -1,22 +1,20 @@
-"""The policy node's topics. Commands are made for each tick, all else only for subscribers."""
+"""The policy node's publishers. Every message is made for subscribers only."""
 
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, TwistStamped
 from jaxtyping import Float32
 from rclpy.callback_groups import CallbackGroup
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image, JointState
-from std_msgs.msg import Float64MultiArray, Header, String
-from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
+from std_msgs.msg import String
 
 from robot_vision.core.action_spec import ActionSpec, JointSpec
+from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import ActionChunk, Command, JointCommand
 from robot_vision.ros.messages.convert import ImageWriter, header
 from robot_vision.ros.messages.joints import joint_trajectory_message, joint_velocity_message
+from robot_vision.ros.messages.live import class_of
 from robot_vision.ros.messages.poses import (
     action_message,
     chunk_message,
@@ -25,11 +23,9 @@ from robot_vision.ros.messages.poses import (
     pose_message,
     twist_message,
 )
-from robot_vision.ros.middleware.qos import LATCHED_QOS, OUTPUT_QOS
+from robot_vision.ros.middleware.qos import profile_of
 from robot_vision.ros.policy.actions.action_outputs import ActionOutputs
-
-# The newest command is the one that counts.
-COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+from robot_vision.topics.policy_table import OUTPUTS
 
 
 class PolicyOutputs:
@@ -38,41 +34,39 @@ class PolicyOutputs:
     def __init__(
         self, node: LifecycleNode, spec: ActionSpec, config: PolicyNodeConfig, group: CallbackGroup
     ) -> None:
-        """Raises `ConfigError` where an action that `config` asks for is not installed."""
+        """Raises `ConfigError` where an action that `config` names is not installed."""
         self._node = node
         self._spec = spec
         self._reach_s = config.joint_space.reach_s
         self._actions = ActionOutputs(node, config, group)
         self._attention_writer = ImageWriter()
-        self._publishers: list[Any] = []
-        self._pose = self._publisher(PoseStamped, "~/command/pose", COMMAND_QOS)
-        self._twist = self._publisher(TwistStamped, "~/command/twist", COMMAND_QOS)
-        self._gripper = self._publisher(JointState, "~/command/gripper", COMMAND_QOS)
-        self._joints = self._publisher(JointTrajectory, "~/command/joint_trajectory", COMMAND_QOS)
-        self._joint_velocity = self._publisher(
-            Float64MultiArray, "~/command/joint_velocity", COMMAND_QOS
-        )
-        self._observation = self._publisher(Header, "~/command/observation", COMMAND_QOS)
-        self._action = self._publisher(JointState, "~/action", OUTPUT_QOS)
-        self._chunk = self._publisher(MultiDOFJointTrajectory, "~/action_chunk", OUTPUT_QOS)
-        self._gripper_chunk = self._publisher(JointTrajectory, "~/gripper_chunk", OUTPUT_QOS)
-        self._attention = self._publisher(Image, "~/attention", OUTPUT_QOS)
-        self._status = self._publisher(String, "~/status/json", OUTPUT_QOS)
-        self._action_spec = self._publisher(String, "~/action_spec", LATCHED_QOS)
+        self._publishers: dict[str, Any] = {
+            topic.name: node.create_lifecycle_publisher(
+                class_of(topic.type_name), topic.name, profile_of(topic.quality)
+            )
+            for topic in OUTPUTS
+        }
+        self._pose = self._publishers["~/command/pose"]
+        self._twist = self._publishers["~/command/twist"]
+        self._gripper = self._publishers["~/command/gripper"]
+        self._joints = self._publishers["~/command/joint_trajectory"]
+        self._joint_velocity = self._publishers["~/command/joint_velocity"]
+        self._observation = self._publishers["~/command/observation"]
+        self._action = self._publishers["~/action"]
+        self._chunk = self._publishers["~/action_chunk"]
+        self._gripper_chunk = self._publishers["~/gripper_chunk"]
+        self._attention = self._publishers["~/attention"]
+        self._status = self._publishers["~/status/json"]
+        self._action_spec = self._publishers["~/action_spec"]
 
     def close(self) -> None:
         self._actions.close()
-        for publisher in self._publishers:
+        for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
         self._publishers.clear()
 
-    def _publisher(self, kind: Any, topic: str, qos: QoSProfile) -> Any:
-        publisher = self._node.create_lifecycle_publisher(kind, topic, qos)
-        self._publishers.append(publisher)
-        return publisher
-
     def command(self, command: Command) -> None:
-        """One tick of the stream; the stamp of the observation behind it comes last."""
+        """Publish one tick of the stream; the stamp of the observation behind it comes last."""
         frame_id = self._spec.frame_id
         if self._pose.get_subscription_count():
             self._pose.publish(pose_message(command, frame_id))
@@ -91,7 +85,7 @@ class PolicyOutputs:
 
     @property
     def problem(self) -> str:
-        """Why the arm's or gripper's action does not follow; empty if it does, or none is used."""
+        """Why the arm's or gripper's action does not follow; empty if it does or none is used."""
         return self._actions.problem
 
     def clear_problem(self) -> None:
@@ -106,7 +100,7 @@ class PolicyOutputs:
             self._joint_velocity.publish(joint_velocity_message(joints.velocity.tolist()))
 
     def end_commands(self) -> None:
-        """Commands end: a velocity controller would keep the last velocity for ever."""
+        """End commands: a velocity controller would keep the last velocity forever."""
         self._actions.end()
         joints = self._spec.joint_space
         if joints is not None and self._joint_velocity.get_subscription_count():
@@ -125,7 +119,7 @@ class PolicyOutputs:
     def attention(
         self, attention: Float32[np.ndarray, "h w"], *, stamp_ns: int, frame_id: str
     ) -> None:
-        """Where the policy looks, as an image over the camera's view."""
+        """Publish where the policy looks, as an image over the camera's view."""
         message = self._attention_writer.write(
             attention, encoding="32FC1", stamp_ns=stamp_ns, frame_id=frame_id
         )
@@ -135,15 +129,15 @@ class PolicyOutputs:
     def status_wanted(self) -> bool:
         return bool(self._status.get_subscription_count())
 
-    def status(self, text: str) -> None:
-        self._status.publish(String(data=text))
+    def status(self, status: PolicyStatus) -> None:
+        self._status.publish(String(data=POLICY_STATUS.write(status)))
 
     def describe_joints(self, joints: JointSpec | None) -> None:
-        """Say what is commanded in joint space from now on."""
+        """Publish the action spec again if what is commanded in joint space has changed."""
         if joints != self._spec.joint_space:
             self._spec = self._spec.model_copy(update={"joint_space": joints})
             self.action_spec()
 
     def action_spec(self) -> None:
-        """What the numbers mean, for all that subscribe now or later."""
+        """Publish what the numbers of actions mean, for current and later subscribers."""
         self._action_spec.publish(String(data=self._spec.model_dump_json()))

@@ -1,4 +1,4 @@
-"""The thread that decides: takes the newest perception, asks the policy, tells the controller."""
+"""The thread that decides: takes the newest perception, runs the policy, passes on decisions."""
 
 import traceback
 from collections.abc import Callable, Mapping
@@ -25,16 +25,16 @@ from robot_vision.ros.common.camera_pose import CameraPose, base_from_view
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
 from robot_vision.ros.policy.commander import Commander
-from robot_vision.ros.policy.frozen_camera import FrozenCamera
-from robot_vision.ros.policy.measured_depth import MeasuredDepth
+from robot_vision.ros.policy.inputs.frozen_camera import FrozenCamera
+from robot_vision.ros.policy.inputs.measured_depth import MeasuredDepth
 from robot_vision.ros.policy.outputs import PolicyOutputs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PolicyParts:
-    """What the worker joins: all of it outlives the worker.
+    """The parts that the worker connects; all of them outlive it.
 
-    `cameras` are those of a policy from pixels, None for one that decides by perception alone.
+    `cameras` are those of a policy from pixels, None for one that takes perception alone.
     Without perception there is no `camera_pose`.
     """
 
@@ -52,9 +52,9 @@ class PolicyParts:
 
 
 class PolicyWorker:
-    """Runs from construction to `stop`. What fails becomes a reason to hold; the next one counts.
+    """Runs from construction to `stop`. A failure is a reason to hold until the next decision.
 
-    `policy_ms` is how long the latest decision took.
+    `policy_ms` is the duration of the latest decision.
     """
 
     def __init__(self, parts: PolicyParts) -> None:
@@ -91,11 +91,11 @@ class PolicyWorker:
         while (perception := self._next()) is not None:
             try:
                 self._serve(perception)
-            except Exception as error:  # whatever a policy does, the arm holds and it goes on
+            except Exception as error:  # whatever fails, the arm holds
                 what = f"{type(error).__name__}: {error}"
                 if self._parts.health.dropped("policy failed", what):
                     self._parts.log(traceback.format_exc())
-                self._tell(_hold(perception, f"the policy failed: {what}"))
+                self._pass_on(_hold(perception, f"the policy failed: {what}"))
 
     def _next(self) -> Perception | None:
         with self._ready:
@@ -106,12 +106,12 @@ class PolicyWorker:
 
     def _serve(self, perception: Perception) -> None:
         parts = self._parts
-        # Policies from pixels mask the depth that they miss, others would be led by a guess.
+        # Policies from pixels mask missing depth; others would follow a guess.
         unmeasured = None if parts.cameras is not None else parts.depth.problem(perception)
         if unmeasured is not None:
             parts.health.dropped("without measured depth", unmeasured)
             if unmeasured:
-                self._tell(_hold(perception, unmeasured))
+                self._pass_on(_hold(perception, unmeasured))
             return
         instruction = parts.commander.instruction
         seen = self._observe(perception, instruction)
@@ -119,7 +119,7 @@ class PolicyWorker:
         if parts.commander.instruction is not instruction:
             parts.health.dropped("for other words", "the instruction changed meanwhile")
             return
-        self._tell(decision)
+        self._pass_on(decision)
         if decision.attention is not None and parts.outputs.attention_wanted:
             parts.outputs.attention(
                 decision.attention,
@@ -130,7 +130,7 @@ class PolicyWorker:
     def _observe(
         self, perception: Perception, instruction: Instruction | None
     ) -> Observation | Decision:
-        """What the policy is to decide by, or a decision to hold that needs no policy."""
+        """The policy's observation, or a decision to hold without running the policy."""
         parts = self._parts
         if frozen := parts.frozen.problem(perception.frame):
             return _hold(perception, frozen)
@@ -156,14 +156,14 @@ class PolicyWorker:
         )
 
     def _foreign(self, perception: Perception) -> str:
-        """Why what a policy takes of perception means nothing to it; empty if it does."""
+        """Why the policy cannot use this perception; empty if it can."""
         cameras = self._parts.cameras
         if cameras is not None and not cameras.needs_perception:
             return ""
         return foreign_perception(self._parts.policy.spec, perception.model_id)
 
     def _base_from_camera(self, perception: Perception) -> np.ndarray | str:
-        """The camera's pose, or why it is unknown. Who takes no tracks has no use for it."""
+        """The camera's pose, or why it is unknown. Policies without tracks do not need it."""
         parts, problems = self._parts, list[str]()
         cameras, camera_pose = parts.cameras, parts.camera_pose
         takes_tracks = cameras is None or "tracks" in cameras.observation.perception
@@ -175,7 +175,7 @@ class PolicyWorker:
         return invert_transform(parts.frames.robot_from_base) @ robot_from_camera
 
     def _history(self, stamp_ns: int) -> tuple[RobotState, ...]:
-        """Where the arm was: at the steps of the policy's observation, or of its actions."""
+        """States of the arm at the steps of the policy's observation, or of its actions."""
         commander, cameras = self._parts.commander, self._parts.cameras
         if cameras is None:
             return commander.history(stamp_ns)
@@ -192,17 +192,17 @@ class PolicyWorker:
         parts.health.finished({**stage_s, **decision.stage_s})
         return decision
 
-    def _tell(self, decision: Decision) -> None:
+    def _pass_on(self, decision: Decision) -> None:
         robot = self._parts.commander.robot_at(decision.stamp_ns)
         if robot is None:
-            # Without the arm's pose nothing is commanded in any case.
+            # Without the arm's pose nothing is commanded anyway.
             self._parts.health.dropped("before the robot", decision.hold_reason)
             return
         self._parts.commander.decided(decision, robot)
 
 
 def _look(cameras: NamedCameras, perception: Perception) -> str:
-    """Take a perceived frame as the first camera's; why the cameras are no good, if so."""
+    """Take a perceived frame as the first camera's; returns why the cameras are unusable."""
     if cameras.needs_perception and cameras.observation.cameras:
         cameras.add(cameras.observation.cameras[0].name, perception.frame)
     return cameras.problem(perception.stamp_ns)

@@ -1,5 +1,5 @@
 """The node `robot_sim`: cameras and an arm on topics, commands in.
 
-`physics` advances at an even tick, `cameras` draws what was exposed and publishes at its moment,
-`scene` has one task and its twin that is only looked at, `transforms` publishes /tf.
+`physics` advances at an even tick, `cameras` renders exposures and publishes them at their time,
+`scene` has one task and a twin for rendering only, `transforms` publishes /tf.
 """

@@ -1,4 +1,4 @@
-"""The simulated cameras: one thread draws what physics exposed, and publishes at its moment."""
+"""The simulated cameras: one thread renders exposures and publishes them at their time."""
 
 import os
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _NICE = 5
 
 
 class SimCameras:
-    """Runs from `start` until the slot is closed; tells `fail` why nothing can be drawn."""
+    """Runs from `start` until the slot is closed; `fail` gets why nothing can be rendered."""
 
     def __init__(
         self,
@@ -53,22 +53,22 @@ class SimCameras:
         self._thread.start()
 
     def stop(self) -> None:
-        """Return when the last picture is drawn; the slot must be closed."""
+        """Return when the last image is rendered; the slot must be closed."""
         self._thread.join()
 
     def _run(self) -> None:
-        # Drawing is the simulation's affair: it yields to who would be alone on a real robot.
-        # Linux: of this thread, and of those that the renderer starts from it.
+        # Rendering gets low priority: a real robot's computer would not do it.
+        # Linux: this thread's, and inherited by the renderer's threads.
         os.setpriority(os.PRIO_PROCESS, get_native_id(), _NICE)
         scene: Scene | None = None
         try:
             while (exposure := self._exposures.take()) is not None:
                 if scene is not None and exposure.scene is not scene:
-                    # An OpenGL context can only be given back in the thread that uses it.
+                    # An OpenGL context can only be released in its own thread.
                     scene.twin.close()
                 scene = exposure.scene
                 self._show(exposure)
-        except Exception as error:  # for the node to end with
+        except Exception as error:  # the node ends with it
             self._fail(error)
         finally:
             if scene is not None:
@@ -80,7 +80,7 @@ class SimCameras:
             exposure.places, stamp_ns, wrist=self._wrist is not None
         )
         while self._config.speed and self._now_ns() < stamp_ns:
-            # Once the slot is closed, simulated time may stand still.
+            # After the slot is closed, simulated time may stand still.
             if self._exposures.is_closed or not is_up(self._node.context):
                 return
             ahead_s = seconds_between(self._now_ns(), stamp_ns) / self._config.speed
@@ -91,7 +91,7 @@ class SimCameras:
                 self._publish_wrist(wrist)
 
     def _publish(self, frame: Frame) -> None:
-        """Intrinsics and depth first: colour is what is waited with."""
+        """Publish intrinsics and depth first: perception waits for depth after colour."""
         assert frame.camera is not None
         assert frame.depth_m is not None
         about = {"stamp_ns": frame.stamp_ns, "frame_id": frame.frame_id}

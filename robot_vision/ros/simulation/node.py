@@ -40,6 +40,7 @@ from robot_vision.ros.simulation.transforms import SimTransforms
 from robot_vision.simulation.robot.arms import arm_named
 from robot_vision.simulation.robot.task import Kind
 from robot_vision.simulation.robot.urdf import urdf_of
+from robot_vision.simulation.task_status import TASK_STATUS
 
 BASE, TOOL = "base", "tool"
 _STATE_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
@@ -48,7 +49,7 @@ _TASK_PERIOD_NS = NS_PER_S // 5
 
 
 class RobotSim(Node):
-    """Works from construction to `destroy_node`. Physics and cameras have threads of their own."""
+    """Runs from construction to `destroy_node`; physics and cameras have their own threads."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("robot_sim", **kwargs)
@@ -59,7 +60,7 @@ class RobotSim(Node):
         self._health = Health()
         self.problem = ""
         self.ended = False
-        self.busy = False  # nothing that it does takes long
+        self.busy = False  # none of its work takes long
         self._gripper = 1.0
         self._told_task = ("", 0)
         self._joints = self.create_publisher(JointState, "joint_states", _STATE_QOS)
@@ -105,7 +106,7 @@ class RobotSim(Node):
         super().destroy_node()
 
     def _fail(self, error: Exception) -> None:
-        """Without time or pictures there is no robot to simulate."""
+        """End the process: without time or images nothing can be simulated."""
         if is_up(self.context):
             self.problem = f"{type(error).__name__}: {error}"
             self.get_logger().error("".join(traceback.format_exception(error)))
@@ -114,7 +115,7 @@ class RobotSim(Node):
                 self.executor.wake()
 
     def _subscribe(self) -> list[Any]:
-        """Listen to the command that is to be followed, and to the gripper's."""
+        """Subscribe to the configured command and to the gripper's."""
         listen: list[tuple[Any, str, Callable[[Any], None]]] = [
             (JointState, "policy/command/gripper", self._on_gripper)
         ]
@@ -133,7 +134,7 @@ class RobotSim(Node):
         ]
 
     def _announce(self, scene: Scene, stamp_ns: int) -> None:
-        """Publish where the camera of a scene stands, from a stamp on."""
+        """Publish the pose of a scene's camera, valid from a stamp on."""
         if not is_up(self.context):
             return
         base_from_camera = scene.world.base_from_camera
@@ -153,13 +154,13 @@ class RobotSim(Node):
         instruction, told_ns = self._told_task
         if instruction != scene.instruction or not 0 <= now_ns - told_ns < _TASK_PERIOD_NS:
             self._told_task = (scene.instruction, now_ns)
-            task = scene.describe(stamp_ns=now_ns)
-            task |= {
-                "behind_s": round(self._physics.behind_s, 3),
-                "pictures_skipped": self._exposures.skipped,
-                "commands_refused": self._refused(),
-            }
-            self._task.publish(String(data=json.dumps(task)))
+            task = scene.status(
+                stamp_ns=now_ns,
+                behind_s=self._physics.behind_s,
+                pictures_skipped=self._exposures.skipped,
+                commands_refused=self._refused(),
+            )
+            self._task.publish(String(data=TASK_STATUS.write(task)))
 
     def _refused(self) -> int:
         return sum(why.total for why in self._health.report().drops.values())
@@ -205,7 +206,7 @@ class RobotSim(Node):
             )
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
-        """Joints have no frame, and go to the trajectory's first point."""
+        """Follow a joint trajectory: its first point; joints have no frame."""
         try:
             self._check_age(message.header)
             joints = positions_of(message, self._arm.joint_names)
@@ -222,7 +223,7 @@ class RobotSim(Node):
         self._gripper = float(np.clip(opening, 0.0, 1.0))
 
     def _check(self, head: Header) -> None:
-        """Raise `ValueError` unless a command is in the base frame and of now."""
+        """Raise `ValueError` unless a command is current and in the base frame."""
         if head.frame_id != BASE:
             raise ValueError(f"command in frame {head.frame_id!r}; expected {BASE!r}")
         self._check_age(head)
@@ -246,7 +247,7 @@ class RobotSim(Node):
         )
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Another scene: that of the parameter `seed` if it was set anew, else the next one."""
+        """Load another scene: that of the parameter `seed` if it changed, else the next one."""
         wanted = self.get_parameter("seed").value
         self._seed = self._seed + 1 if wanted == self.config.seed else int(wanted or 0)
         self.config = self.config.model_copy(update={"seed": wanted})

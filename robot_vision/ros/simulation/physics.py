@@ -1,8 +1,8 @@
-"""The simulated robot's time: physics at an even tick, ahead of the clock by what pictures take.
+"""The simulated robot's time: physics at an even tick, ahead of the clock by the rendering time.
 
-A picture shows the world at its stamp, but drawing it takes time. So physics runs `lead_s` ahead:
-what was computed for a moment is published when the clock gets there, pictures as well, and a
-command acts `lead_s` after it came, as a real arm's does.
+An image shows the world at its stamp, but rendering takes time. So physics runs `lead_s` ahead:
+states and images are published when the clock reaches their time, and a command acts `lead_s`
+after it came, as a real arm's does.
 """
 
 from collections import deque
@@ -22,7 +22,7 @@ from robot_vision.ros.simulation.scene import Scene
 
 TICK_S = 0.01
 _TICK_NS = round(TICK_S * NS_PER_S)
-# A machine that is slower than this falls behind the clock, and says so.
+# A machine that is slower than this falls behind the clock, which is reported.
 _MOST_BEHIND_S = 0.25
 _MOST_AHEAD_S = 0.1
 
@@ -43,7 +43,7 @@ class ArmCommand:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Exposure:
-    """Where everything was at a moment that a picture is to show."""
+    """The state of the world at the time of an image."""
 
     scene: Scene
     places: Float64[np.ndarray, " q"]
@@ -51,17 +51,17 @@ class Exposure:
 
 
 class ExposureSlot:
-    """Between physics and cameras: the newest exposure, and whether the one before is done."""
+    """Between physics and cameras: the newest exposure, and whether the last one is done."""
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._newest: Exposure | None = None
         self._busy = False
         self._closed = False
-        self.skipped = 0  # pictures that were not drawn, as the one before took too long
+        self.skipped = 0  # images not rendered because the previous one took too long
 
     def put(self, exposure: Exposure, *, wait: bool) -> None:
-        """Hand over; with `wait`, after the one before is done, else in its place."""
+        """Hand over an exposure; with `wait` after the last one is done, else replacing it."""
         with self._changed:
             while wait and (self._busy or self._newest) and not self._closed:
                 self._changed.wait()
@@ -91,7 +91,7 @@ class ExposureSlot:
 
 
 class Pace:
-    """Keeps simulated time to the clock: the system's at speed 1, else one of that speed."""
+    """Keeps simulated time in step with the clock: the system's at speed 1, else a scaled one."""
 
     def __init__(self, speed: float, clock_ns: Callable[[], int]) -> None:
         self._speed, self._clock_ns = speed, clock_ns
@@ -99,15 +99,15 @@ class Pace:
         self.behind_s = 0.0
 
     def now_ns(self) -> int:
-        """What the clock says; of no use at speed 0."""
+        """The clock's time; meaningless at speed 0."""
         if self._speed == 1:
             return self._clock_ns()
         return self._start_ns + round((monotonic() - self._start_s) * self._speed * NS_PER_S)
 
     def wait_until(self, due_ns: int) -> int:
-        """Sleep until it is `due_ns`; returns that, or the clock's time if that is far from it.
+        """Sleep until `due_ns`; returns that, or the clock's time if that is far from it.
 
-        The clock was set, or this machine is too slow: what was missed is in `behind_s`.
+        Then the clock was set, or this machine is too slow: the lost time is in `behind_s`.
         """
         if not self._speed:
             return due_ns
@@ -123,9 +123,9 @@ class Pace:
 class Physics:
     """Runs from `start` to `stop`.
 
-    `clock_ns` is the system's; where `speed` is 1 simulated time follows it, else it only gives
-    the beginning. `on_tick(now_ns, scene)` is called at every tick, `on_state` with the states
-    whose moment has come, `on_scene(scene, stamp_ns)` before the first picture of a new scene.
+    `clock_ns` is the system's; simulated time follows it if `speed` is 1, else only starts from
+    it. `on_tick(now_ns, scene)` is called at every tick, `on_state` with states that are due,
+    `on_scene(scene, stamp_ns)` before the first image of a new scene.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Physics:
         self._thread.start()
 
     def follow(self, command: ArmCommand) -> None:
-        """Follow this from the next tick on."""
+        """Follow this command from the next tick on."""
         with self._lock:
             self._followed = command
 
@@ -164,7 +164,7 @@ class Physics:
         return self._followed
 
     def put_scene(self, scene: Scene) -> None:
-        """Go on with another scene from the next tick on; nothing is commanded there yet."""
+        """Switch to another scene at the next tick, without a command."""
         with self._lock:
             self._next_scene, self._followed = scene, ArmCommand()
 
@@ -181,7 +181,7 @@ class Physics:
 
     def _pass_time(self) -> None:
         config = self._config
-        # As fast as it can, it waits for every picture: nothing needs to be ready in advance.
+        # At full speed it waits for every image: nothing needs to be ready in advance.
         lead_ns = round(config.lead_s * NS_PER_S) if config.speed else 0
         state_every = max(round(1 / (config.state_hz * TICK_S)), 1)
         picture_every = max(round(1 / (config.camera_hz * TICK_S)), 1)
@@ -205,7 +205,7 @@ class Physics:
             self.behind_s = pace.behind_s
 
     def _present_scene(self, first_ns: int) -> Scene:
-        """The scene of now; a new one is announced before its first picture, of this stamp."""
+        """The present scene; a new one is announced before its first image, of this stamp."""
         with self._lock:
             is_new = self._next_scene is not None
             if self._next_scene is not None:
@@ -231,7 +231,7 @@ class Physics:
 def moved(
     base_from_tool: Float64[np.ndarray, "4 4"], twist: Float64[np.ndarray, "6"], *, seconds: float
 ) -> Float64[np.ndarray, "4 4"]:
-    """A pose that moves with a twist (linear, then angular, in base axes) for some time."""
+    """The pose after moving with a twist (linear, then angular, in base axes) for some time."""
     turned = quaternions.multiply(
         quaternions.exp(twist[3:] * seconds), quaternions.from_matrix(base_from_tool[:3, :3])
     )

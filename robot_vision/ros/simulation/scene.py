@@ -1,7 +1,6 @@
-"""One scene of the simulated robot: its physics, its task, and a twin that is only looked at."""
+"""One scene of the simulated robot: its physics, its task, and a twin for rendering only."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -13,14 +12,15 @@ from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import Kind, Named, Task
 from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
+from robot_vision.simulation.task_status import TaskStatus
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
     """`world` belongs to the thread of the physics, `twin` to that of the cameras.
 
-    The twin is the same table built again: it takes over where things are and renders that,
-    while physics goes on.
+    The twin is the same table built again: it copies the places of all things and renders them
+    while physics continues.
     """
 
     seed: int
@@ -30,32 +30,37 @@ class Scene:
     instruction: str
 
     def places(self) -> Float64[np.ndarray, " q"]:
-        """Where everything is now."""
+        """The positions of everything now."""
         return self.world.data.qpos.copy()
 
     def look(
         self, places: Float64[np.ndarray, " q"], stamp_ns: int, *, wrist: bool
     ) -> tuple[Frame, Frame | None]:
-        """The fixed camera's picture of things at `places`, and that of the wrist camera."""
+        """Images of things at `places`, from the fixed camera and the wrist camera."""
         self.twin.data.qpos[:] = places
         self.twin.step(0.0)
         return self.twin.frame(stamp_ns), self.twin.wrist_frame(stamp_ns) if wrist else None
 
-    def describe(self, *, stamp_ns: int) -> dict[str, Any]:
-        """What `~/task` says."""
-        return {
-            "stamp_ns": stamp_ns,
-            "seed": self.seed,
-            "kind": self.task.kind,
-            "instruction": self.instruction,
-            "target": _words(self.task.target),
-            "destination": _words(self.task.destination),
-            "direction": self.task.direction,
-            "things": [f"{i.color_name} {i.class_name}" for i in self.world.items],
-            "time_s": round(self.world.time_s, 3),
-            "time_out_s": self.task.time_out_s,
-            "success": success(self.world, self.task),
-        }
+    def status(
+        self, *, stamp_ns: int, behind_s: float, pictures_skipped: int, commands_refused: int
+    ) -> TaskStatus:
+        """The content of `~/task`."""
+        return TaskStatus(
+            stamp_ns=stamp_ns,
+            seed=self.seed,
+            kind=self.task.kind,
+            instruction=self.instruction,
+            target=_words(self.task.target),
+            destination=_words(self.task.destination),
+            direction=self.task.direction,
+            things=tuple(f"{i.color_name} {i.class_name}" for i in self.world.items),
+            time_s=round(self.world.time_s, 3),
+            time_out_s=float(self.task.time_out_s),
+            success=success(self.world, self.task),
+            behind_s=round(behind_s, 3),
+            pictures_skipped=pictures_skipped,
+            commands_refused=commands_refused,
+        )
 
 
 def build_scene(

@@ -11,7 +11,7 @@ from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 
 class SimTransforms:
-    """Publishes nothing where `tf2_msgs` is absent: topics tell the same poses."""
+    """Publishes nothing without `tf2_msgs`: topics carry the same poses."""
 
     def __init__(self, node: Node, *, base: str, tool: str) -> None:
         self._base, self._tool = base, tool

@@ -1,6 +1,6 @@
-"""Stands between the simulated robot and the service, and passes on what a fault lets through.
+"""Sits between the simulated robot and the service, and forwards what a fault lets through.
 
-Messages go on as the bytes that came, unless a fault changes them.
+Messages are forwarded as received bytes, unless a fault changes them.
 """
 
 from collections import deque
@@ -27,7 +27,7 @@ from robot_vision.soak.command_checks import Vector
 from robot_vision.soak.fault import Change, Topic
 
 SIM = "/sim"
-# As the simulated robot offers them.
+# As offered by the simulated robot.
 _QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 _KINDS: dict[Topic, Any] = {
     "joint_states": JointState,
@@ -53,7 +53,7 @@ class _True:
 
 
 class Injector:
-    """Works in a thread of its own from construction to `close`.
+    """Runs in a thread of its own from construction to `close`.
 
     `on_frame` is called with the time when a colour image is published.
     `first_changed_ns` is when a fault first changed a message, since `forget`; `problems` are
@@ -91,7 +91,7 @@ class Injector:
         return self.node.get_clock().now().nanoseconds
 
     def true_tool(self, stamp_ns: int) -> Vector | None:
-        """Where the tool was at about that time; None if that is not known."""
+        """The tool's position at about that time; None if unknown."""
         known = list(self._truth)
         if not known:
             return None
@@ -109,7 +109,7 @@ class Injector:
         return bool(np.ptp(np.array(late), axis=0).max() < _REST_M)
 
     def forget(self) -> None:
-        """The next change is the first one."""
+        """Forget earlier changes: the next one is the first."""
         self.first_changed_ns = None
 
     @contextmanager
@@ -123,7 +123,7 @@ class Injector:
 
     @contextmanager
     def second_tool_pose(self, offset_m: float) -> Iterator[None]:
-        """A node of another name publishes where the tool is not."""
+        """Publish a wrong tool pose from a node of another name."""
         node = rclpy.create_node("stranger", context=self._context)
         self._second = node.create_publisher(PoseStamped, "tool_pose", _QOS), offset_m
         try:
@@ -159,7 +159,7 @@ class Injector:
         try:
             for message in change(deserialize_message(raw, _KINDS[topic])):
                 self._publish(topic, message)
-        except Exception as error:  # a fault that cannot be made must not end the others
+        except Exception as error:  # a fault that fails must not end the others
             self.problems.append(f"{topic}: {type(error).__name__}: {error}")
 
     def _note_truth(self, raw: bytes) -> None:
@@ -174,6 +174,6 @@ class Injector:
             wrong.pose.position.y += offset_m
             if self.first_changed_ns is None:
                 self.first_changed_ns = self.now_ns()
-            # It is gone once the fault ends.
+            # It is destroyed when the fault ends.
             with suppress(Exception):
                 publisher.publish(wrong)

@@ -1,4 +1,4 @@
-"""Looks at everything now and then while a soak runs: processes, console, diagnostics, rates."""
+"""Checks everything periodically during a soak: processes, console, diagnostics, rates."""
 
 from collections.abc import Mapping, Sequence
 from time import monotonic
@@ -14,17 +14,17 @@ from robot_vision.soak.ledger import Ledger
 from robot_vision.soak.machine import look
 from robot_vision.soak.outcome import Outcome, Rates
 
-# A process that was stopped and goes on first works off what piled up.
+# A process that was suspended first works off its backlog.
 _AFTER_STOP_S = 3.0
 _NS = 1_000_000_000
 
 
 class Ended(Exception):
-    """The soak cannot go on; the text says why."""
+    """The soak cannot continue; the text says why."""
 
 
 class SoakLook:
-    """Judges what comes by itself; `look` is called all the time."""
+    """Periodic checks; `look` is called all the time."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class SoakLook:
         self._sampled_s = -config.sample_s
 
     def service_stopped(self, until_s: float) -> None:
-        """The service cannot answer until then, and a little longer."""
+        """Expect no answers from the service until then, and a little longer."""
         self._stopped_until_s = until_s + _AFTER_STOP_S
         self._spoke_ns = self._watch.now_ns() + round((self._stopped_until_s - monotonic()) * _NS)
 
     def look(self, at_s: float) -> bool:
-        """Whether it was time for a look at the processes; raises `Ended` if one is gone."""
+        """Whether the processes were checked now; raises `Ended` if one is gone."""
         self._ledger.now_s = at_s
         self._check_console()
         for name, process in self._processes.items():

@@ -1,4 +1,4 @@
-"""`robot-vision soak`: the whole loop, with fault after fault, and an operator who goes on."""
+"""`robot-vision soak`: the whole loop, with fault after fault, and an operator who carries on."""
 
 import secrets
 import signal
@@ -31,7 +31,7 @@ _START_S = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Soak:
-    """What is asked for."""
+    """The options of a soak."""
 
     seconds: float
     seed: int
@@ -43,15 +43,15 @@ class Soak:
 
 
 class SoakError(RobotVisionError, RuntimeError):
-    """The loop did not start; the message has the children's last words."""
+    """The loop did not start; the message has the children's last output."""
 
 
 def soak(wanted: Soak, screen: Screen) -> bool:
-    """Run until the time is over, Ctrl-C or SIGTERM, write the report; returns whether all held.
+    """Run until time is over, Ctrl-C or SIGTERM; write the report; returns whether all held.
 
     Raises `SoakError` if the loop does not start.
     """
-    # A shell that starts it in the background lets it ignore Ctrl-C, and the report would be lost.
+    # A shell that starts it in the background makes it ignore Ctrl-C; the report would be lost.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     use_private_domain()
@@ -75,7 +75,7 @@ def soak(wanted: Soak, screen: Screen) -> bool:
 
 
 def _started(wanted: Soak, outcome: Outcome, ledger: Ledger, stack: ExitStack) -> SoakRun:
-    """The loop, ready to be tried. What it consists of ends with the stack."""
+    """The loop, ready to be tested. Its parts end with the stack."""
     token = secrets.token_urlsafe(24)
     token_file = wanted.out / "console.token"
     token_file.touch(mode=0o600)
@@ -104,7 +104,7 @@ def _started(wanted: Soak, outcome: Outcome, ledger: Ledger, stack: ExitStack) -
 
     def ready() -> bool:
         seen, heard = operator.seen, monitor.heard
-        return bool(seen.task and seen.status and heard.results and _url(service_log))
+        return bool(seen.task and seen.statuses and heard.results and _url(service_log))
 
     monitor.spin_until(lambda: ended() or ready(), timeout_s=_START_S)
     if ended() or not ready():
@@ -133,6 +133,6 @@ def _started(wanted: Soak, outcome: Outcome, ledger: Ledger, stack: ExitStack) -
 
 
 def _url(service_log: Path) -> str:
-    """Where the console is; empty until it says so."""
+    """The console's URL; empty until it is logged."""
     _, found, rest = service_log.read_text().partition("console at ")
     return rest.split()[0] if found and rest.split() else ""

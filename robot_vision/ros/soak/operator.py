@@ -1,19 +1,19 @@
-"""The operator of a soak: gives tasks, enables, and goes on after every fault."""
+"""The operator of a soak: gives tasks, enables, and carries on after every fault."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.core.soak_config import SoakConfig
 from robot_vision.ros.soak.watch import Watch
 from robot_vision.ros.tools.operator import Operator
 from robot_vision.soak.fault import Fault
 from robot_vision.soak.ledger import Ledger
 
-# Reasons to hold that are the policy's own: the loop is sound, the task is not clear or done.
+# The policy's own reasons to hold: the loop is sound, but the task is unclear or done.
 _OWN_REASONS = (
     "nothing in view is what is named",
     "making sure what is named",
@@ -36,7 +36,7 @@ class Recovery:
 
 
 class SoakOperator:
-    """Spins by `spin`, so that everything is looked at meanwhile.
+    """Waits by calling `spin`, so that all checks go on meanwhile.
 
     `rests` says whether the true arm has stood still for a while since a stamp.
     """
@@ -60,16 +60,16 @@ class SoakOperator:
         self.scenes = 0
 
     @property
-    def _status(self) -> dict[str, Any]:
+    def _status(self) -> PolicyStatus:
         return self._operator.seen.status
 
     def next_task(self) -> None:
-        """Another table, its words, and the arm may move."""
+        """Give another table with its instruction, and enable."""
         self._task_s, self._held_since_s = monotonic(), None
         self.scenes += 1
         self._ask("new scene", self._operator.new_scene)
         self._wait_for_rest(self._watch.now_ns())
-        self._operator.instruct(self._operator.seen.task["instruction"])
+        self._operator.instruct(self._operator.task.instruction)
         self.enable()
 
     def enable(self) -> None:
@@ -80,53 +80,53 @@ class SoakOperator:
         self._watch.enabled()
 
     def _wait_for_rest(self, since_ns: int) -> None:
-        """Nobody enables an arm that is being put elsewhere."""
+        """A person would not enable an arm that is being moved."""
         until_s = monotonic() + _REST_S
         while not self._rests(since_ns) and monotonic() < until_s:
             self._spin(_STEP_S)
 
     def keep_task(self) -> None:
-        """Between faults: another task when this one is done, takes too long, or goes nowhere."""
-        if not self._status.get("holding", True):
+        """Between faults: another task when this one is done, too slow or stuck."""
+        if not self._status.holding:
             self._held_since_s = None
         elif self._held_since_s is None:
             self._held_since_s = monotonic()
         held_s = monotonic() - (self._held_since_s or monotonic())
-        is_done = bool(self._operator.seen.task.get("success"))
+        is_done = self._operator.task.success
         if is_done or held_s > 2.0 or monotonic() - self._task_s > self._config.task_s:
             self.next_task()
 
     def follow(self) -> None:
-        """Until commands follow the policy; with other scenes if they do not in this one."""
+        """Wait until commands follow the policy; try other scenes if they do not."""
         for _ in range(_TRIES):
             until_s = monotonic() + _FOLLOW_S
             while monotonic() < until_s:
-                if self._follows():
+                if self._status.follows:
                     return
                 self._enable_if_asked()
                 self._spin(_STEP_S)
             self.next_task()
 
     def recover(self, fault: Fault, end_ns: int) -> Recovery:
-        """Until commands follow again after a fault, without restarting anything."""
+        """Wait until commands follow again after a fault, without restarting anything."""
         enabled_again = needed = False
         recovered_s: float | None = None
         begin_s = monotonic()
         while monotonic() - begin_s < self._config.recover_s:
-            needed |= bool(self._status.get("needs_enable"))
+            needed |= self._status.needs_enable
             if self._is_of_after(end_ns):
-                if self._follows() or self._holds_for_own_reasons():
+                if self._status.follows or self._holds_for_own_reasons():
                     recovered_s = round(monotonic() - begin_s, 2)
                     break
                 enabled_again |= self._enable_if_asked()
             self._spin(_STEP_S)
         if needed and not fault.may_need_enable:
-            reasons = "; ".join(self._status.get("reasons", ()))
+            reasons = "; ".join(self._status.reasons)
             self._ledger.check("enable asked for", False, f"{fault.name}: {reasons}")
         else:
             self._ledger.check("enable asked for", True)
         words = f"{fault.name}: after {self._config.recover_s:g} s it still holds: "
-        words += "; ".join(self._status.get("reasons", ()))
+        words += "; ".join(self._status.reasons)
         if not self._ledger.check("recovers", recovered_s is not None, words):
             self.next_task()
         return Recovery(
@@ -136,20 +136,17 @@ class SoakOperator:
         )
 
     def _is_of_after(self, end_ns: int) -> bool:
-        return seconds_between(end_ns, self._status.get("stamp_ns", 0)) > 0
-
-    def _follows(self) -> bool:
-        return bool(self._status.get("enabled")) and not self._status.get("holding", True)
+        return seconds_between(end_ns, self._status.stamp_ns) > 0
 
     def _holds_for_own_reasons(self) -> bool:
-        reasons = self._status.get("reasons", ())
-        return bool(self._status.get("enabled") and reasons) and all(
-            any(reason.startswith(own) for own in _OWN_REASONS) for reason in reasons
+        reasons = self._status.reasons
+        return bool(self._status.enabled and reasons) and all(
+            reason.startswith(_OWN_REASONS) for reason in reasons
         )
 
     def _enable_if_asked(self) -> bool:
-        """Enable where the policy is disabled or asks for it, once a second; whether it did."""
-        wanted = self._status.get("needs_enable") or not self._status.get("enabled")
+        """Enable at most once a second where the policy needs it; returns whether it did."""
+        wanted = self._status.needs_enable or not self._status.enabled
         if not wanted or monotonic() - self._enabled_s < _ENABLE_EVERY_S:
             return False
         self.enable()

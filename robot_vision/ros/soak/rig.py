@@ -1,4 +1,4 @@
-"""What faults act through: the injector, the processes, the console, the graph."""
+"""Everything that faults act on: the injector, the processes, the console, the graph."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ _ANSWER_S = 60.0
 
 
 class SoakRig:
-    """Implements `soak.fault.Rig`; `processes` are those that a fault may stop.
+    """Implements `soak.fault.Rig`; faults may suspend `processes`.
 
     `notes` say what could not be done.
     """
@@ -55,7 +55,7 @@ class SoakRig:
         node = monitor.node
         self._parameters = node.create_client(SetParameters, "/perception/set_parameters")
         self._begin = node.create_client(Trigger, "/demonstrations/begin")
-        # A publisher of its own: that of the operator keeps the words of the task.
+        # A separate publisher: the operator's latches the task's instruction.
         self._words = injector.node.create_publisher(String, "instruction", LATCHED_QOS)
         self._diagnostics = injector.node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.notes: list[str] = []
@@ -146,7 +146,7 @@ class SoakRig:
         self._words.publish(String(data=text))
 
     def instruct_task(self) -> None:
-        self._operator.instruct(self._operator.seen.task["instruction"])
+        self._operator.instruct(self._operator.task.instruction)
 
     def another_name_of_the_model(self) -> str:
         self._models.reverse()

@@ -1,4 +1,4 @@
-"""One soak: pauses in which the operator gives tasks, faults, and what is judged after each."""
+"""One soak: pauses in which the operator gives tasks, faults, and checks after each fault."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _NS = 1_000_000_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SoakParts:
-    """What a soak joins: all of it is running, and outlives it."""
+    """The parts that a soak connects; all of them run already and outlive it."""
 
     monitor: Monitor
     operator: Operator
@@ -101,7 +101,7 @@ class SoakRun:
         return monotonic() - self._began_s
 
     def run(self, screen: Screen) -> None:
-        """Fault after fault until the time is over, Ctrl-C, or a process is gone."""
+        """Fault after fault until time is over, Ctrl-C, or a process is gone."""
         self._outcome.ended = "time is over"
         with Live(console=screen, auto_refresh=False, transient=True) as live:
             self._live = live
@@ -155,7 +155,7 @@ class SoakRun:
             commands=list(self.watch.commands.recent),
             statuses=list(self.watch.statuses),
         )
-        # What comes to light a little later is of this fault still.
+        # Violations that show a little later still belong to this fault.
         self._spin(_SETTLE_S)
         self.watch.frames.check()
         found = ledger.of_fault(fault.name)
@@ -178,7 +178,7 @@ class SoakRun:
                 },
             )
         )
-        # What goes wrong from here on is most likely of something else.
+        # Later violations most likely have another cause.
         ledger.fault = f"pause after {fault.name}"
         if ledger.total > before and self._live is not None:
             words = ", ".join(f"{k} ×{n}" for k, n in self._outcome.runs[-1].violations.items())
@@ -209,7 +209,7 @@ class SoakRun:
             self._ledger.check("answers", False, f"{fault.name}: {error}")
 
     def _press_hold(self) -> None:
-        """The console's hold, with the token, must stop the stream soon."""
+        """Press the console's hold, with the token: the stream must stop soon."""
         pressed: list[tuple[float, str]] = []
         pressed_s, limit_s = monotonic(), self._parts.config.hold_s
         thread = Thread(target=lambda: pressed.append(self._parts.probe.hold()), daemon=True)
@@ -230,7 +230,7 @@ class SoakRun:
         self._ledger.check("console hold", done, words)
 
     def _spin(self, seconds: float, *, between: Any = None) -> None:
-        """Take in what comes, and look at everything now and then."""
+        """Receive messages, and check everything periodically."""
         until_s = monotonic() + seconds
         while (left_s := until_s - monotonic()) > 0:
             self._parts.monitor.spin(min(left_s, _STEP_S))
@@ -241,8 +241,7 @@ class SoakRun:
 
     def _show(self) -> None:
         status = self._parts.operator.seen.status
-        state = "off" if not status.get("enabled") else ""
-        state = state or ("holds" if status.get("holding", True) else "follows")
+        state = "off" if not status.enabled else "holds" if status.holding else "follows"
         memory = ", ".join(
             f"{name} {samples[-1].rss_mb:.0f} MB"
             for name, samples in self._outcome.samples.items()

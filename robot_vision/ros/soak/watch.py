@@ -1,6 +1,5 @@
-"""Hears all that the service says, and has it checked."""
+"""Receives everything that the service publishes and passes it to the checks."""
 
-import json
 from collections import Counter, deque
 from collections.abc import Callable
 
@@ -11,6 +10,7 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
 from robot_vision.core.clock import seconds_between
+from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.soak_config import SoakConfig
 from robot_vision.ros.messages.convert import ns_from_stamp
@@ -18,7 +18,7 @@ from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
 from robot_vision.soak.command_checks import CommandChecks, SentCommand, Vector
 from robot_vision.soak.frames import FrameCount
-from robot_vision.soak.holding import HeldStays, SaidStatus
+from robot_vision.soak.holding import HeldStays
 from robot_vision.soak.ledger import Ledger
 
 _COMMANDS_QOS = QoSProfile(depth=100)
@@ -46,7 +46,7 @@ class Watch:
         )
         self.frames = FrameCount(ledger, config)
         self.held = HeldStays(ledger, policy, config)
-        self.statuses: deque[SaidStatus] = deque(maxlen=_STATUSES_KEPT)
+        self.statuses: deque[PolicyStatus] = deque(maxlen=_STATUSES_KEPT)
         self._observation_ns = 0
         self._diagnosed_ns: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
@@ -61,7 +61,7 @@ class Watch:
         return self._monitor.node.get_clock().now().nanoseconds
 
     def enables(self) -> None:
-        """The operator asks for enabling now."""
+        """The operator requests enabling now."""
         self.commands.enables(self.now_ns())
         self.held.moves()
 
@@ -70,7 +70,7 @@ class Watch:
         self.commands.enabled(self.now_ns())
 
     def take_ages_ms(self) -> tuple[list[float], list[float]]:
-        """Ages of results and of commands since the last call; what was heard is let go."""
+        """Ages of results and of commands since the last call, which are then forgotten."""
         heard, seen = self._monitor.heard, self._operator.seen
         of_results = [result["age_ms"] for result in heard.results]
         of_commands = [age_s * 1e3 for age_s in seen.age_s]
@@ -79,7 +79,7 @@ class Watch:
         return of_results, of_commands
 
     def check_diagnostics(self, *, since_ns: int) -> None:
-        """Both nodes reported not long ago; silence counts from `since_ns` at most."""
+        """Check that both nodes reported lately; silence counts from `since_ns` at most."""
         now_ns = self.now_ns()
         for name in _NODES:
             last_ns = max(self._diagnosed_ns.get(name, 0), since_ns)
@@ -100,13 +100,7 @@ class Watch:
         self.held.add(command)
 
     def _on_status(self, message: String) -> None:
-        said = json.loads(message.data)
-        status = SaidStatus(
-            stamp_ns=said["stamp_ns"],
-            enabled=said["enabled"],
-            holding=said["holding"],
-            reasons=tuple(said["reasons"]),
-        )
+        status, _ = POLICY_STATUS.read(message.data)  # the operator logs unknown fields
         self.statuses.append(status)
         observation_ns = self._operator.seen.observation_ns
         followed, self._observation_ns = (

@@ -1,4 +1,4 @@
-"""Intrinsics from a file as camera_calibration writes it, as a message."""
+"""Intrinsics from a file of camera_calibration, as a message."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from robot_vision.core.camera_file import read_camera_file
 
 
 def read_calibration(path: Path, *, frame_id: str) -> CameraInfo:
-    """The file as a message; raises `ConfigError` that names the field that does not fit."""
+    """The file as a message; raises `ConfigError` that names the wrong field."""
     calibration = read_camera_file(path, frame_id=frame_id)
     message = CameraInfo()
     message.header.frame_id = frame_id

@@ -22,15 +22,15 @@ from robot_vision.ros.messages.convert import ImageWriter, stamp_from_ns
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.source.calibration_file import read_calibration
 
-# Every subscription matches, and a slow one gets the newest.
+# Matches every subscription; a slow one gets the newest.
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class SourceNode(Node):
     """Publishes `rgb`, and `camera_info` where the camera's calibration is given.
 
-    Stamps are the node's clock when a frame was grabbed. The address is no parameter: parameters
-    are published, and it may have a password.
+    Stamps are the node's clock when a frame was grabbed. The address is not a parameter, because
+    parameters are published and it may contain a password.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ def with_source(
     *,
     calibration: Path | None,
 ) -> Callable[[], Sequence[ServedNode]]:
-    """Nodes and, in the same process, the source that they see by."""
+    """Nodes and, in the same process, their image source."""
 
     def make() -> Sequence[ServedNode]:
         return [*make_nodes(), SourceNode(address, calibration=calibration)]

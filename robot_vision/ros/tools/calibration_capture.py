@@ -1,4 +1,4 @@
-"""Pictures with tool poses from topics, for `robot-vision calibrate hand-eye`."""
+"""Images with tool poses from topics, for `robot-vision calibrate hand-eye`."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +28,7 @@ _LOOK_S = 0.02
 
 
 class Capture:
-    """Listens to a camera and an arm until `close`; `take` adds a view to a folder."""
+    """Subscribes to a camera and an arm until `close`; `take` adds a view to a folder."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class Capture:
         self._context.try_shutdown()
 
     def take(self) -> str:
-        """Add the next picture and its tool pose; gives the picture's name and what it shows.
+        """Add the next image and its tool pose; returns the image's name and the board in it.
 
-        Raises `CalibrationError` where none comes, the arm moves, or the board is not in it.
+        Raises `CalibrationError` if none comes, the arm moves, or the board is not visible.
         """
         picture = self._next_picture()
-        sleep(self._config.still_s)  # the arm must rest after the picture as well
+        sleep(self._config.still_s)  # the arm must rest after the image as well
         try:
             bgr = np.ascontiguousarray(rgb_from_message(picture)[:, :, ::-1])
         except EncodingError as error:

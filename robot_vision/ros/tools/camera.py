@@ -72,7 +72,7 @@ def main(
     width: Annotated[int, typer.Option(help="pixels, without a recording", min=1)] = 640,
     height: Annotated[int, typer.Option(help="pixels, without a recording", min=1)] = 480,
 ) -> None:
-    """Publish rgb, depth and camera_info; prints how many frames that were."""
+    """Publish rgb, depth and camera_info; prints the number of frames."""
     frames = load_frames(recording, count=_KEPT_FRAMES, width_px=width, height_px=height)
     use_shared_memory_profile()
     rclpy.init(args=["camera"])

@@ -1,4 +1,4 @@
-"""Listens to a running perception node, as any other program would: for demo, bench and tests."""
+"""Subscribes to a perception node, as any other program would: for demo, bench and tests."""
 
 import json
 from collections import defaultdict
@@ -34,7 +34,7 @@ _OTHER_OUTPUTS: dict[str, Any] = {
 
 @dataclass
 class Heard:
-    """What came so far. `results` are the objects of each frame with its ages (see README)."""
+    """What was received so far. `results` are the objects of each frame with its ages."""
 
     results: list[dict[str, Any]] = field(default_factory=list)
     status: dict[str, DiagnosticStatus] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Monitor:
         self.node.create_subscription(String, f"{perception}/objects/json", self._on_objects, _QOS)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         for topic, kind in _OTHER_OUTPUTS.items() if all_outputs else ():
-            # Serialized: being subscribed to is what counts here.
+            # Serialized: only the subscription matters here.
             self.node.create_subscription(
                 kind, f"{perception}/{topic}", self._counter(topic), _QOS, raw=True
             )
@@ -77,13 +77,13 @@ class Monitor:
             self.node.create_subscription(Image, f"{perception}/overlay", take, _QOS)
 
     def spin(self, seconds: float) -> None:
-        """Take in what comes in the next `seconds`."""
+        """Receive messages for the next `seconds`."""
         until_s = monotonic() + seconds
         while (left_s := until_s - monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left_s)
 
     def spin_until(self, condition: Callable[[], bool], *, timeout_s: float) -> bool:
-        """Take in what comes until `condition` holds; returns whether it did within the time."""
+        """Receive messages until `condition` holds; returns whether it did within the time."""
         until_s = monotonic() + timeout_s
         while not condition():
             if monotonic() > until_s:
@@ -113,7 +113,7 @@ class Monitor:
 
 
 def stages_of(result: dict[str, Any]) -> dict[str, float]:
-    """Milliseconds of each stage of one result, `publish` and the whole `age` included."""
+    """Milliseconds of each stage of one result, including `publish` and the total `age`."""
     stages = dict(result["stage_ms"])
     stages["publish"] = max(result["age_ms"] - sum(stages.values()), 0.0)
     stages["age"] = result["age_ms"]

@@ -1,4 +1,4 @@
-"""Leads a simulated robot as a person would: for the demonstration, the benchmark and tests."""
+"""Operates a simulated robot as a person would: for the demonstration, benchmarks and tests."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,14 +11,17 @@ from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.tools.monitor import Monitor
+from robot_vision.simulation.task_status import TASK_STATUS, TaskStatus
 
 _QOS = QoSProfile(depth=20)
 _ANSWER_S = 30.0
+_BEFORE_THE_FIRST = PolicyStatus(enabled=False, holding=True)
 _AGAIN_S = 0.5
-# Pictures of the scene before are drawn, sent and perceived for so long.
+# Images of the previous scene arrive for so long.
 _ON_THE_WAY_S = 0.3
 
 
@@ -28,10 +31,13 @@ class OperatorError(RobotVisionError, RuntimeError):
 
 @dataclass
 class Seen:
-    """What came so far. `age_s` is from a camera's stamp to the first command that follows it."""
+    """What was received so far. `status` is the latest of `statuses` messages.
 
-    task: dict[str, Any] = field(default_factory=dict)
-    status: dict[str, Any] = field(default_factory=dict)
+    `age_s` is the time from a camera's stamp to the first command made from it.
+    """
+
+    task: TaskStatus | None = None
+    status: PolicyStatus = _BEFORE_THE_FIRST
     statuses: int = 0
     age_s: list[float] = field(default_factory=list)
     observation_ns: int = 0
@@ -40,7 +46,7 @@ class Seen:
 class Operator:
     """Uses the node of a `Monitor`, and its spinning.
 
-    A new scene moves the arm: with `enables_again` the policy is enabled anew where it asks.
+    A new scene moves the arm; with `enables_again` the policy is enabled again when it needs it.
     """
 
     def __init__(self, monitor: Monitor, *, enables_again: bool = True) -> None:
@@ -59,6 +65,13 @@ class Operator:
         node.create_subscription(String, "policy/status/json", self._on_status, _QOS)
         node.create_subscription(Header, "policy/command/observation", self._on_observation, _QOS)
 
+    @property
+    def task(self) -> TaskStatus:
+        """The present task. Raises `OperatorError` before the simulated robot has reported one."""
+        if self.seen.task is None:
+            raise OperatorError("robot_sim has not reported its task yet")
+        return self.seen.task
+
     def instruct(self, text: str) -> None:
         self._instruction.publish(String(data=text))
 
@@ -68,7 +81,7 @@ class Operator:
         self._ask(self._enable, SetBool.Request(data=on))
 
     def new_scene(self) -> dict[str, Any]:
-        """Another table and task; policy and perception forget what was before."""
+        """Another table and task; policy and perception forget the previous ones."""
         self._is_on = False
         self._ask(self._reset, Trigger.Request())
         scene = self.other_table()
@@ -77,15 +90,19 @@ class Operator:
         return scene
 
     def other_table(self) -> dict[str, Any]:
-        """Another table and task under whatever the policy does: the arm is at once elsewhere."""
+        """Another table and task, whatever the policy does: the arm is elsewhere at once."""
         answer = self._ask(self._new_scene, Trigger.Request())
         scene = json.loads(answer.message)
-        self._wait(lambda: self.seen.task.get("seed") == scene["seed"], "the new scene")
+
+        def is_there() -> bool:
+            return self.seen.task is not None and self.seen.task.seed == scene["seed"]
+
+        self._wait(is_there, "the new scene")
         return scene
 
     def wait_until_seen(self) -> None:
-        """Until robot and policy have told of themselves. Raises `OperatorError`."""
-        self._wait(lambda: bool(self.seen.task and self.seen.status), "robot_sim and policy")
+        """Wait until robot and policy have reported. Raises `OperatorError`."""
+        self._wait(lambda: bool(self.seen.task and self.seen.statuses), "robot_sim and policy")
 
     def _ask(self, client: Any, request: Any) -> Any:
         self._wait(client.service_is_ready, client.srv_name)
@@ -99,16 +116,19 @@ class Operator:
     def _wait(self, condition: Any, what: str) -> None:
         begin_s = monotonic()
         if not self._monitor.spin_until(condition, timeout_s=_ANSWER_S):
-            raise OperatorError(f"no answer of {what} within {monotonic() - begin_s:.0f} s")
+            raise OperatorError(f"no answer from {what} within {monotonic() - begin_s:.0f} s")
 
     def _on_task(self, message: String) -> None:
-        self.seen.task = json.loads(message.data)
+        self.seen.task, _ = TASK_STATUS.read(message.data)
 
     def _on_status(self, message: String) -> None:
-        self.seen.status = json.loads(message.data)
+        status, note = POLICY_STATUS.read(message.data)
+        if note:
+            self._node.get_logger().info(note, once=True)
+        self.seen.status = status
         self.seen.statuses += 1
         again_s = monotonic() - self._again_s
-        if self._is_on and self.seen.status.get("needs_enable") and again_s > _AGAIN_S:
+        if self._is_on and status.needs_enable and again_s > _AGAIN_S:
             self._again_s = monotonic()
             self._enable.call_async(SetBool.Request(data=True))
 

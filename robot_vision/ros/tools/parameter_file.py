@@ -46,7 +46,7 @@ def _lines(params: Params, *, indent: int) -> Iterator[str]:
 
 
 def _scalar(value: Any) -> str:
-    # JSON is YAML; ROS cannot tell the type of an empty list.
+    # JSON is YAML; ROS cannot infer the type of an empty list.
     return json.dumps([""] if value == [] else value)
 
 

@@ -28,7 +28,7 @@ _TYPES = {
     f"sensor_msgs/msg/{name}": getattr(sensor_msgs.msg, name)
     for name in ("Image", "CompressedImage", "CameraInfo")
 }
-# Readers show one by one, and the reader's side needs a little longer than this one.
+# Readers appear one by one, and their side needs a little longer than this one.
 _SETTLE_S = 1.0
 _LAST_SENT_S = 1.0
 
@@ -44,7 +44,7 @@ def camera_messages(path: Path) -> Iterator[RawMessage]:
 def restamped(data: bytes, shift_ns: int) -> bytes:
     """The serialized message with its header's stamp moved by `shift_ns`.
 
-    CDR: four bytes that tell the byte order, then the stamp's seconds (i32), nanoseconds (u32).
+    CDR: four bytes with the byte order, then the stamp's seconds (i32), nanoseconds (u32).
     """
     time = struct.Struct("<iI" if data[1] & 1 else ">iI")
     sec, nanosec = time.unpack_from(data, 4)
@@ -53,7 +53,7 @@ def restamped(data: bytes, shift_ns: int) -> bytes:
 
 
 class Player:
-    """Publishes a recording's camera topics under the names that they were recorded with."""
+    """Publishes a recording's camera topics under their recorded names."""
 
     def __init__(self, node: Node, path: Path) -> None:
         self._node = node
@@ -66,7 +66,7 @@ class Player:
                 self._publishers[message.topic] = node.create_publisher(kind, message.topic, _QOS)
 
     def wait_for_readers(self, timeout_s: float, *, settle_s: float) -> bool:
-        """Until somebody subscribed and for `settle_s` no more; whether so within the time."""
+        """Wait for subscribers until none is added for `settle_s`; whether in time."""
         deadline_s = monotonic() + timeout_s
         readers, since_s = 0, monotonic()
         while monotonic() < deadline_s and self._node.context.ok():
@@ -79,7 +79,7 @@ class Player:
         return False
 
     def play(self, *, speed: float) -> None:
-        """Once through, at `speed` times the recorded pace; stamps begin now."""
+        """Play once, at `speed` times the recorded pace; stamps begin now."""
         first_ns = None
         start_s, shift_ns = monotonic(), 0
         for message in camera_messages(self._path):

@@ -1,4 +1,4 @@
-"""Child processes that speak ROS 2 with each other and with nobody else."""
+"""Child processes that communicate over ROS 2 with each other only."""
 
 import os
 import random
@@ -16,7 +16,7 @@ _END_S = 5.0
 
 
 def use_private_domain() -> int:
-    """Keep this process and its children among themselves, unless the user chose a domain."""
+    """Isolate this process and its children, unless the user chose a domain."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     if "ROS_DOMAIN_ID" not in os.environ:
         os.environ["ROS_DOMAIN_ID"] = str(free_domain())
@@ -24,7 +24,7 @@ def use_private_domain() -> int:
 
 
 def free_domain() -> int:
-    """A ROS domain that nobody on this machine uses: none of its UDP ports is bound."""
+    """A ROS domain that is free on this machine: none of its UDP ports is bound."""
     lines = Path("/proc/net/udp").read_text().splitlines()[1:]
     ports = [int(line.split()[1].rpartition(":")[2], 16) for line in lines]
     used = {(port - _FIRST_PORT) // _PORTS_PER_DOMAIN for port in ports}

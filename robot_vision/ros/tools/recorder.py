@@ -1,7 +1,7 @@
-"""Records what the perception node hears and says, as serialized bytes, beside the pipeline.
+"""Records the perception node's inputs and outputs, as serialized bytes, beside the pipeline.
 
-Callbacks only put bytes into a bounded queue; a thread writes them. What does not fit in the
-queue is dropped and counted: recording never makes anybody wait.
+Callbacks only put bytes into a bounded queue; a thread writes them. Messages that do not fit into
+the queue are dropped and counted: recording never delays anything.
 """
 
 import importlib
@@ -26,15 +26,15 @@ _TRANSFORMS = {"/tf": "tf2_msgs/msg/TFMessage", "/tf_static": "tf2_msgs/msg/TFMe
 _QUEUE_DEPTH = 20
 _FOLLOW_S = 0.2
 _MOST_TOPICS = 200
-# What waits longer is written as a chunk of its own: a process that dies loses no more than this.
+# A chunk is written at least this often: a process that dies loses no more.
 _FLUSH_S = 1.0
 
 
 class Recorder:
     """Follows the topics of `target` ("/perception") from construction to `close`.
 
-    `counts` has the messages by topic that can be read back; `dropped` those that are not there,
-    in the buffer or on the disk having no room; `failure` is why writing ended early, if it did.
+    `counts` has readable messages by topic; `dropped` those lost because the buffer or the disk
+    was full; `failure` is why writing ended early, if it did.
     """
 
     def __init__(
@@ -69,12 +69,14 @@ class Recorder:
     def follow(self) -> None:
         """Subscribe to topics of the node that are not recorded yet.
 
-        What nobody publishes must wait: the publishers' offer decides how to ask for it.
+        Topics without publishers must wait: the QoS follows the publishers' offer.
         """
         for topic, type_name in self._topics().items():
             if topic not in self._subscriptions and self._node.count_publishers(topic):
                 if len(self._subscriptions) >= _MOST_TOPICS:
-                    self._say_once(f"{topic} is not recorded: {_MOST_TOPICS} topics are already")
+                    self._say_once(
+                        f"{topic} is not recorded: {_MOST_TOPICS} topics are recorded already"
+                    )
                     return
                 self._subscriptions[topic] = self._subscribe(topic, type_name)
 
@@ -85,11 +87,11 @@ class Recorder:
 
     @property
     def topics(self) -> list[str]:
-        """Topics that are recorded."""
+        """The recorded topics."""
         return sorted(name for name, made in self._subscriptions.items() if made is not None)
 
     def close(self) -> None:
-        """Write what waits, finish the files."""
+        """Write the queue and finish the files."""
         self._node.destroy_timer(self._timer)
         for subscription in self._subscriptions.values():
             if subscription is not None:
@@ -106,7 +108,7 @@ class Recorder:
         ):
             try:
                 topics |= {topic: types[0] for topic, types in ask(name, namespace or "/")}
-            except RuntimeError:  # the node is not there, or not any more
+            except RuntimeError:  # the node does not exist (any more)
                 return {}
         if not topics:
             return {}
@@ -139,9 +141,9 @@ class Recorder:
         return self._node.create_subscription(kind, topic, take, qos, raw=True)
 
     def _qos(self, topic: str) -> QoSProfile:
-        """The most that all publishers offer, as `ros2 bag record` asks for.
+        """The strongest QoS that all publishers offer, as `ros2 bag record` requests.
 
-        With keep-last histories a reliable reader that is slow loses messages; it holds nobody up.
+        With keep-last histories a slow reliable reader loses messages but blocks no publisher.
         """
         offers = [p.qos_profile for p in self._node.get_publishers_info_by_topic(topic)]
         reliable = all(o.reliability == ReliabilityPolicy.RELIABLE for o in offers) and offers
@@ -190,7 +192,7 @@ class Recorder:
             self._waiting_bytes -= len(data)
 
     def _try(self, work: Callable[[], None], *, always: bool = False) -> None:
-        """Do `work` unless writing has ended; a failure of it ends writing."""
+        """Do `work` unless writing has ended; its failure ends writing."""
         if self.failure and not always:
             return
         try:

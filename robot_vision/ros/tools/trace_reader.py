@@ -19,8 +19,8 @@ _QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
 def read_traces(node: str, *, frames: int, timeout_s: float) -> list[FrameTrace]:
     """The next `frames` of the node of that name.
 
-    Raises `ConfigError` where none comes within `timeout_s`; fewer than `frames` are returned
-    where no more come within that time.
+    Raises `ConfigError` if none comes within `timeout_s`; returns fewer than `frames` if no more
+    come within that time.
     """
     traces: list[FrameTrace] = []
     refused: list[str] = []

@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
+from robot_vision.console.command_schema import InstructionRequest, Outcome, PromptRequest
 from robot_vision.console.commander import Commander
 from robot_vision.console.problems import ConsoleError
-from robot_vision.console.schema import InstructionRequest, Outcome, PromptRequest
 from robot_vision.console.serving.rates import client_of
 from robot_vision.console.serving.routes.refusals import refusals
 from robot_vision.core.foreign import quoted

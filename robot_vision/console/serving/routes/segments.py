@@ -6,8 +6,8 @@ from fastapi import APIRouter, File, Form, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 
+from robot_vision.console.command_schema import Outcome
 from robot_vision.console.problems import ConsoleError, in_words
-from robot_vision.console.schema import Outcome
 from robot_vision.console.segment_schema import (
     LiveSegmentsState,
     PictureSegments,

@@ -1,4 +1,7 @@
-"""The routes of what is read only: state, objects, classes, probes."""
+"""Routes that only read: state, objects, classes, probes."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
@@ -6,11 +9,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from robot_vision.console.class_schema import ClassificationView, SegmentationView
+from robot_vision.console.object_schema import GroundedView, ObjectsView
 from robot_vision.console.problems import ConsoleError
-from robot_vision.console.schema import GroundedView, ObjectsView, State
+from robot_vision.console.schema import State
 from robot_vision.console.serving.exposition import Exposition
 from robot_vision.console.serving.routes.refusals import refusals
 from robot_vision.console.serving.stream import Viewers
+
+T = TypeVar("T")
 
 
 class Health(BaseModel):
@@ -27,8 +33,15 @@ class Ready(BaseModel):
 
 
 def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
-    """What is read only."""
+    """Routes that only read."""
     router = APIRouter()
+    _add_views(router, viewers)
+    _add_probes(router, viewers, exposition)
+    return router
+
+
+def _add_views(router: APIRouter, viewers: Viewers) -> None:
+    views = viewers.views
 
     @router.get("/api/state", responses=refusals(), tags=["watch"])
     async def state() -> State:
@@ -38,39 +51,31 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
     @router.get("/api/objects", responses=refusals(503), tags=["watch"])
     async def objects() -> ObjectsView:
         """The tracked objects of the newest frame."""
-        view = await run_in_threadpool(viewers.views.objects)
-        if view is None:
-            raise ConsoleError(503, "no frame was processed yet; /api/state says why")
-        return view
+        return await _newest(views.objects, "no frame was processed yet; /api/state says why")
 
     @router.get("/api/grounded", responses=refusals(503), tags=["watch"])
     async def grounded() -> GroundedView:
-        """What the words of the prompt name in the newest frame."""
-        view = await run_in_threadpool(viewers.views.grounded)
-        if view is None:
-            raise ConsoleError(503, "nothing looks for words yet; grounding_model names a model")
-        return view
+        """Objects that match the prompt in the newest frame."""
+        missing = "nothing looks for words yet; grounding_model names a model"
+        return await _newest(views.grounded, missing)
 
     @router.get("/api/classification", responses=refusals(503), tags=["watch"])
     async def classification() -> ClassificationView:
-        """The classes that the newest frame shows as a whole, likeliest first."""
-        view = await run_in_threadpool(viewers.views.classification)
-        if view is None:
-            raise ConsoleError(503, "no frame was classified yet; classifier_model names a model")
-        return view
+        """The classes that the newest frame shows as a whole, most likely first."""
+        missing = "no frame was classified yet; classifier_model names a model"
+        return await _newest(views.classification, missing)
 
     @router.get("/api/segmentation", responses=refusals(503), tags=["watch"])
     async def segmentation() -> SegmentationView:
         """The classes of the newest frame's pixels, by falling share."""
-        view = await run_in_threadpool(viewers.views.segmentation)
-        if view is None:
-            text = "no frame was segmented yet; segmentation_model names a model"
-            raise ConsoleError(503, text)
-        return view
+        missing = "no frame was segmented yet; segmentation_model names a model"
+        return await _newest(views.segmentation, missing)
 
+
+def _add_probes(router: APIRouter, viewers: Viewers, exposition: Exposition) -> None:
     @router.get("/healthz", responses=refusals(), tags=["probes"])
     async def healthz() -> Health:
-        """The console's process lives."""
+        """The console's process is alive."""
         return Health()
 
     @router.get(
@@ -79,7 +84,7 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
         tags=["probes"],
     )
     async def readyz() -> Ready:
-        """Frames flow: results come from the camera's images."""
+        """Frames flow: the camera's images give results."""
         flows, reason = viewers.views.frames_flow()
         ready = Ready(ready=flows, reason=reason)
         if not flows:
@@ -99,4 +104,10 @@ def watching_routes(viewers: Viewers, exposition: Exposition) -> APIRouter:
         """Ages as histograms, drops, rates and memory, for Prometheus."""
         return Response(exposition.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    return router
+
+async def _newest(look: Callable[[], T | None], missing: str) -> T:
+    """What `look` finds, in a thread of its own; `missing` is why there may be nothing."""
+    view = await run_in_threadpool(look)
+    if view is None:
+        raise ConsoleError(503, missing)
+    return view

@@ -1,6 +1,6 @@
 """Commands as goals of ros2_control's actions: FollowJointTrajectory and a gripper's command.
 
-control_msgs comes with a system ROS 2; without it only what was asked for is refused.
+control_msgs comes with a system-wide ROS 2; it is needed only if parameters name an action.
 """
 
 from importlib import import_module
@@ -20,9 +20,9 @@ from robot_vision.core.types import Command
 from robot_vision.ros.messages.joints import joint_trajectory_message
 from robot_vision.ros.policy.actions.goals import Goals
 
-# A server accepts within so long, or is not there for us.
+# A server that takes longer to accept a goal counts as absent.
 _ANSWER_S = 1.0
-# Of the gripper's whole way: less is no other command.
+# Share of the gripper's travel; smaller changes are not sent.
 _GRIPPER_STEP = 0.02
 
 
@@ -57,14 +57,14 @@ class ActionOutputs:
         return Goals(client, name, failure=failure, answer_s=_ANSWER_S)
 
     def close(self) -> None:
-        """Their goals have ended by then."""
+        """Destroy the clients, after their goals have ended."""
         for client in self._clients:
             client.destroy()
         self._clients.clear()
 
     @property
     def problem(self) -> str:
-        """Why the arm or its gripper does not follow; looks at the servers as well."""
+        """Why the arm or its gripper does not follow; checks the servers as well."""
         for goals in (self._arm, self._gripper):
             if goals is not None:
                 goals.look(monotonic())
@@ -73,13 +73,13 @@ class ActionOutputs:
         return ""
 
     def clear(self) -> None:
-        """The operator enables anew: goals that failed are forgotten."""
+        """Forget failed goals: the operator has enabled again."""
         for goals in (self._arm, self._gripper):
             if goals is not None:
                 goals.clear()
 
     def command(self, command: Command) -> None:
-        """Send what has changed; a hold cancels the arm's goal once the joints stand."""
+        """Send changes; a hold cancels the arm's goal once the joints have stopped."""
         if self._arm is not None and command.joints is not None:
             if command.holding and not command.joints.velocity.any():
                 self._end_arm(self._arm)
@@ -89,7 +89,7 @@ class ActionOutputs:
             self._grip(self._gripper, command.gripper_open)
 
     def end(self) -> None:
-        """No commands any more: cancel what is under way."""
+        """End commands: cancel goals under way."""
         if self._arm is not None:
             self._end_arm(self._arm)
         if self._gripper is not None and self._opening is not None:
@@ -102,7 +102,7 @@ class ActionOutputs:
             goals.cancel()
 
     def _follow(self, goals: Goals, command: Command) -> None:
-        """One goal each `goal_period_s`, due when the next takes over: so speeds stay the same."""
+        """One goal each `goal_period_s`, due when the next takes over: speeds stay the same."""
         assert command.joints is not None
         joint_space, now_s = self._config.joint_space, monotonic()
         if self._sent_s is not None and now_s - self._sent_s < joint_space.goal_period_s:
@@ -111,7 +111,7 @@ class ActionOutputs:
         trajectory = joint_trajectory_message(
             command.joints, stamp_ns=command.stamp_ns, reach_s=due_s
         )
-        trajectory.header.stamp = Time()  # at once: clocks of two machines differ
+        trajectory.header.stamp = Time()  # immediately: clocks of two machines differ
         if goals.send(self._arm_kind.Goal(trajectory=trajectory), now_s):
             self._sent_s = now_s
 
@@ -133,7 +133,7 @@ class ActionOutputs:
     def _gripper_failure(self, result: Any) -> str:
         """A gripper that closes short of its position has something between its fingers.
 
-        It stalls, or gives up as Franka's does; that is what it is for.
+        It stalls, or aborts as Franka's does; neither is a failure.
         """
         if result.stalled or not self._is_opening:
             return ""

@@ -1,20 +1,20 @@
-"""The goals of one action: the newest one counts, nothing waits for the server.
+"""Goals of one action: only the newest counts, and nothing waits for the server.
 
-Called from the stream's thread; answers come in the executor's. A goal that is refused or fails
-stays as the `problem` until `clear`.
+Called from the stream's thread; answers arrive in the executor's. A goal that is rejected or fails
+stays the `problem` until `clear`.
 """
 
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, Protocol, runtime_checkable
 
-# rclpy's GoalStatus: what the end of a goal may be.
+# Of rclpy's GoalStatus.
 _ABORTED = 6
 
 
 @runtime_checkable
 class GoalClient(Protocol):
-    """What is used of `rclpy.action.ActionClient`."""
+    """The used part of `rclpy.action.ActionClient`."""
 
     def server_is_ready(self) -> bool: ...
 
@@ -22,7 +22,7 @@ class GoalClient(Protocol):
 
 
 class Goals:
-    """`failure(result)` says why an aborted goal is a fault, or nothing where it is none.
+    """`failure(result)` returns why an aborted goal is a fault, empty if it is not.
 
     `answer_s` is how long a server may take to accept a goal.
     """
@@ -38,7 +38,7 @@ class Goals:
         self._client, self._name = client, name
         self._failure, self._answer_s = failure, answer_s
         self._lock = Lock()
-        self._number = 0  # of the newest goal; answers to others do not count
+        self._number = 0  # of the newest goal; answers to older ones are ignored
         self._handle: Any = None
         self._asked_s: float | None = None
         self._failed = ""
@@ -51,7 +51,7 @@ class Goals:
             return self._failed or self._silent
 
     def look(self, now_s: float) -> None:
-        """Notice a server that is absent or does not answer; `now_s` is of a steady clock."""
+        """Detect a server that is absent or does not answer; `now_s` is of a steady clock."""
         is_ready = self._client.server_is_ready()
         with self._lock:
             if not is_ready:
@@ -63,7 +63,7 @@ class Goals:
                 self._silent = ""
 
     def send(self, goal: Any, now_s: float) -> bool:
-        """Send a goal in place of the one before; False while that is not answered yet.
+        """Send a goal that replaces the previous one; False while that one is not answered yet.
 
         Nothing is sent while there is a problem.
         """
@@ -77,7 +77,7 @@ class Goals:
         return True
 
     def cancel(self) -> None:
-        """End the newest goal, also one that is yet to be accepted."""
+        """Cancel the newest goal, even before it is accepted."""
         with self._lock:
             self._number += 1
             handle, self._handle, self._asked_s = self._handle, None, None
@@ -85,7 +85,7 @@ class Goals:
             handle.cancel_goal_async()
 
     def clear(self) -> None:
-        """Forget what failed: goals are sent again."""
+        """Forget the failure: goals are sent again."""
         with self._lock:
             self._failed = ""
 
@@ -102,13 +102,13 @@ class Goals:
             if is_newest:
                 self._handle, self._asked_s = handle, None
         if not is_newest:
-            handle.cancel_goal_async()  # commands ended while it was on its way
+            handle.cancel_goal_async()  # commands ended while it was in transit
             return
         handle.get_result_async().add_done_callback(lambda done: self._ended(done, number))
 
     def _ended(self, future: Any, number: int) -> None:
         if future.cancelled() or future.exception() is not None:
-            return  # the server is gone, which `look` notices
+            return  # the server is gone; `look` detects that
         answer = future.result()
         why = self._failure(answer.result) if answer.status == _ABORTED else ""
         if why:

@@ -1,5 +1,5 @@
 """Named cameras of a policy from pixels: each with topics of its own, and a short history.
 
-`topics` (colour and depth, paired by stamp) → `named_cameras` (what was seen, and what is wrong);
-`mounts` compares where they are with where the policy learnt that they are.
+`topics` (colour and depth, paired by stamp) → `named_cameras` (recent images and problems);
+`mounts` compares the cameras' places with those in training.
 """

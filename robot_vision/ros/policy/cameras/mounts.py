@@ -1,6 +1,6 @@
-"""Cameras compared with where the policy learnt that they are, as far as somebody says it.
+"""Compares the places of cameras with those in training, as far as they are known.
 
-With tf all of them are known by their frames; a topic or parameters say it of the first one alone.
+tf knows all cameras by their frames; a topic or parameters give the place of the first one only.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from robot_vision.ros.common.camera_pose import CameraPose, base_from_view, came
 
 
 class CameraMounts:
-    """Looks when it is asked. `pose` is the node's source, None: one of its own."""
+    """`pose` is the node's source of the camera's pose; None: this makes its own."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class CameraMounts:
         self._frames = config.frame_map()
         self._own: CameraPose | None = None
         if self._mounts and pose is None:
-            # Without tf2 nothing is known of cameras, and a policy from pixels needs nothing.
+            # Without tf2 places are unknown; a policy from pixels does not need them.
             with suppress(MissingDependencyError):
                 self._own = camera_pose(
                     node,
@@ -49,7 +49,7 @@ class CameraMounts:
     def elsewhere(
         self, views: Mapping[str, Frame], robot_at: Callable[[int], RobotState | None]
     ) -> tuple[str, ...]:
-        """Which cameras are elsewhere, in words, by their latest frames."""
+        """Warnings about cameras that are elsewhere, by their latest frames."""
         found = []
         for name, mount in self._mounts.items():
             view = views.get(name)

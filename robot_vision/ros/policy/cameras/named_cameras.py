@@ -1,4 +1,4 @@
-"""What a policy's cameras have shown of late, and why the arm may not be led by it."""
+"""Recent images of a policy's cameras, and why the arm must not follow them."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.core.types import Frame, Picture
 from robot_vision.policies.pixel_history import asked_ns, most_gap_s
-from robot_vision.ros.policy.frozen_camera import FrozenCamera
+from robot_vision.ros.policy.inputs.frozen_camera import FrozenCamera
 
-# A stamp so far behind the newest is of a clock that began anew.
+# A stamp that far behind the newest is of a clock that was reset.
 _RESTART_S = 1.0
 _RATE_PICTURES = 8
-# A camera may be so much slower than the policy looks back.
+# A camera's period may be this many steps of the policy's history.
 _SLOW_SHARE = 1.6
 _MOST_PICTURES = 200
 _NO_PIXELS = np.zeros((1, 1, 3), np.uint8)
@@ -33,7 +33,7 @@ class _Seen:
 
 
 class NamedCameras:
-    """Keeps pictures at the size that the policy takes, as far back as it looks."""
+    """Keeps images at the policy's input size, as far back as its history."""
 
     def __init__(self, seen: ObservationSpec, *, frozen_s: float) -> None:
         self.observation = seen
@@ -46,11 +46,11 @@ class NamedCameras:
 
     @property
     def needs_perception(self) -> bool:
-        """Whether the policy takes more than pictures."""
+        """Whether the policy takes results of perception as well."""
         return bool(self.observation.perception)
 
     def add(self, name: str, frame: Frame) -> None:
-        """Keep what a camera shows; a frame that is not newer than the last says nothing."""
+        """Keep a camera's image; a frame that is not newer than the last is ignored."""
         seen = self._cameras[name]
         problem = seen.frozen.problem(frame)
         picture = _small(frame, seen.camera)
@@ -66,12 +66,12 @@ class NamedCameras:
                 kept.popleft()
 
     def refuse(self, name: str, why: str) -> None:
-        """A picture came that is none: what is wrong with it, until there is a good one."""
+        """Keep why a message was not an image, until a good one comes."""
         with self._lock:
             self._cameras[name].problem = why
 
     def pictures(self, stamp_ns: int) -> dict[str, tuple[Picture, ...]]:
-        """Of every camera, up to the stamp, oldest first."""
+        """Images of every camera up to the stamp, oldest first."""
         with self._lock:
             return {
                 name: tuple(p for p in seen.pictures if p.stamp_ns <= stamp_ns)
@@ -85,13 +85,13 @@ class NamedCameras:
         return {name: view for name, view in views.items() if view is not None}
 
     def moments_ns(self, stamp_ns: int) -> tuple[int, ...]:
-        """The moments before the stamp that the policy looks back to, oldest first."""
+        """The stamps of the policy's history before `stamp_ns`, oldest first."""
         return asked_ns(stamp_ns, self.observation)[:-1]
 
     def problem(self, stamp_ns: int) -> str:
-        """Why the arm is not to be led by these cameras; empty if it may be.
+        """Why the arm must not follow these cameras; empty if it may.
 
-        One that has shown something and is gone is no reason: the policy masks it.
+        A camera that worked and is gone is no reason: the policy masks it.
         """
         with self._lock:
             found = [self._problem(seen, stamp_ns) for seen in self._cameras.values()]

@@ -1,4 +1,4 @@
-"""Topics of a policy's cameras: colour, and depth beside it, paired by their stamps."""
+"""Topics of a policy's cameras: colour and depth, paired by stamp."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
 
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import EncodingError
@@ -16,19 +14,20 @@ from robot_vision.core.observation_spec import CameraInput
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import depth_from_message, ns_from_stamp, rgb_from_message
+from robot_vision.ros.messages.live import class_of
 from robot_vision.ros.messages.received_image import received_image
 from robot_vision.ros.middleware.bounded import checked_frame_id
 from robot_vision.ros.middleware.own_thread import OwnThread
+from robot_vision.ros.middleware.qos import profile_of
 from robot_vision.ros.middleware.rclpy_internals import given_parameters
 from robot_vision.ros.middleware.silence import ListenedTopic
 from robot_vision.sync.pairing import Pair, Pairer
-
-_QOS = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
+from robot_vision.topics.policy_table import CAMERA_COLOR, CAMERA_DEPTH, PolicyTopic
 
 
 @dataclass(frozen=True, kw_only=True)
 class CameraTopicNames:
-    """Topics of one camera, and the step of its depth in integers (m)."""
+    """Topics of one camera, and the unit of its integer depth (m)."""
 
     rgb: str
     depth: str
@@ -40,8 +39,8 @@ def declared_topics(
 ) -> Mapping[str, CameraTopicNames]:
     """Topics by camera: the parameters `cameras.<name>.rgb`, `.depth` and `.raw_unit_m`.
 
-    The first camera's defaults are perception's own topics, others' are below their names.
-    Parameters of cameras that the policy lacks are warned of.
+    The first camera's defaults are perception's topics; the others' are below their names.
+    Parameters of cameras that the policy does not have are logged as warnings.
     """
     found = {}
     for place, camera in enumerate(cameras):
@@ -70,7 +69,7 @@ def declared_topics(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CameraCallbacks:
-    """Who is called with a camera's name: for each frame, and for each that is none."""
+    """Callbacks with a camera's name: for each frame, and for each message that is not one."""
 
     on_frame: Callable[[str, Frame], None]
     on_refused: Callable[[str, str], None]
@@ -92,22 +91,28 @@ class CameraTopics:
         self._thread = OwnThread("cameras", node=node)
         self._subscriptions: list[Any] = []
         for camera in cameras:
-            unit_m = names[camera.name].raw_unit_m
-            joined = _Joined(camera, callbacks, health, raw_unit_m=unit_m)
-            self._subscribe(f"camera {camera.name}", names[camera.name].rgb, joined.on_rgb)
+            found = names[camera.name]
+            joined = _Joined(camera, callbacks, health, raw_unit_m=found.raw_unit_m)
+            self._subscribe(CAMERA_COLOR, camera.name, found.rgb, joined.on_rgb)
             if camera.has_depth:
-                role = f"depth of {camera.name}"
-                self._subscribe(role, names[camera.name].depth, joined.on_depth)
+                self._subscribe(CAMERA_DEPTH, camera.name, found.depth, joined.on_depth)
         self._thread.start(self._subscriptions)
 
-    def _subscribe(self, role: str, topic: str, callback: Callable[[bytes], None]) -> None:
+    def _subscribe(
+        self, topic: PolicyTopic, camera: str, name: str, callback: Callable[[bytes], None]
+    ) -> None:
+        qos = profile_of(topic.quality)
         subscription = self._node.create_subscription(
-            Image, topic, callback, _QOS, callback_group=self._thread, raw=True
+            class_of(topic.type_name), name, callback, qos, callback_group=self._thread, raw=True
         )
         self._subscriptions.append(subscription)
-        name = self._node.resolve_topic_name(topic)
         self.topics.append(
-            ListenedTopic(role=role, name=name, type_name="sensor_msgs/msg/Image", qos=_QOS)
+            ListenedTopic(
+                role=topic.role.replace("NAME", camera),
+                name=self._node.resolve_topic_name(name),
+                type_name=topic.type_name,
+                qos=qos,
+            )
         )
 
     def close(self) -> None:
@@ -117,7 +122,7 @@ class CameraTopics:
 
 
 class _Joined:
-    """One camera's colour with its depth, where it has some."""
+    """Joins one camera's colour with its depth, if it has any."""
 
     def __init__(
         self,

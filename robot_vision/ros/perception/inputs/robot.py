@@ -1,4 +1,4 @@
-"""The robot in the picture: its description, its joints and the camera's pose become a view."""
+"""The robot in the image, from its description, its joints and the camera's pose."""
 
 from functools import partial
 
@@ -34,7 +34,7 @@ _JOINT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
 class RobotInView:
     """Listens from construction to `close`; does nothing before a description comes.
 
-    What is missing is noted in `health`, and there is no view: none is better than a wrong one.
+    If something is missing, `health` notes it and there is no view: a wrong one would be worse.
     """
 
     def __init__(self, node: Node, config: NodeConfig, health: Health) -> None:
@@ -76,7 +76,7 @@ class RobotInView:
             self._pose = None
 
     def view(self, frame: Frame) -> RobotView | None:
-        """The robot in a frame; None where there is none, or after noting why it is not known."""
+        """The robot in a frame; None without a robot, or after noting why its view is unknown."""
         robot = self._filter
         if robot is None or frame.camera is None:
             if self._problem:
@@ -103,7 +103,7 @@ class RobotInView:
     def _base_from_view(
         self, robot: SelfFilter, frame: Frame, joints: dict[str, float]
     ) -> Float64[np.ndarray, "4 4"] | None:
-        """By the description where it has the camera, else as poses of cameras are known."""
+        """By the description if the camera is part of it, else by the source of camera poses."""
         if self._config.target_frame == robot.base_link and frame.fixed_from_camera is not None:
             return frame.fixed_from_camera
         camera = original_frame(frame.frame_id, frame.rotated_deg)
@@ -148,7 +148,7 @@ class RobotInView:
         self._node.get_logger().warning(f"{OFF}: {self._problem}")
 
     def _on_joint_bytes(self, data: bytes) -> None:
-        if self._filter is not None:  # a thousand messages a second cost nothing before
+        if self._filter is not None:  # until then a thousand messages a second cost nothing
             self._take_joints(data)
 
     def _on_joints(self, message: JointState) -> None:

@@ -61,7 +61,7 @@ def new_objects(messages: Messages, objects: Objects) -> Any:
     """`Detection3DArray` of the confirmed and coasting objects at known positions.
 
     A coasting object, which is predicted and not seen, has a second hypothesis, `COASTING` with
-    score 0: it never wins against what the object is.
+    score 0, which never wins against its class.
     """
     array = messages.new("vision_msgs/msg/Detection3DArray")
     array.header = new_header(messages, objects.stamp_ns, objects.frame_id)

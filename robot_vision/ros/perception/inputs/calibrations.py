@@ -1,7 +1,7 @@
-"""What is known about the cameras: camera_info of colour and depth, and static transforms.
+"""Calibrations of the cameras: camera_info of colour and depth, and static transforms.
 
-A driver repeats its camera_info, volatile; others say it once and latch it. No subscription
-matches both and hears what was said before: a topic gets a second one where a publisher latches.
+Some drivers repeat camera_info as volatile, others latch it once. No single subscription matches
+both and receives earlier messages: a topic gets a second one if a publisher latches.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from sensor_msgs.msg import CameraInfo
 
 try:
     from tf2_msgs.msg import TFMessage
-except ImportError:  # as where ROS 2 came by pip
+except ImportError:  # as with ROS 2 from pip
     TFMessage = None
 
 from robot_vision.core.camera_info import Calibration, calibration_of
@@ -65,7 +65,7 @@ class Calibrations:
             )
 
     def close(self) -> None:
-        """Stop listening to what is latched; the owner of `group` destroys `subscriptions`."""
+        """Close the latched subscriptions; the owner of `group` destroys `subscriptions`."""
         for latching in self._latching:
             latching.close()
 
@@ -78,7 +78,7 @@ class Calibrations:
         return self._known.get("depth")
 
     def repeated(self) -> Callable[[bytes], None]:
-        """The callback of colour's camera_info as drivers repeat it."""
+        """The callback for the colour camera's repeated camera_info."""
 
         def keep(message: CameraInfo) -> None:
             self._health.arrived("camera_info")
@@ -87,7 +87,7 @@ class Calibrations:
         return self._taker(keep)
 
     def _latched(self) -> Callable[[bytes], None]:
-        """The callback of what colour's driver latched; repetitions come the other way too."""
+        """The callback for the colour camera's latched camera_info; it may be repeated as well."""
 
         def keep(message: CameraInfo) -> None:
             if not self.is_latched:
@@ -100,7 +100,7 @@ class Calibrations:
     def lookup(
         self, *, target: str, source: str, stamp_ns: int
     ) -> Float64[np.ndarray, "4 4"] | None:
-        """`target_from_source` by static transforms, or None if they do not say it."""
+        """`target_from_source` by static transforms, or None if they do not connect the two."""
         if TFMessage is None:
             self._health.noted(
                 "no transforms", "tf2_msgs is not installed: apt install ros-$ROS_DISTRO-tf2-msgs"

@@ -24,10 +24,10 @@ def arm_of(text: str, config: PolicyNodeConfig) -> Kinematics:
 
 
 def _link(robot: Robot, role: str, *, link: str, frame: str) -> str:
-    """The link that stands for a frame of the robot.
+    """The link that represents a frame of the robot.
 
-    A frame and another link of one description may be turned against each other, as `base` and
-    `base_link` of a UR are, by half a turn: then it is not known which one is meant.
+    A frame and a link of the same description may be rotated against each other, as `base` and
+    `base_link` of a UR are by half a turn: then it is ambiguous which one is meant.
     """
     if link and link != frame and frame in robot.links:
         raise ConfigError(

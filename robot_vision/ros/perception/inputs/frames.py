@@ -1,4 +1,4 @@
-"""Captured messages become a `Frame`; what is wrong with depth or intrinsics costs only these."""
+"""Builds a `Frame` from captured messages; bad depth or intrinsics cost only these."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +12,7 @@ from robot_vision.core.errors import EncodingError
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import depth_from_message, rgb_from_message
-from robot_vision.ros.perception.inputs import Capture
+from robot_vision.ros.perception.inputs.topics import Capture
 from robot_vision.sync.views import ColorView, DepthOrigin, Views
 
 Lookup: TypeAlias = Callable[..., Float64[np.ndarray, "4 4"] | None]
@@ -39,14 +39,14 @@ class FrameBuilder:
         self.use(config)
 
     def use(self, config: NodeConfig) -> None:
-        """Take up new parameters."""
+        """Apply new parameters."""
         self._config = config
         self._views.use(config)
 
     def pose(
         self, fixed_from_camera: Float64[np.ndarray, "4 4"] | None
     ) -> Float64[np.ndarray, "4 4"] | None:
-        """The pose of the frame's camera: where images are turned, its axes are."""
+        """The pose of the frame's camera, with its axes turned as its images are."""
         return self._views.pose(fixed_from_camera)
 
     def build(

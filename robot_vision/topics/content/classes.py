@@ -8,7 +8,7 @@ from robot_vision.topics.messages import Messages, new_header
 
 
 def new_classification(messages: Messages, found: Classification, *, frame_id: str) -> Any:
-    """`Classification`: the likeliest classes, by falling probability."""
+    """`Classification`: the most likely classes, by falling probability."""
     message = messages.new("vision_msgs/msg/Classification")
     message.header = new_header(messages, found.stamp_ns, frame_id)
     for name, probability in top_classes(found):
@@ -19,7 +19,7 @@ def new_classification(messages: Messages, found: Classification, *, frame_id: s
 
 
 class LabelWriter:
-    """One `LabelInfo`, made anew when the classes change: there may be thousands."""
+    """One `LabelInfo`, made again when the classes change: there may be thousands."""
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages

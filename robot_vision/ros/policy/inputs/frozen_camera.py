@@ -1,16 +1,16 @@
-"""A camera whose picture stands still: new stamps, old content."""
+"""Detects a frozen camera: new stamps, old content."""
 
 import numpy as np
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.types import Frame
 
-# Noise changes every part of a real image, so that a part of it is enough to compare.
+# Noise changes every part of a real image, so comparing a part of it is enough.
 _EVERY_PX = 8
 
 
 class FrozenCamera:
-    """Notices that frames repeat their content, colour and depth, bit by bit, for `limit_s`."""
+    """Detects frames whose content, colour and depth, has not changed in a bit for `limit_s`."""
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
@@ -19,7 +19,7 @@ class FrozenCamera:
         self._depth_m = np.zeros((0, 0), np.float32)
 
     def problem(self, frame: Frame) -> str:
-        """Why `frame` and those before it are not to be trusted; empty if they are."""
+        """Why `frame` cannot be trusted; empty if it can."""
         rgb = frame.rgb[::_EVERY_PX, ::_EVERY_PX]
         depth_m = np.zeros((0, 0), np.float32)
         if frame.depth_m is not None:

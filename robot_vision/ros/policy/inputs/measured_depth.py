@@ -1,4 +1,4 @@
-"""An arm is not led by depth that nothing measured, unless a parameter allows it."""
+"""Keeps an arm from following depth that no sensor measured, unless a parameter allows it."""
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.types import Perception
@@ -6,15 +6,17 @@ from robot_vision.policies.observation import measured_depth
 
 
 class MeasuredDepth:
-    """Notices frames without measured depth, and when they have lasted for `limit_s`."""
+    """Detects frames without measured depth, and when they have lasted for `limit_s`."""
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
         self._measured_ns: int | None = None
 
     def problem(self, perception: Perception) -> str | None:
-        """None where depth was measured, or 0 s allow any; else why to hold, empty for so short
-        that the frame is only left out."""
+        """Why to hold; None if depth was measured or `limit_s` is 0.
+
+        Empty within `limit_s`: the frame is only skipped.
+        """
         stamp_ns = perception.stamp_ns
         if not self._limit_s or measured_depth(perception) is not None:
             self._measured_ns = stamp_ns

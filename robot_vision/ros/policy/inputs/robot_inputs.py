@@ -1,4 +1,4 @@
-"""The robot's and the operator's topics: where the arm is, what it is to do, that it may."""
+"""Topics of the robot and the operator: the arm's state, the instruction, the heartbeat."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from rclpy.callback_groups import CallbackGroup, MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Empty, String
 
@@ -22,22 +21,20 @@ from robot_vision.core.types import RobotState
 from robot_vision.ros.common.arm_reports import ArmReports
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.messages.live import class_of
 from robot_vision.ros.middleware.any_qos import AnyQos
 from robot_vision.ros.middleware.bounded import POSE_BYTES, STATE_BYTES, bounded
 from robot_vision.ros.middleware.message_numbers import bounded_with_number
 from robot_vision.ros.middleware.own_thread import OwnThread
-from robot_vision.ros.middleware.qos import ANY_QOS
+from robot_vision.ros.middleware.qos import profile_of
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import ListenedTopic, publisher_names
-from robot_vision.ros.policy.arm_description import arm_of
+from robot_vision.ros.policy.inputs.arm_description import arm_of
+from robot_vision.topics.policy_table import ROBOT_INPUTS, PolicyTopic
 
-# Best effort, so that every publisher matches; the newest state is the one that counts.
-STATE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-# Arm and gripper may publish apart: one must not take the other's place.
-_JOINT_QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-# Clocks of two machines differ by so much.
+# The largest difference between the clocks of two machines.
 _MAX_FUTURE_S = 0.05
-# How often the graph is asked who publishes the arm's state.
+# How often the publishers of the arm's state are looked up in the graph.
 _SOURCES_PERIOD_S = 0.25
 # A character is at most four bytes, and a message has a head.
 _BYTES_PER_CHARACTER, _HEAD_BYTES = 4, 64
@@ -45,12 +42,11 @@ _BYTES_PER_CHARACTER, _HEAD_BYTES = 4, 64
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RobotCallbacks:
-    """Who is called. `on_instruction` may take its time, the others must not.
+    """Callbacks for each kind of input. Only `on_instruction` may block.
 
-    `on_state` returns why a state was refused, or nothing; `on_unusable` gets why a report is no
-    state at all; `on_arm_fault` gets what makes all
-    states unreliable, and empty words when that has ended. `on_description` returns what of the
-    description cannot be used, in words.
+    `on_state` returns why a state was refused, or an empty text; `on_unusable` gets why a message
+    is not a state at all; `on_arm_fault` gets why all states are unreliable, and an empty text
+    when they are reliable again. `on_description` returns warnings about the description.
     """
 
     on_state: Callable[[RobotState], str]
@@ -62,7 +58,7 @@ class RobotCallbacks:
 
 
 class RobotInputs:
-    """Subscribes from construction to `close`; what cannot be used is counted in `health`."""
+    """Subscribes from construction to `close`; unusable messages are counted in `health`."""
 
     def __init__(
         self,
@@ -86,64 +82,57 @@ class RobotInputs:
         self._fault = ""
         self.topics: list[ListenedTopic] = []
         self._thread = OwnThread("robot", node=node)
-        slow = MutuallyExclusiveCallbackGroup()
-        states = [
-            self._subscribe("joint_states", JointState, self._on_joints, _JOINT_QOS, self._thread),
-            self._subscribe("heartbeat", Empty, self._on_heartbeat, STATE_QOS, self._thread),
-        ]
-        if config.tool_pose.source == "topic":
-            tool = self._subscribe(
-                "tool_pose", PoseStamped, self._on_tool, STATE_QOS, self._thread
-            )
-            states.append(tool)
-        self._words = [
-            self._hear("instruction", self._on_instruction, slow),
-            self._hear("robot_description", self._on_urdf, slow),
-        ]
-        self._subscriptions = states
+        self._subscriptions: list[Any] = []
+        self._words: list[AnyQos] = []
+        self._subscribe()
         self._timer = node.create_timer(
             _SOURCES_PERIOD_S,
             self._look_at_sources,
             callback_group=MutuallyExclusiveCallbackGroup(),
             clock=Clock(clock_type=ClockType.STEADY_TIME),
         )
-        self._thread.start(states)
+        self._thread.start(self._subscriptions)
 
     def close(self) -> None:
         self._thread.stop()
         self._node.destroy_timer(self._timer)
-        self._callbacks.on_arm_fault("")  # whoever listens next looks anew
+        self._callbacks.on_arm_fault("")  # the next listener checks again
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         for words in self._words:
             words.close()
 
-    def _hear(self, role: str, callback: Callable[[String], None], group: CallbackGroup) -> AnyQos:
-        self._listed(role, String, ANY_QOS)
-        taken = _bounded(role, String, callback, self._config, self._refused)
-        return AnyQos(self._node, String, role, taken, group=group)
+    def _subscribe(self) -> None:
+        callbacks: dict[str, Callable[..., None]] = {
+            "joint_states": self._on_joints,
+            "heartbeat": self._on_heartbeat,
+            "tool_pose": self._on_tool,
+            "instruction": self._on_instruction,
+            "robot_description": self._on_urdf,
+        }
+        slow = MutuallyExclusiveCallbackGroup()
+        for topic in ROBOT_INPUTS:
+            if topic.role == "tool_pose" and self._config.tool_pose.source != "topic":
+                continue
+            self._add(topic, callbacks[topic.role], slow)
 
-    def _subscribe(
-        self,
-        role: str,
-        kind: Any,
-        callback: Callable[..., None],
-        qos: QoSProfile,
-        group: CallbackGroup,
-    ) -> Any:
-        self._listed(role, kind, qos)
-        taken = _bounded(role, kind, callback, self._config, self._refused)
-        return self._node.create_subscription(
-            kind, role, taken, qos, callback_group=group, raw=True
-        )
-
-    def _listed(self, role: str, kind: Any, qos: QoSProfile) -> None:
-        package = kind.__module__.partition(".")[0]
+    def _add(self, topic: PolicyTopic, callback: Callable[..., None], slow: CallbackGroup) -> None:
+        """Subscribe: words in the group `slow`, all else in this object's own thread."""
+        node, kind, qos = self._node, class_of(topic.type_name), profile_of(topic.quality)
+        taken = _bounded(topic.role, kind, callback, self._config, self._refused)
+        if topic.any_qos:
+            self._words.append(AnyQos(node, kind, topic.name, taken, group=slow))
+        else:
+            self._subscriptions.append(
+                node.create_subscription(
+                    kind, topic.name, taken, qos, callback_group=self._thread, raw=True
+                )
+            )
         self.topics.append(
             ListenedTopic(
-                role=role,
-                name=self._node.resolve_topic_name(role),
-                type_name=f"{package}/msg/{kind.__name__}",
+                role=topic.role,
+                name=node.resolve_topic_name(topic.name),
+                type_name=topic.type_name,
                 qos=qos,
             )
         )
@@ -172,24 +161,24 @@ class RobotInputs:
         most, length = self._config.max_instruction_chars, len(message.data)
         if length > most:
             self._refused("instruction", f"it has {length} characters; at most {most} are taken")
-            message.data = ""  # whoever spoke meant other words than those of before
+            message.data = ""  # the sender no longer means the previous instruction
         self._callbacks.on_instruction(message.data)
 
     def _on_urdf(self, message: String) -> None:
-        """Compare joints with tool poses from now on, where the arm's description allows it."""
+        """Compare joints with tool poses from now on, if the arm's description allows it."""
         if message.data == self._description:
-            return  # published again: what moves is not to begin anew
+            return  # published again: a moving arm must not start over
         self._description = message.data
         try:
             self._arm.describe(arm_of(message.data, self._config))
         except ConfigError as error:
-            self._arm.describe(None, why=f"robot_description does not do: {error}")
+            self._arm.describe(None, why=f"robot_description is not usable: {error}")
             self._node.get_logger().warning(f"joints and tool pose are not compared: {error}")
         for warning in self._callbacks.on_description(self._arm.kinematics):
             self._node.get_logger().warning(warning)
 
     def _look_at_sources(self) -> None:
-        """Two publishers of the tool's pose, or of one joint, are a fault: which is true?"""
+        """Report two publishers of the tool's pose or of one joint: either may be wrong."""
         if not is_up(self._node.context):
             return
         fault = self._source_fault()
@@ -233,7 +222,7 @@ class RobotInputs:
             self._health.dropped("robot state refused", why)
 
     def _stamp_ns(self, role: str, message: JointState | PoseStamped) -> int:
-        """When the arm was so. Raises `ValueError` for stamps that say nothing."""
+        """The stamp of a state. Raises `ValueError` for stamps that are not usable."""
         stamp_ns = ns_from_stamp(message.header.stamp)
         if stamp_ns == 0:
             raise ValueError(f"header.stamp of {role} is 0")
@@ -249,7 +238,7 @@ def _bounded(
     config: PolicyNodeConfig,
     refused: Callable[[str, str], None],
 ) -> Callable[..., None]:
-    """A callback for serialized messages that refuses those that are too large."""
+    """A callback for serialized messages that refuses oversized ones."""
     words = config.max_instruction_chars * _BYTES_PER_CHARACTER + _HEAD_BYTES
     most_bytes = {
         "instruction": words,

@@ -29,7 +29,7 @@ def new_info(
 
 
 def _model_name(camera: Camera) -> str:
-    """REP 104's name: of OpenCV's model by the number of coefficients, up to five or more."""
+    """REP 104's name of OpenCV's model, by the number of coefficients: up to five, or more."""
     if camera.distortion_model == "equidistant":
         return camera.distortion_model
     few = camera.distortion.size <= _PLUMB_BOB_COEFFICIENTS
@@ -37,7 +37,7 @@ def _model_name(camera: Camera) -> str:
 
 
 class InfoWriter:
-    """One `CameraInfo` message, made anew when the camera or the resolution changes."""
+    """One `CameraInfo` message, made again when the camera or the resolution changes."""
 
     def __init__(self, messages: Messages) -> None:
         self._messages = messages

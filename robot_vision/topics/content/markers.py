@@ -1,4 +1,4 @@
-"""Tracked objects as markers: what RViz and Foxglove show without any other package."""
+"""Tracked objects as markers, which RViz and Foxglove show without further packages."""
 
 import colorsys
 from typing import Any
@@ -21,7 +21,7 @@ _LEAST_SIZE_M = 0.01
 class MarkerWriter:
     """A box and a label per object: `ns` is the class (and `<class>/label`), `id` the track.
 
-    Markers are filled again for every frame: to make one takes as long as to fill five.
+    Markers are reused for every frame: creating one takes as long as filling five.
     """
 
     def __init__(self, messages: Messages) -> None:
@@ -86,6 +86,6 @@ def _text(objects: Objects, row: int) -> str:
 
 
 def _up(quaternion_xyzw: tuple[float, float, float, float]) -> np.ndarray:
-    """Up as the camera sees it, whose y points down: minus the rotation's second column."""
+    """Up in the camera's view (its y points down): minus the rotation's second column."""
     x, y, z, w = quaternion_xyzw
     return -np.array([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)])

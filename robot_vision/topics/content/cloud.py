@@ -11,14 +11,14 @@ POINT = np.dtype([(name, "<f4") for name in ("x", "y", "z", "rgb")])
 """Metres, and colour as RViz and PCL expect it: the bits 0x00RRGGBB of a float."""
 OBJECT_POINT = np.dtype([*POINT.descr, ("id", "<u4"), ("class_id", "<u4")])
 
-# As many as fit in the cache: at once they take four times as long.
+# As many as fit in the cache: all at once take four times as long.
 _BAND_PX = 1 << 14
-# A surface at one distance is this thick to a sensor, as a share of the distance.
+# Apparent thickness of a flat surface to a sensor, as a share of its distance.
 _LEAST_EXTENT = 0.03
 
 
 class Rays:
-    """Rays through the pixels of a grid, kept until the camera changes: the lens is slow."""
+    """Rays through the pixels of a grid, cached until the camera changes: undistorting is slow."""
 
     def __init__(self) -> None:
         self._made_for: tuple[Camera, tuple[int, int], int] | None = None
@@ -29,7 +29,7 @@ class Rays:
     ) -> tuple[Float32[np.ndarray, "h w"], Float32[np.ndarray, "h w"]]:
         """x and y of the rays (x, y, 1) of every `stride`-th pixel of a view of `shape`.
 
-        NaN where the lens has none.
+        NaN outside the lens's range.
         """
         made = self._made_for
         if made is None or made[1:] != (shape, stride) or not camera.same_as(made[0]):
@@ -97,7 +97,7 @@ def object_points(
     """`OBJECT_POINT`s of the confirmed tracks that were detected in this frame.
 
     Points under a detection's mask; without a mask those in its box at the object's depth. A
-    point that two detections cover is there for both.
+    point that two detections cover appears for both.
     """
     tracks = perception.tracks
     found: list[np.ndarray] = [np.zeros(0, OBJECT_POINT)]
@@ -158,7 +158,7 @@ def _mask(
 def _at_depth(
     z_m: Float32[np.ndarray, "h w"], perception: Perception, detection: int
 ) -> Bool[np.ndarray, "h w"]:
-    """Where points lie at the depth that `lift` found for the object, and not behind it."""
+    """Points at the depth that `lift` found for the object, rather than behind it."""
     if perception.lifted is None:
         return np.zeros(z_m.shape, bool)
     middle_m = perception.lifted.position_in_camera_m[detection, 2]

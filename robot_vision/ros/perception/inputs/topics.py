@@ -1,4 +1,4 @@
-"""The camera's topics: callbacks store the newest, the worker takes pairs from here."""
+"""The camera's topics: callbacks store the newest images, the worker takes pairs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from robot_vision.ros.middleware.message_numbers import MessageNumbers, with_inf
 from robot_vision.ros.middleware.own_thread import OwnThread
 from robot_vision.ros.middleware.qos import input_qos
 from robot_vision.ros.middleware.silence import ListenedTopic
-from robot_vision.ros.perception.calibrations import Calibrations
+from robot_vision.ros.perception.inputs.calibrations import Calibrations
 from robot_vision.sync.one_camera import TWO_CAMERAS, OneCamera
 from robot_vision.sync.pairing import Pairer
 
@@ -64,7 +64,7 @@ class _Arrival:
 
 
 def input_topics(node: Node, config: NodeConfig) -> list[ListenedTopic]:
-    """What the node listens to; transports append to the remapped name, as in image_transport."""
+    """The node's input topics; transports append to the remapped name, as in image_transport."""
     qos = input_qos(config.input)
     compressed = config.input.rgb_transport == "compressed"
     rgb = node.resolve_topic_name("rgb") + ("/compressed" if compressed else "")
@@ -81,7 +81,7 @@ def input_topics(node: Node, config: NodeConfig) -> list[ListenedTopic]:
 
 
 class Inputs:
-    """Subscribes from construction to `close`; `wait` gives what is to be processed next."""
+    """Subscribes from construction to `close`; `wait` returns the next frame to process."""
 
     def __init__(self, node: Node, config: NodeConfig, health: Health) -> None:
         self._node = node
@@ -134,7 +134,7 @@ class Inputs:
             self._ready.notify_all()
 
     def use(self, config: NodeConfig) -> None:
-        """Pair by the new parameters, also the frame that waits for its depth."""
+        """Pair by the new parameters, including the frame that waits for its depth."""
         self._max_future_s = config.diagnostics.max_future_s
         with self._ready:
             self._pairer.use(tolerance_s=config.sync.tolerance_s, wait_s=config.sync.wait_s)
@@ -142,7 +142,7 @@ class Inputs:
 
     @property
     def said_once(self) -> tuple[str, ...]:
-        """Topics that may be quiet: what they say was latched."""
+        """Topics that may be quiet because their publishers latch."""
         return ("camera_info",) if self.calibrations.is_latched else ()
 
     @property
@@ -175,7 +175,7 @@ class Inputs:
     def _events(self, topic: ListenedTopic) -> SubscriptionEventCallbacks:
         def on_lost(status: Any) -> None:
             if self._numbers[topic.role].are_sure:
-                return  # gaps in these say it as well, and what nobody else reports
+                return  # gaps show these losses, and further ones
             for _ in range(status.total_count_change):
                 self._health.dropped(
                     f"{topic.role} lost in transport", f"the middleware lost it on {topic.name}"
@@ -190,9 +190,9 @@ class Inputs:
         raw: bytes | CompressedImage,
         info: Mapping[str, Any],
     ) -> None:
-        """Take an image, and count those before it that never came."""
+        """Take an image, and count earlier ones that never arrived."""
         for _ in range(self._numbers[role].missed(info)):
-            why = "a newer one replaced it before it was taken, or it was lost on the way"
+            why = "a newer one replaced it before it was taken, or it was lost in transit"
             self._health.dropped(f"{role} lost in transport", why)
         callback(raw)
 
@@ -212,7 +212,7 @@ class Inputs:
             superseded = self._pairer.counts["superseded"] - superseded
             self._ready.notify()
         if superseded:
-            self._health.dropped("superseded", "a newer frame came before this one was begun")
+            self._health.dropped("superseded", "a newer frame came before this one was started")
 
     def _on_depth(self, raw: bytes | CompressedImage) -> None:
         message = self._image("depth", raw)

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from robot_vision.core.points_config import PointsConfig
 from robot_vision.core.types import Perception
-from robot_vision.topics.cloud import (
+from robot_vision.topics.content.cloud import (
     OBJECT_POINT,
     POINT,
     Rays,
@@ -48,7 +48,7 @@ class CloudWriter:
         return self._message
 
     def objects(self, perception: Perception) -> Any | None:
-        """Points of the objects that are seen, one after the other, each with its track's id."""
+        """Points of the visible objects, one after the other, each with its track's id."""
         if not self._fill(perception):
             return None
         points = object_points(self._points, perception, stride=self._stride)

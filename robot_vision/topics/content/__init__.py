@@ -1,0 +1,1 @@
+"""Contents of perception's messages: what `makers` fill in, by the kind of message."""
