@@ -10,7 +10,8 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [*(ROOT / name for name in ("README.md", "README.ko.md", "CONTRIBUTING.md"))]
+DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
 WORKFLOWS = [ROOT / "examples/ci/replay.yml", ROOT / ".github/workflows/ci.yml"]
 COMPOSE, DOCKERFILE = ROOT / "docker/compose.yaml", ROOT / "docker/Dockerfile"
 _FENCE = re.compile(r"^```(?:sh|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)

@@ -11,15 +11,21 @@ from github_markdown import for_python_markdown, links_of, with_links
 from parameter_pages import NODES, parameter_pages
 from pymdownx.slugs import slugify
 from python_page import python_page
-from site_map import HOME, ROOT, BrokenLinkError, is_outside, linked_file, moved_link
+from site_map import (
+    HOME,
+    ROOT,
+    BrokenLinkError,
+    documents,
+    is_outside,
+    linked_file,
+    moved_link,
+)
 from topic_page import TopicsError, topics_of, topics_page
 
 import robot_vision as rv
 from robot_vision.cli import app
 from robot_vision.core.config import flatten
 
-DOCUMENTS = [HOME, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-DOCUMENTS += [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
 _FENCED = re.compile(r"^```.*?^```", re.M | re.S)
 
 
@@ -81,7 +87,7 @@ def anchors_of(text: str) -> set[str]:
     return {slug(re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading), "-") for heading in headings}
 
 
-@pytest.mark.parametrize("file", DOCUMENTS)
+@pytest.mark.parametrize("file", documents())
 def test_links_lead_somewhere(file: str) -> None:
     for target in links_of((ROOT / file).read_text()):
         name, _, anchor = target.partition("#")
@@ -110,6 +116,8 @@ def test_a_link_to_nothing_is_an_error() -> None:
 def test_links_move_with_their_pages() -> None:
     assert moved_link("docs/policy.md#safety", file=HOME) == "policy.md#safety"
     assert moved_link("../README.md", file="docs/policy.md") == "index.md"
+    assert moved_link("../../README.ko.md", file="docs/ko/getting_started.md") == "index.md"
+    assert moved_link("README.ko.md", file=HOME) == "ko/index.md"
     target = "../config/perception.yaml"
     assert moved_link(target, file="docs/policy.md") == "repository/config/perception.yaml.md"
     assert moved_link("docs/policy.md", file="ARCHITECTURE.md") == "../policy.md"

@@ -1,7 +1,7 @@
 """What mkdocs calls while it builds the website: pages that are made, links that are moved.
 
-The home page is README.md. `reference/` is made from the code, `repository/` has the files that
-documents link to. Nothing of it is committed.
+The home pages are README.md and, in Korean, README.ko.md. `reference/` is made from the code,
+`repository/` has the files that documents link to. Nothing of it is committed.
 """
 
 import re
@@ -14,7 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from parameter_pages import parameter_pages
 from python_page import python_page
-from site_map import HOME, ROOT, is_outside, linked_file, moved_link, page_of
+from site_map import HOME_PAGES, ROOT, documents, is_outside, linked_file, moved_link, page_of
 
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".sh": "sh"}
 _MOST_BYTES = 200_000
@@ -32,8 +32,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are no files below docs/."""
     for name, content in _reference().items():
         files.append(File.generated(config, name, content=content))
-    todo = [HOME, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-    todo += [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
+    todo = documents()
     seen = set(todo)
     for file in todo:  # grows while it is gone through
         if not file.startswith("docs/"):
@@ -52,8 +51,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Documents are written for GitHub: move their links, and what Python-Markdown reads else."""
     name = page.file.src_uri
-    if name == "index.md":
-        file = HOME
+    homes = {home: file for file, home in HOME_PAGES.items()}
+    if name in homes:
+        file = homes[name]
     elif name.startswith("repository/"):
         file = name.removeprefix("repository/")
     elif name.startswith("reference/"):
@@ -63,6 +63,13 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     if (ROOT / file).is_file():
         markdown = with_links(markdown, lambda target: moved_link(target, file=file))
     return for_python_markdown(markdown)
+
+
+def on_post_page(output: str, *, page: Any, **_: Any) -> str:
+    """Browsers choose fonts and break lines by the language of a page."""
+    if page.file.src_uri.startswith("ko/"):
+        return output.replace('<html lang="en"', '<html lang="ko"', 1)
+    return output
 
 
 def _content(file: str) -> str:

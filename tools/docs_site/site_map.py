@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = PurePosixPath("docs")
 HOME = "README.md"
+HOME_PAGES = {HOME: "index.md", "README.ko.md": "ko/index.md"}
 
 
 class BrokenLinkError(Exception):
@@ -15,11 +16,17 @@ class BrokenLinkError(Exception):
 def page_of(file: str) -> str:
     """The page of a file, relative to the site: README.md is the home page, docs/ its root."""
     path = PurePosixPath(file)
-    if file == HOME:
-        return "index.md"
+    if file in HOME_PAGES:
+        return HOME_PAGES[file]
     if path.is_relative_to(DOCS):
         return str(path.relative_to(DOCS))
     return f"repository/{file}" if path.suffix == ".md" else f"repository/{file}.md"
+
+
+def documents() -> list[str]:
+    """Every document that the website has whether or not another links to it."""
+    below = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / DOCS).rglob("*.md"))
+    return [*HOME_PAGES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", *below]
 
 
 def is_outside(target: str) -> bool:
