@@ -37,7 +37,7 @@ def changed(path: str, value: Any, protocol: str = "openpi") -> dict[str, Any]:
     [
         (changed("action.meaning.gripper", ...), "gripper"),
         (changed("action.statistics", ...), "statistics"),
-        (changed("action.statistics", {"kind": "mean_std"}), "take mean and std, got none"),
+        (changed("action.statistics", {"kind": "mean_std"}), "need mean and std, got none"),
         (changed("action.meaning.tool.position_unit", ...), "position_unit"),
         (changed("state.0.gripper", ...), "expected each column exactly once"),
         (changed("state.0.width", 9), "expected each column exactly once"),
@@ -66,7 +66,7 @@ def test_statistics_have_a_number_a_column(tmp_path: Path) -> None:
     statistics = {"kind": "quantiles", "q01": [0.0] * 6, "q99": [1.0] * 6}
     changes = changed("action.statistics", statistics)
     bundle = remote_bundle(tmp_path / "mine", "openpi", URL, changes=changes)
-    with pytest.raises(BundleError, match="statistics have 6 and 6 numbers, not 7"):
+    with pytest.raises(BundleError, match="statistics have 6 and 6 numbers, expected 7"):
         remote_spec(bundle.manifest)
 
 
@@ -87,7 +87,7 @@ def test_options_of_a_protocol_have_no_defaults(protocol: str, tmp_path: Path) -
         ("ws://me:secret-7@10.0.0.1:8000", "contains a password"),
         ("ws://10.0.0.1:99999", "Port out of range"),
         ("ws://10.0.0.1:8000/?key=1", "query"),
-        ("ws://10.0. 0.1:8000", "blanks"),
+        ("ws://10.0. 0.1:8000", "spaces"),
         ("file:///etc/passwd", "scheme 'file'"),
     ],
 )

@@ -126,7 +126,7 @@ def test_unknown_and_empty_words_hold_with_the_reason(trained: Path) -> None:
     assert said.unknown_words == ("zebra", "now")
     assert not policy.instruct("pick the red cube now").problem
     assert policy.instruct("").problem == "no instruction"
-    assert "expected 8 at most" in policy.instruct("pick the red cube " * 3).problem
+    assert "expected at most 8" in policy.instruct("pick the red cube " * 3).problem
 
 
 def test_a_word_without_a_token_is_noted_while_training(trained: Path, tmp_path: Path) -> None:
