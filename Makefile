@@ -28,7 +28,7 @@ VENV_FLAGS := --system-site-packages
 BOUNDS += -c constraints/$(ROS_DISTRO).txt
 endif
 
-.PHONY: setup setup-kilted setup-numpy1 check audit test test-kilted test-kilted-quick test-numpy1 demo docs bench format clean
+.PHONY: setup setup-kilted setup-numpy1 check audit test test-slow test-kilted test-kilted-quick test-numpy1 demo docs bench format clean
 
 setup: $(STAMP)
 
@@ -80,6 +80,11 @@ format: $(STAMP)
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not real_time"
 	$(BIN)/python -m pytest -m "not slow and real_time"
+
+# Minutes of work each; not in CI.
+test-slow: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "slow and not real_time"
+	$(BIN)/python -m pytest -m "slow and real_time"
 
 # The tests of ROS once more. A sourced ROS 2 has one rclpy, and `make test` is with that.
 test-kilted: $(KILTED_STAMP)
