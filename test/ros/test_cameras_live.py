@@ -25,7 +25,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.ros.messages.live import info_from_camera
 from robot_vision.ros.middleware.qos import LATCHED_QOS
-from robot_vision.ros.perception import calibrations
+from robot_vision.ros.perception.inputs import calibrations
 
 pytestmark = pytest.mark.ros
 
