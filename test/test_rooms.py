@@ -21,8 +21,9 @@ LAYERS = {
     ),
     "replay": (("reading",), ("running",), ("reporting",), ("writing",), ("jobs",), ("judging",)),
     "console": (
-        ("class_schema",),
-        ("schema", "problems"),
+        ("base_schema", "class_schema", "problems"),
+        ("command_schema", "object_schema"),
+        ("schema",),
         ("analysis_schema", "segment_schema", "why_schema"),
         ("client", "commander"),
         ("state",),

@@ -95,7 +95,7 @@ def test_an_error_about_a_hostile_folder_is_one_clear_line(tmp_path: Path, encod
     assert result.returncode == 2
     assert b"Traceback" not in result.stderr
     assert b"\x1b[2J" not in result.stderr
-    assert b"[red]\\udcff\\x1b[2J[bold] is no dataset" in result.stderr
+    assert b"[red]\\udcff\\x1b[2J[bold] is not a dataset" in result.stderr
 
 
 def test_a_file_that_may_not_be_read_is_an_error_in_words(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_plain_chessboard_is_refused(rendered: tuple[Setup, Path], tmp_path: P
     result = CliRunner().invoke(
         app, ["calibrate", "hand-eye", str(folder), *files, "--mount", setup.mount]
     )
-    assert "which end is up; expected charuco or april" in str(result.exception)
+    assert "ambiguous; expected charuco or april" in str(result.exception)
 
 
 def test_corners_found_in_rendered_pictures_settle_it() -> None:

@@ -102,7 +102,7 @@ def test_the_source_node_reads_it_as_camera_info(tmp_path: Path) -> None:
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "camera.yaml"
     file.write_text("image_width: 640\n")
-    with pytest.raises(ConfigError, match="it has no image_height"):
+    with pytest.raises(ConfigError, match="image_height is missing"):
         read_camera_file(file, frame_id="camera")
 
 

@@ -154,7 +154,7 @@ def test_a_png_says_its_size_in_metres(tmp_path: Path) -> None:
         ("kind: charuco\nsquare_m: 30\n", "square_m"),
         ("square_m: 0.02\nmarker_m: 0.03\n", "smaller than its square"),
         ("squares: 3\n", "unknown parameter 'squares'"),
-        ("kind: chessboard\ncolumns: 3\n", "expected 4×4 at least"),
+        ("kind: chessboard\ncolumns: 3\n", "expected at least 4×4"),
         ("columns: 30\nrows: 30\n", "needs 450 markers; 5X5_100 has 100"),
         ("- 1\n", "has no fields"),
         ("kind: [", "expected YAML"),

@@ -83,8 +83,10 @@ def test_every_python_name_has_its_place() -> None:
 def anchors_of(text: str) -> set[str]:
     """Of the headings, as the website and GitHub name them."""
     slug = slugify(case="lower")
-    headings = re.findall(r"^#+ (.*)", _FENCED.sub("", text), re.M)
-    return {slug(re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading), "-") for heading in headings}
+    prose = _FENCED.sub("", text)
+    headings = re.findall(r"^#+ (.*)", prose, re.M)
+    named = set(re.findall(r'<a id="([^"]+)">', prose))
+    return named | {slug(re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading), "-") for heading in headings}
 
 
 @pytest.mark.parametrize("file", documents())

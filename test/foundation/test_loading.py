@@ -52,7 +52,7 @@ class Trap:
 def test_a_pickle_that_runs_code_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(copy)
     as_pickle(copy, trap=Trap())
-    with pytest.raises(ConfigError, match="as tensors only"):
+    with pytest.raises(ConfigError, match="as tensors alone"):
         load(read_folder(copy), "Dinov2Model")
     assert not (copy / "trap").exists()
 

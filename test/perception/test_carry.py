@@ -118,7 +118,7 @@ def test_what_is_not_finite_is_logged_and_does_not_stay(
 @pytest.mark.parametrize(
     ("carried", "said"),
     [
-        ({"input": "counted", "output": "features", "shape": [1]}, "takes float32 [1, 1]"),
+        ({"input": "counted", "output": "features", "shape": [1]}, "expects float32 [1, 1]"),
         ({"input": "counted", "output": "sum", "shape": [1]}, "no output 'sum'"),
         (
             {"input": "counted", "output": "count", "shape": [2]},

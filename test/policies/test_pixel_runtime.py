@@ -128,7 +128,7 @@ def test_words_are_encoded_and_unknown_ones_held(tmp_path: Path) -> None:
     assert inputs is not None
     assert inputs["text_seen"].sum() == 2
     assert (inputs["rgb_front"] == 100).all()
-    assert "unknown word 'dance'; words known: 'go'" in policy.instruct("go dance").problem
+    assert "unknown word 'dance'; known words: 'go'" in policy.instruct("go dance").problem
 
 
 def test_memory_is_carried_and_cleared_by_words_gaps_and_clocks(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_network_that_takes_other_pictures_does_not_load(tmp_path: Path) -> No
     sha256 = bundle.manifest.sha256
     manifest = other.manifest.model_copy(update={"sha256": sha256}).identified()
     swapped = replace(other, manifest=manifest)
-    with pytest.raises(BundleError, match=r"takes rgb_front of shape \[1, 1, 24, 32, 3\]"):
+    with pytest.raises(BundleError, match=r"has input rgb_front of shape \[1, 1, 24, 32, 3\]"):
         PixelPolicy(swapped)
     fewer = bundle.manifest.model_copy(update={"observation": TWO})
     with pytest.raises(BundleError, match="expected rgb_front"):

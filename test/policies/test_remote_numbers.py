@@ -156,7 +156,7 @@ def test_the_state_in_a_servers_order_and_units() -> None:
         base_from_tool=np.eye(4),
         gripper_open=0.0,
     )
-    with pytest.raises(ValueError, match="no joint b"):
+    with pytest.raises(ValueError, match="lacks joint b"):
         state_of(lacks, vector)
 
 

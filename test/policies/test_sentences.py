@@ -68,7 +68,7 @@ def test_a_tokenizer_of_another_encoder_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_encoder_of_tokens_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"answers 'sentence'.*expected last_hidden_state"):
+    with pytest.raises(BundleError, match=r"outputs 'sentence'.*expected last_hidden_state"):
         opened(write_onnx_encoder(tmp_path / "pooled", output="sentence"))
     folder = write_onnx_encoder(tmp_path / "broken")
     (folder / "tokenizer.json").write_text("{}")

@@ -40,7 +40,7 @@ def open_bag(path: Path, topics: Topics) -> BagSource:
 
 def test_two_cameras_are_refused_with_the_choices(tmp_path: Path) -> None:
     path = write_mcap(tmp_path / "a.mcap", two_cameras())
-    with pytest.raises(BagError, match=r"/cam_1/color/image_raw, /cam_2/.* by --rgb-topic"):
+    with pytest.raises(BagError, match=r"/cam_1/color/image_raw, /cam_2/.* with --rgb-topic"):
         open_bag(path, Topics())
 
 

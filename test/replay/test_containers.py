@@ -123,5 +123,5 @@ def test_type_names_of_dds_and_messages_of_ros1_in_mcap(is_ros1: bool, tmp_path:
 def test_an_encoding_that_is_not_read_is_named(tmp_path: Path) -> None:
     scene = Scene(frames=3, depth=False, encode=lambda rgb: raw_image(rgb, "palette_7"))
     path = write_mcap(tmp_path / "a.mcap", scene.messages())
-    with pytest.raises(BagError, match=rf"{COLOR} .*palette_7.* is not read"):
+    with pytest.raises(BagError, match=rf"{COLOR} .*palette_7.* is not supported"):
         open_bag(path)

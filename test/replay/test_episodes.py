@@ -166,14 +166,14 @@ def test_a_camera_must_be_chosen_where_there_are_several(dataset: Path) -> None:
 
 
 def test_options_of_datasets_are_refused_for_other_recordings(recording: Path) -> None:
-    with pytest.raises(BagError, match=r"squares\.mcap is no dataset of episodes; --episode"):
+    with pytest.raises(BagError, match=r"squares\.mcap is not a dataset of episodes; --episode"):
         opened(recording, camera="image")
 
 
 def test_list_shows_cameras_episodes_words_and_actions(dataset: Path) -> None:
     code, text = run(dataset, "--list")
     assert code == 2
-    assert "2 episodes, 24 steps, 10 a second" in text
+    assert "2 episodes, 24 steps, 10 per second" in text
     assert "camera image: colour and depth camera wrist_image: colour" in text
     assert "episode 1: 12 steps, 3 actions, move square 1" in text
     assert "refused: colour of several cameras: image, wrist_image" in text

@@ -96,7 +96,7 @@ def test_history_goes_by_our_own_protocol(tmp_path: Path) -> None:
         there = decided(remote, "go")
         np.testing.assert_allclose(there.action, decided(policy, "go").action, atol=1e-6)
         assert there.masked == ("camera front (1 of 2 steps)", "state of the arm (1 of 2 steps)")
-    with pytest.raises(BundleError, match="takes 2 moments, which openpi's protocol does not"):
+    with pytest.raises(BundleError, match="needs 2 moments, which openpi's protocol does not"):
         PolicyServer(policy, protocol="openpi", listening=Listening(), say=print)
 
 

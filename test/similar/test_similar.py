@@ -267,8 +267,8 @@ def run(*words: str) -> str:
 def test_the_commands(bundle: Path, tmp_path: Path) -> None:
     index, room = str(tmp_path / "index"), write_pictures(tmp_path / "room", range(80))
     of_model = ("--out", index, "--model", str(bundle))
-    assert "80 new, 0 were there" in run("index", str(room), *of_model)
-    assert "0 new, 80 were there" in run("index", str(room), *of_model)
+    assert "80 new, 0 already there" in run("index", str(room), *of_model)
+    assert "0 new, 80 already there" in run("index", str(room), *of_model)
 
     sheet = tmp_path / "sheet.jpg"
     found = run("query", index, str(room / "005.png"), "--count", "2", "--sheet", str(sheet))

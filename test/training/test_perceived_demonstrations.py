@@ -159,7 +159,7 @@ def test_another_perception_holds_with_the_reason(trained: Path, tmp_path: Path)
     assert held.startswith("perception runs native-s@")
     assert "was trained on" in held
     make_native_bundle(tmp_path / "other", channels=8)
-    with pytest.raises(ConfigError, match="8 channels; the policy takes 64"):
+    with pytest.raises(ConfigError, match="8 channels; the policy expects 64"):
         build_run(recipe_for(trained, perception={"model": str(tmp_path / "other")}))
 
 

@@ -151,7 +151,9 @@ def test_a_damaged_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_a_network_of_another_make_is_refused(bundle: Path) -> None:
-    with pytest.raises(BundleError, match=r"takes tokens; expected text, .*bias: export it again"):
+    with pytest.raises(
+        BundleError, match=r"inputs tokens; expected text, .*bias: export it again"
+    ):
         open_policy_session(bundle / "language.onnx", inputs=NETWORK_INPUTS, threads=1)
 
 

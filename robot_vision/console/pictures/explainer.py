@@ -23,12 +23,8 @@ from robot_vision.console.pictures.decoder import Decoder
 from robot_vision.console.pictures.encoding import jpeg, png
 from robot_vision.console.pictures.kept_images import KeptImages
 from robot_vision.console.problems import ConsoleError
-from robot_vision.console.state.policy_moment import (
-    LatestMoment,
-    PolicyMoment,
-    explained,
-    no_policy,
-)
+from robot_vision.console.state import policy_moment
+from robot_vision.console.state.policy_moment import LatestMoment, PolicyMoment
 from robot_vision.console.why_schema import Why, WhyMap, WhyRequest
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.console_config import ConsoleConfig
@@ -49,12 +45,12 @@ class Explainer:
         service: ServiceConfig,
         config: ConsoleConfig,
         images: KeptImages,
-        moment: LatestMoment = no_policy,
+        moment: LatestMoment = policy_moment.no_policy,
     ) -> None:
         """`moment` gives the latest decision of a policy in this process, if there is one."""
         self._models = {"detector": service.model, "classifier": service.classifier_model}
         self._config, self._images = config.why, images
-        self.moment: Callable[[], PolicyMoment] = partial(explained, moment)
+        self.moment: Callable[[], PolicyMoment] = partial(policy_moment.explained, moment)
         self._decoder = Decoder(config.limits)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="console-why")
         self._lock = Lock()

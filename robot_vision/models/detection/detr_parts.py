@@ -62,7 +62,7 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, cells: Float[Tensor, "b cells d"], place: Float[Tensor, "1 cells d"]
+        self, cells: Float[Tensor, "b cells d"], place: Float[Tensor, "1 cells _d"]
     ) -> Float[Tensor, "b cells d"]:
         seen = self.attention(cells + place, cells + place, cells)
         cells = self.attention_norm(cells + self.dropout(seen))
@@ -84,7 +84,7 @@ class DecoderLayer(nn.Module):
         sought: Float[Tensor, "b q d"],
         query: Float[Tensor, "b q d"],
         cells: Float[Tensor, "b cells d"],
-        place: Float[Tensor, "1 cells d"],
+        place: Float[Tensor, "1 cells _d"],
     ) -> Float[Tensor, "b q d"]:
         seen = self.attention(sought + query, sought + query, sought)
         sought = self.attention_norm(sought + self.dropout(seen))

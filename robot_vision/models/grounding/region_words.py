@@ -170,7 +170,7 @@ class PhraseMatch(nn.Module):
     def forward(
         self,
         regions: Float[Tensor, "b r d"],
-        encodings: Float[Tensor, "b p l d"],
+        encodings: Float[Tensor, "b p l e"],
         present: Bool[Tensor, "b p l"],
     ) -> dict[str, Float[Tensor, "b r p"]]:
         batch, phrases = encodings.shape[:2]

@@ -36,9 +36,9 @@ class SlotAttention(nn.Module):
     def forward(
         self,
         tokens: Float[Tensor, "b n d"],
-        start: Float[Tensor, "b slots d"],
+        start: Float[Tensor, "b slots e"],
         present: Bool[Tensor, "b n"] | None = None,
-    ) -> tuple[Float[Tensor, "b slots d"], Float[Tensor, "b slots n"]]:
+    ) -> tuple[Float[Tensor, "b slots e"], Float[Tensor, "b slots n"]]:
         tokens = self.norm_tokens(tokens)
         key, value = self.key(tokens), self.value(tokens)
         slots = start
@@ -52,7 +52,7 @@ class SlotAttention(nn.Module):
         return slots, self._logits(slots, key)
 
     def _logits(
-        self, slots: Float[Tensor, "b slots d"], key: Float[Tensor, "b n d"]
+        self, slots: Float[Tensor, "b slots e"], key: Float[Tensor, "b n d"]
     ) -> Float[Tensor, "b slots n"]:
         return self.query(self.norm_slots(slots)) @ key.transpose(1, 2) / key.shape[-1] ** 0.5
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -94,7 +94,7 @@ class VlmSight(nn.Module):
         present = torch.cat(there, dim=1)
         return Row(values=given(torch.cat(found, dim=1), present), present=present)
 
-    def encode(self, rgb: Float[Tensor, "b n h w 3"]) -> Float[Tensor, "b n k d"]:
+    def encode(self, rgb: Real[Tensor, "b n h w 3"]) -> Float[Tensor, "b n k d"]:
         """Tokens of pictures with values from 0 to 255."""
         pixels = rgb.flatten(0, 1).permute(0, 3, 1, 2) / 255
         tokens = self.adapter.encode_images((pixels - self.mean) / self.std)

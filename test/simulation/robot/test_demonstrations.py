@@ -75,7 +75,7 @@ def test_a_set_that_was_cut_off_goes_on_where_it_was(tmp_path: Path) -> None:
         assert len(dataset.episodes) == 2
     make(folder, recipe_of(depth=False), episodes=3)
     assert files_of(folder) == files_of(whole)
-    with pytest.raises(DatasetError, match="seed is 4 there, 5 here"):
+    with pytest.raises(DatasetError, match="seed is 4 in the set, 5 now"):
         make(folder, recipe_of(depth=False, seed=5), episodes=4)
 
 
