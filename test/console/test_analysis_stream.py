@@ -136,7 +136,7 @@ def test_what_is_no_request_is_answered_in_words_and_the_next_one_is_served(
         answer = AnalysisAnswer.model_validate_json(socket.recv(60))
         assert answer.id == "next"
         assert answer.error is not None
-        assert "similarity compares two pictures; 1 came" in answer.error.detail
+        assert "similarity compares two pictures, but 1 were sent" in answer.error.detail
 
 
 def test_who_sends_only_nonsense_or_too_much_is_let_go() -> None:

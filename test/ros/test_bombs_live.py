@@ -106,5 +106,5 @@ def test_a_camera_with_half_a_size_is_unknown() -> None:
     ],
 )
 def test_bytes_that_are_no_image_are_an_encoding_error(message: bytes) -> None:
-    with pytest.raises(EncodingError, match="no sensor_msgs/Image"):
+    with pytest.raises(EncodingError, match="not a sensor_msgs/Image"):
         received_image(message)

@@ -72,9 +72,7 @@ class Explainer:
         """Explain a frame or an uploaded picture; raises `ConsoleError` with the reason if not."""
         bundle = self._models[asked.model]
         if not bundle:
-            raise ConsoleError(
-                422, f"the service has no {asked.model}: no bundle is configured for it"
-            )
+            raise ConsoleError(422, f"the service has no {asked.model}: no bundle is configured")
         work = partial(self._explained, asked, bundle, rgb, upload, depth_m, age_s)
         return await self._in_turn(work)
 
