@@ -40,7 +40,7 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b q d"],
-        y: Float[Tensor, "b k d"],
+        y: Float[Tensor, "b k _e"],
         bias: Float[Tensor, "b 1 #q k"] | None,
     ) -> Float[Tensor, "b q d"]:
         query, key, value = self._split(self.query(x)), self._split(self.key(y)), self.value(y)
@@ -50,7 +50,7 @@ class Attention(nn.Module):
     def weights(
         self,
         x: Float[Tensor, "b q d"],
-        y: Float[Tensor, "b k d"],
+        y: Float[Tensor, "b k _e"],
         bias: Float[Tensor, "b 1 #q k"] | None,
     ) -> Float[Tensor, "b q k"]:
         """Attention weights, averaged over the heads."""
@@ -79,7 +79,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b q d"],
-        y: Float[Tensor, "b k d"] | None,
+        y: Float[Tensor, "b k _e"] | None,
         bias: Float[Tensor, "b 1 #q k"] | None,
     ) -> Float[Tensor, "b q d"]:
         normed = self.norm_x(x)
@@ -107,7 +107,7 @@ class TwoWayLayer(nn.Module):
         self,
         text: Float[Tensor, "b l d"],
         scene: Float[Tensor, "b n d"],
-        visual: Float[Tensor, "b cells d"],
+        visual: Float[Tensor, "b cells _e"],
         *,
         text_bias: Float[Tensor, "b 1 1 l"],
         scene_bias: Float[Tensor, "b 1 1 n"],
