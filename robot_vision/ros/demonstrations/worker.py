@@ -157,7 +157,7 @@ class RecordingThread:
 
     def _close_session(self) -> Session:
         if self._session is None:
-            raise DatasetError("no episode is open; begin one first")
+            raise DatasetError("no episode is open; start one first")
         session, self._session = self._session, None
         self._heard.feed(None)
         return session
