@@ -155,8 +155,8 @@ def test_a_signal_ends_it_within_two_seconds_and_frees_shared_memory(
 ENDLESS_LOADING = """
 import sys, time
 from robot_vision.ros import run
-from robot_vision.ros.perception import node
-node.build_perceiver = lambda *args, **kwargs: time.sleep(60)
+from robot_vision.ros.perception import configured
+configured.build_perceiver = lambda *args, **kwargs: time.sleep(60)
 sys.exit(run.run(["--ros-args", "-p", "diagnostics.period_s:=0.2"], run.perception))
 """
 
