@@ -1,4 +1,4 @@
-"""The stages joined: stamps, restarts, skipped frames; what is missing is told."""
+"""The stages joined: stamps, restarts, skipped frames; what is missing is reported."""
 
 from dataclasses import replace
 from pathlib import Path

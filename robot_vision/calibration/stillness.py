@@ -41,7 +41,7 @@ def still_pose(
     """The report nearest to a picture's stamp, if the tool was at rest around it.
 
     Raises `CalibrationError` if it moved within `still_s` before or after the picture, or
-    there are too few reports to tell.
+    there are too few reports to decide.
     """
     reach_ns = round(config.still_s * NS_PER_S)
     first = bisect_left(reports, picture_ns - reach_ns, key=lambda report: report[0])

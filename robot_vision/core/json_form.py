@@ -7,7 +7,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.foreign import brief, parse_json, quoted
+from robot_vision.core.foreign import parse_json, quoted
+from robot_vision.core.params import faults_of
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class JsonForm(Generic[T]):
         try:
             message = self.adapter.validate_json(text, strict=True)
         except ValidationError as error:
-            raise ForeignFileError(f"{self.what}: {_faults(error)}") from error
+            raise ForeignFileError(f"{self.what}: {faults_of(error)}") from error
         return message, self.note_on_unknown(data)
 
     def missing(self, data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -65,10 +66,3 @@ class JsonForm(Generic[T]):
         if not unknown:
             return ""
         return f"{self.what} has fields that this version ignores: {quoted(', '.join(unknown))}"
-
-
-def _faults(error: ValidationError) -> str:
-    return "; ".join(
-        f"{brief('.'.join(map(str, e['loc'])))} = {brief(repr(e['input']))}: {e['msg']}"
-        for e in error.errors(include_url=False)
-    )

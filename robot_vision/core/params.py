@@ -54,17 +54,15 @@ def param(
 
 def faults_of(error: ValidationError) -> str:
     """Each invalid field, with its value and what was expected."""
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'all of it'} = {brief(repr(e['input']))}: {e['msg']}"
-        for e in error.errors()
-    )
+    places = ((".".join(map(str, e["loc"])) or "all of it", e) for e in error.errors())
+    return "; ".join(f"{brief(at)} = {brief(repr(e['input']))}: {e['msg']}" for at, e in places)
 
 
 ParamsT = TypeVar("ParamsT", bound=Params)
 
 
 def with_options(spec: ParamsT, options: Mapping[str, Any], *, of: str) -> ParamsT:
-    """A copy of `params` with some values changed; `of` names their owner.
+    """A copy of `spec` with some values changed; `of` names their owner.
 
     Raises `ConfigError` with each invalid field and the available ones.
     """

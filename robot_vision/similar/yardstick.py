@@ -1,8 +1,8 @@
 """How far pictures lie apart, against how much those of an index differ in each direction.
 
-A model spends most of its numbers on what it was taught to tell apart: there the pictures of an
-index differ most, and a picture of anything else hardly does. Each direction is therefore scaled
-by the index's own spread (Mahalanobis distance).
+Most of a model's features encode what it was trained to distinguish. The pictures of an index
+differ most in these, and a picture of anything else hardly does. Each direction is therefore
+scaled by the index's own spread (Mahalanobis distance).
 """
 
 from dataclasses import dataclass

@@ -80,10 +80,10 @@ def test_fields_of_a_newer_node_are_ignored_with_a_note() -> None:
 
 
 def test_fields_that_are_missing_are_named() -> None:
-    told = written()
-    del told["holding"], told["reasons"]
+    message = written()
+    del message["holding"], message["reasons"]
     with pytest.raises(ForeignFileError, match="lacks holding, reasons; expected a sender as new"):
-        POLICY_STATUS.read(json.dumps(told))
+        POLICY_STATUS.read(json.dumps(message))
 
 
 @pytest.mark.parametrize(

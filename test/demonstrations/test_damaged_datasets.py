@@ -1,4 +1,4 @@
-"""Damaged datasets: every fault is told with the file and what was expected."""
+"""Damaged datasets: every fault is reported with the file and what was expected."""
 
 import json
 import shutil
@@ -60,7 +60,7 @@ def swap_videos(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "reported"),
     [
         (remove("meta/info.json"), "is not a dataset: no meta/info.json"),
         (cut("meta/info.json"), "meta/info.json: expected JSON, but "),
@@ -86,13 +86,13 @@ def swap_videos(root: Path) -> None:
     ],
 )
 def test_a_fault_is_told(
-    good: Path, tmp_path: Path, damage: Callable[[Path], None], told: str
+    good: Path, tmp_path: Path, damage: Callable[[Path], None], reported: str
 ) -> None:
     root = shutil.copytree(good, tmp_path / "set")
     damage(root)
     found = problems(root)
     assert found
-    assert told in " | ".join(found)
+    assert reported in " | ".join(found)
 
 
 def test_a_stray_file_that_lerobot_would_read_is_told(good: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A recording that is cut off, anywhere: what was complete stays, and it is told what was lost."""
+"""A recording that is cut off anywhere: what was complete stays, what was lost is reported."""
 
 import os
 import random
@@ -75,17 +75,17 @@ def test_files_cut_off_at_any_byte_are_recovered_or_put_aside(tmp_path: Path, se
         os.truncate(folder / file, chance.randrange(size))
     with DatasetWriter(tmp_path / "set", limits=LIMITS) as writer:
         assert len(writer.recovered) == 1
-        told = writer.recovered[0]
+        note = writer.recovered[0]
     assert problems(tmp_path / "set", every_image=True) == []
     with Dataset(tmp_path / "set") as dataset:
-        if "has been recovered" in told:
+        if "has been recovered" in note:
             assert dataset.episodes[1].record is not None
             lost = dataset.episodes[1].record.lost_frames
-            assert f"{lost} frames lost" in told
+            assert f"{lost} frames lost" in note
             for step in steps(dataset, episodes=[1]):
                 assert step.stamp_ns == sample_of(step.frame_index).stamp_ns
         else:
-            assert "before its first frame" in told
+            assert "before its first frame" in note
             assert len(dataset.episodes) == 1
 
 

@@ -1,4 +1,4 @@
-"""From decisions to commands: starting, stopping, changing words, and what is told of it."""
+"""From decisions to commands: starting, stopping, changing words, and what is reported."""
 
 import threading
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Words become tokens; words that cannot be followed are told of in words."""
+"""Words become tokens; words that cannot be followed are reported."""
 
 import numpy as np
 import pytest

@@ -52,7 +52,9 @@ def test_no_step_is_longer_than_allowed_however_large_the_numbers_are(action):
         "step_m": (np.linalg.norm(asked[:, :3], axis=1) > SAFETY.max_step_m).any(),
         "step_rad": (np.linalg.norm(asked[:, 3:6], axis=1) > SAFETY.max_step_rad).any(),
     }
-    assert {told.limit for told in admission.interventions} == {k for k, v in was_cut.items() if v}
+    assert {reported.limit for reported in admission.interventions} == {
+        k for k, v in was_cut.items() if v
+    }
 
 
 def test_a_step_that_is_too_long_keeps_its_direction_and_is_told():
@@ -62,9 +64,9 @@ def test_a_step_that_is_too_long_keeps_its_direction_and_is_told():
     assert admission.chunk is not None
     np.testing.assert_allclose(admission.chunk.action[3, :3], [0.03, 0.04, 0.0], atol=1e-9)
     np.testing.assert_allclose(admission.chunk.action[4, :3], [0.015, 0.02, 0.0], atol=1e-8)
-    (told,) = admission.interventions
-    assert told.limit == "step_m"
-    assert "1 of 12 steps were cut to 0.05 m; the longest was 0.25 m" in told.detail
+    (reported,) = admission.interventions
+    assert reported.limit == "step_m"
+    assert "1 of 12 steps were cut to 0.05 m; the longest was 0.25 m" in reported.detail
 
 
 def test_actions_are_in_units_of_the_statistics():
@@ -95,7 +97,7 @@ def test_one_number_that_is_not_finite_refuses_the_whole_action(action, bad, row
     admission = admitted(decision_of(action))
     assert admission.chunk is None
     assert "1 of 84 numbers of the policy's action are not finite" in admission.refused
-    assert [told.limit for told in admission.interventions] == ["finite"]
+    assert [reported.limit for reported in admission.interventions] == ["finite"]
 
 
 def test_an_action_of_another_horizon_is_refused():

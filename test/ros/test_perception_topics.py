@@ -1,4 +1,4 @@
-"""Perceptions from topics are those that the node had, but for what topics do not tell."""
+"""Perceptions from topics are those that the node had, but for what topics do not carry."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The policy node over real DDS: what it is told, what it tells the arm, and when it does not."""
+"""The policy node over real DDS: its inputs, its commands, and when it sends none."""
 
 import json
 from collections.abc import Iterator

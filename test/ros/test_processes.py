@@ -63,10 +63,10 @@ def play(monitor: Monitor, bag: Path, *, speed: float) -> list[dict[str, Any]]:
 
 
 def superseded(monitor: Monitor) -> int:
-    """Frames told to be skipped because a newer one came, since the node began."""
+    """Frames reported as skipped because a newer one came, since the node began."""
     inputs = monitor.heard.status["perception: inputs"]
-    told = {value.key: value.value for value in inputs.values}
-    return int(told.get("dropped: superseded", 0))
+    figures = {value.key: value.value for value in inputs.values}
+    return int(figures.get("dropped: superseded", 0))
 
 
 def test_the_kitchen_at_camera_rate(shared_data: Path, yolox: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_kitchen_at_camera_rate(shared_data: Path, yolox: Path) -> None:
             lambda: superseded(monitor) - skipped + len(results) >= FRAMES, timeout_s=5
         )
         skipped = superseded(monitor) - skipped
-    # A busy machine may be late for a frame, which is then told; one may miss a topic's beginning.
+    # A busy machine may be late for a frame, which is then reported; one may miss a topic's start.
     stamps = {result["stamp_ns"] for result in results}
     assert len(stamps) == len(results) >= 0.9 * FRAMES
     assert len(results) + skipped >= FRAMES - 1

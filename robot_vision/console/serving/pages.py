@@ -33,7 +33,7 @@ PAGES = (
         link="Live",
         styles=("live.css", "words_panel.css", "segment.css"),
         modules=("live.js",),
-        skip=("control", "To the control of the arm"),
+        skip=("control", "Skip to arm control"),
     ),
     Page(
         path="/analyze",
@@ -43,7 +43,7 @@ PAGES = (
         link="Analyse",
         styles=("analyze.css", "segment.css"),
         modules=("analyze.js", "segment_picture.js"),
-        skip=("choose", "To the choice of a picture"),
+        skip=("choose", "Skip to choosing a picture"),
     ),
     Page(
         path="/why",
@@ -53,7 +53,7 @@ PAGES = (
         link="Why",
         styles=("why.css",),
         modules=("why.js",),
-        skip=("ways", "To the choice of ways"),
+        skip=("ways", "Skip to choosing methods"),
     ),
     Page(
         path="/models",
@@ -63,7 +63,7 @@ PAGES = (
         link="Models",
         styles=("models.css",),
         modules=("models.js",),
-        skip=("picture-choice", "To the choice of a picture"),
+        skip=("picture-choice", "Skip to choosing a picture"),
     ),
     Page(
         path="/login",

@@ -21,7 +21,7 @@ _ROTATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def known_draft(episodes: EpisodeSet) -> Draft:
-    """Everything known without asking: the rate, and columns with telling names.
+    """Everything known without asking: the rate, and columns with descriptive names.
 
     A dataset of ours is completely known.
     """
