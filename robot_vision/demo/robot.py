@@ -205,15 +205,15 @@ class _Show:
         title = f"Age of perceptions, {heard.results[-1]['model']}"
         plot.write_text(age_plot(times_s, stages, title))
         commands = heard.status.get("policy: commands")
-        figures = {item.key: item.value for item in commands.values} if commands else {}
+        reported = {item.key: item.value for item in commands.values} if commands else {}
         ages_ms = np.percentile(seen.age_s or [float("nan")], [50, 95, 99]) * 1e3
         figures = {
             "tasks": [asdict(outcome) for outcome in outcomes],
             "camera_to_command_ms": dict(
                 zip(("p50", "p95", "p99"), ages_ms.round(1).tolist(), strict=True)
             ),
-            "command_hz": float(figures.get("command_hz", "nan")),
-            "late_percent": float(figures.get("late_percent", "nan")),
+            "command_hz": float(reported.get("command_hz", "nan")),
+            "late_percent": float(reported.get("late_percent", "nan")),
             "interventions": dict(seen.status.interventions),
         }
         summary.write_text(json.dumps(figures, indent=1) + "\n")

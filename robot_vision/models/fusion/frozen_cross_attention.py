@@ -15,7 +15,6 @@ from robot_vision.models.fusion.fusion import (
     ModalityShape,
     Seen,
     learnt,
-    mean_of_present,
     with_readout,
 )
 from robot_vision.models.layers.attention import (
@@ -24,6 +23,7 @@ from robot_vision.models.layers.attention import (
     hiding_bias,
     perceptron,
 )
+from robot_vision.models.layers.language import mean_of_present
 from robot_vision.models.layers.recurrent import MaskedLstm
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from robot_vision.core.params import Params
 from robot_vision.core.registry import Registry
+from robot_vision.models.layers.language import mean_of_present
 
 PICTURES = ("color", "depth", "features")
 # Memory from moment to moment, by name.
@@ -93,14 +94,6 @@ def with_readout(
 def learnt(count: int, width: int) -> nn.Parameter:
     """New learnt tokens [1,count,width] for `with_readout`."""
     return nn.Parameter(0.02 * torch.randn(1, count, width))
-
-
-def mean_of_present(
-    tokens: Float[Tensor, "b n d"], present: Bool[Tensor, "b n"]
-) -> Float[Tensor, "b d"]:
-    """Mean of the tokens that are present; zero where none is."""
-    weights = present.unsqueeze(-1).to(tokens.dtype)
-    return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -12,10 +12,10 @@ from robot_vision.models.fusion.fusion import (
     Pointed,
     Seen,
     learnt,
-    mean_of_present,
     with_readout,
 )
 from robot_vision.models.layers.attention import NEVER, Block, hiding_bias, perceptron
+from robot_vision.models.layers.language import mean_of_present
 from robot_vision.models.layers.resample import resample
 from robot_vision.models.policies.pixel_points import Located, Locator, PlaceWaves
 
