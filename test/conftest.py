@@ -14,6 +14,7 @@ install_import_hook("robot_vision", "type_checks.check")
 settings.register_profile("robot_vision", deadline=None)
 settings.load_profile("robot_vision")
 
+_SLOW_TIMEOUT_S = 1800  # a busy machine is several times slower; longer ones have their own mark
 _SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -26,11 +27,16 @@ def shared_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with real DDS, servers and browsers keep real time: nothing may run beside them."""
+    """Tests with real DDS, servers and browsers run alone: they are marked `real_time`.
+
+    Slow tests get more time, because a test that times out ends its worker.
+    """
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         if folder in ("ros", "console") or item.get_closest_marker("ros"):
             item.add_marker(pytest.mark.real_time)
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT_S))
 
 
 def pytest_collection_finish() -> None:
