@@ -4,6 +4,7 @@ Sequences are drawn from seeds: silence, identity, jumps, NaN, huge, frozen, lat
 while a policy leads the arm about, and an operator who enables again when that is asked for.
 """
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -221,9 +222,11 @@ def test_two_thousand_sequences_of_false_states() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(2700)
-def test_a_hundred_thousand_sequences_of_false_states() -> None:
-    parts = [range(first, first + 5000) for first in range(10_000, 110_000, 5000)]
+def test_many_thousand_sequences_of_false_states() -> None:
+    """ROBOT_VISION_SEQUENCES=100000 draws that many: a quarter of an hour on two cores."""
+    count = int(os.environ.get("ROBOT_VISION_SEQUENCES", "20000"))
+    parts = [range(first, min(first + 1000, count)) for first in range(0, count, 1000)]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         counts = list(pool.map(run_all, parts))
-    assert sum(commands for commands, _ in counts) > 1_000_000
-    assert sum(gentle for _, gentle in counts) < 1000
+    assert sum(commands for commands, _ in counts) > 10 * count
+    assert sum(gentle for _, gentle in counts) < count / 100

@@ -19,6 +19,7 @@ import pytest
 from rcl_interfaces.msg import Log
 from rclpy.logging import LoggingSeverity
 from rclpy.qos import DurabilityPolicy, QoSProfile
+from references import declare_operators
 from ros_harness import Rig, rig, wait_for_readers
 from runs import Rows, tiny_spec
 from sensor_msgs.msg import Image
@@ -46,9 +47,10 @@ from robot_vision.training.self_supervised.options import SelfSupervisedOptions
 pytestmark = pytest.mark.ros
 
 FRAMES = 2
-FRAME_SIZE = WIDTH_PX, HEIGHT_PX = 320, 240
+WIDTH_PX, HEIGHT_PX = 320, 240
 # Of the same ratio as the frames, so that the grids which come out are whole.
-TINY_SIZE, FULL_SIZE = (128, 96), FRAME_SIZE
+TINY_SIZE, FULL_SIZE = (128, 96), (256, 192)
+SIZE_OF_14_PX_PATCHES = (896, 672)  # the smallest of that ratio that a recipe accepts
 # Their exports take the longest; other tests serve the shipped bundle, which is a native model.
 LONG_TO_EXPORT = ("detr", "native-m", "rgbd-temporal")
 PHRASE = "a red disc"  # of the words that the tiny set of shapes has
@@ -129,6 +131,8 @@ def bundle_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Variant], P
     def bundle(variant: Variant) -> Path:
         run, folder = root / f"{variant}-run", root / str(variant)
         width_px, height_px = FULL_SIZE if variant.full else TINY_SIZE
+        if variant.encoder.startswith("dinov2"):
+            width_px, height_px = SIZE_OF_14_PX_PATCHES
         task = MODELS.get(variant.model).task
         options = options_of(TASKS.get(task).options, shapes, root / "cache", width_px, height_px)
         unknown = options.keys() - TASKS.get(task).options.model_fields.keys()
@@ -398,6 +402,7 @@ def test_every_encoder_is_served_as_a_classifier_and_its_features(
 ) -> None:
     needed = ENCODERS.get(encoder).needs
     if needed:
+        declare_operators()
         pytest.importorskip(needed, reason=f"{needed} is not installed")
     serve_the_recording(bundle_of(Variant("classifier", encoder=encoder)), native_bundle, caplog)
 

@@ -226,6 +226,7 @@ def test_a_share_of_the_episodes_is_held_out_where_there_is_no_val_set() -> None
     assert (len(learnt.numbers), len(held_out.numbers)) == (18, 6)
     assert not set(learnt.numbers) & set(held_out.numbers)
     assert not set(learnt.rows) & set(held_out.rows)
+    assert len(learnt.numbers_alone().state) == len(learnt.rows)
     again = learnt_and_held_out(options)[0]
     assert np.array_equal(again.numbers, learnt.numbers)
 

@@ -59,6 +59,7 @@ class Episodes:
             depth_m={},
             places={},
             base_from_tool=None,
+            is_corrected=None,
             perceived=None,
             state=np.asarray(source.state)[rows],
             stamp_ns=np.asarray(source.stamp_ns)[rows],
