@@ -47,7 +47,7 @@ from robot_vision.training.self_supervised.options import SelfSupervisedOptions
 pytestmark = pytest.mark.ros
 
 FRAMES = 2
-WIDTH_PX, HEIGHT_PX = 320, 240
+FRAME_SIZE = WIDTH_PX, HEIGHT_PX = 320, 240
 # Of the same ratio as the frames, so that the grids which come out are whole.
 TINY_SIZE, FULL_SIZE = (128, 96), (256, 192)
 SIZE_OF_14_PX_PATCHES = (896, 672)  # the smallest of that ratio that a recipe accepts
