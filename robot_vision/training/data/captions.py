@@ -7,6 +7,7 @@ generated scenes say more: the object, what they name, and wrong variants.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,7 +119,7 @@ def open_captions(folder: str, options: CaptionOptions) -> CaptionSet:
     _check_known(left_out, opened, folder)
     try:
         content = read_json(file, most_bytes=MOST_ANNOTATION_BYTES)
-        by_image = _captions_of(content.get("captions", []))
+        by_image = _captions_of(content.get("captions", []), file)
         objects, shown = _objects_of(content)
     except (ForeignFileError, ValidationError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"cannot read the captions of {file}: {quoted(repr(error))}") from error
@@ -153,14 +154,14 @@ def _check_known(left_out: frozenset[Look], opened: DetectionSet, folder: str) -
                 )
 
 
-def _captions_of(rows: Sequence[Any]) -> dict[int, tuple[Caption, ...]]:
+def _captions_of(rows: Sequence[Any], file: Path) -> dict[int, tuple[Caption, ...]]:
     """Raises `ConfigError` for a caption without a word: it would be taught as any picture's."""
     captions = [Caption.model_validate(row) for row in rows]
     captions = [c.model_copy(update={"caption": plain(c.caption)}) for c in captions]
     for number, caption in enumerate(captions):
         if not split_words(caption.caption):
             raise ConfigError(
-                f"captions[{number}], of image_id {caption.image_id}, is "
+                f"{file}: captions[{number}], of image_id {caption.image_id}, is "
                 f"{quoted(caption.caption)}; expected a word or more: write one, or remove it"
             )
     ordered = sorted(captions, key=lambda caption: caption.image_id)
