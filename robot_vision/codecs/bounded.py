@@ -33,7 +33,10 @@ def decode_within(
             f"{what} of {len(data)} bytes; at most {limits.encoded_bytes} are decoded "
             "(limits.encoded_mb)"
         )
-    header = read_header(data)
+    try:
+        header = read_header(data)
+    except EncodingError as error:
+        raise EncodingError(f"{what}: {error}") from error
     check_size(header.width_px, header.height_px, limits=limits, what=what)
     work_px = header.scans * header.width_px * header.height_px
     if work_px > SCANS_OF_THE_LARGEST * limits.image_px:

@@ -156,6 +156,7 @@ def duplicates(
         table.add_row(kept.name, kept.source, str(len(group.others)), lowest)
     console.print(table)
     if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(["group", "source", "frame", "cosine", "kept"])
@@ -217,6 +218,7 @@ def novel(
     options = EmbedderOptions(device=device, threads=threads)
     embedder = embedder_of(opened.model, bundle=model, options=options)
     usual = usual_distances(opened, neighbours=neighbours, apart_s=apart)
+    damaged = list[str]()
     judged = [
         one
         for path in sources
@@ -227,9 +229,12 @@ def novel(
             path,
             config=ServiceConfig(),
             options=_bag_options(camera, rgb_topic),
+            damaged=damaged,
             every=every,
         )
     ]
+    if damaged:
+        console.print(f"picture not decoded ×{len(damaged)}: {', '.join(damaged[:3])}")
     new = sorted((one for one in judged if one.share >= share), key=lambda one: -one.distance)
     console.print(
         f"{len(new)} of {len(judged)} pictures are farther from the index than {share:.0%} of "
@@ -256,6 +261,7 @@ def _write_judged(out: Path, judged: "Sequence[Judged]", *, share: float) -> Non
     """A CSV row per picture, new or not."""
     import csv
 
+    out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["source", "frame", "distance", "farther_than", "novel"])

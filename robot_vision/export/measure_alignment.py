@@ -93,6 +93,7 @@ def measure_alignment(
     crop = CropOptions.model_validate(travels.get("crop", {}))
     wanted = CaptionOptions(things_per_picture=_MOST_THINGS, crop=crop)
     captioned = open_captions(str(held_out), wanted)
+    captioned.check_differ()
     chosen = _chosen(captioned.pictures, options.pictures)
     whole, things = (
         _embedded(model, [each for each in chosen if each.is_thing == is_thing])

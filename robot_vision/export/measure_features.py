@@ -10,20 +10,19 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from robot_vision.core.errors import BundleError
 from robot_vision.export.measure_attention import measure_attention
+from robot_vision.export.parity import torch_predictor
 from robot_vision.export.picture_bundle import Measured, PictureModel, weights_travel
 from robot_vision.model_store.store import Bundle
-from robot_vision.models.card import Size
+from robot_vision.models.card import Graph, Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import load_exactly, read_weights, spec_of
 from robot_vision.training.data.crops import CropOptions
-from robot_vision.training.engine.answering import answering
 from robot_vision.training.engine.run import BUNDLE_WEIGHTS
 from robot_vision.training.engine.task import Predictor
 from robot_vision.training.metrics.tiles import captioned, write_tiles
 from robot_vision.training.self_supervised.labelled import Labelled, LabelledPair, open_pair
 from robot_vision.training.self_supervised.probes import nearest
 
-_CPU = torch.device("cpu")
 _NEIGHBOURS_SHOWN = 5
 
 
@@ -45,7 +44,7 @@ def measure_features(
     predict = _predictor(bundle)
     metrics = pair.probes(predict)
     notes: list[str] = []
-    model = _model_of(bundle, notes)
+    model = _model_of(bundle, size, notes)
     if model is not None:
         metrics |= _beside_random(metrics, model[0], pair)
     metrics |= pair.trivial()
@@ -79,8 +78,9 @@ def _predictor(bundle: Bundle) -> Predictor:
     return lambda inputs: {"embedding": np.stack([embedding(rgb) for rgb in inputs["rgb"]])}
 
 
-def _model_of(bundle: Bundle, notes: list[str]) -> tuple[nn.Module, nn.Module] | None:
-    """The bundle's model with random weights, and with its own; None of a foreign bundle."""
+def _model_of(bundle: Bundle, size: Size, notes: list[str]) -> tuple[Graph, nn.Module] | None:
+    """The graph that embeds pictures, with random weights, and the bundle's model; None of a
+    foreign bundle."""
     file = bundle.path / BUNDLE_WEIGHTS
     if bundle.manifest.architecture not in MODELS or not file.is_file():
         notes.append("the bundle has no weights of ours: no comparison with random weights")
@@ -91,16 +91,20 @@ def _model_of(bundle: Bundle, notes: list[str]) -> tuple[nn.Module, nn.Module] |
         torch.manual_seed(0)
         fresh, trained = card.build(spec), card.build(spec)
     load_exactly(trained, weights, name=card.name)
-    return fresh.eval(), trained.eval()
+    graphs = card.serving.graphs(fresh.eval(), spec, size) if card.serving else ()
+    of_pictures = [g for g in graphs if [*g.example] == ["rgb"] and "embedding" in g.outputs]
+    if not of_pictures:
+        notes.append(f"{card.name} embeds no picture alone: no comparison with random weights")
+        return None
+    return of_pictures[0], trained.eval()
 
 
 def _beside_random(
-    metrics: dict[str, float], fresh: nn.Module, pair: LabelledPair
+    metrics: dict[str, float], fresh: Graph, pair: LabelledPair
 ) -> dict[str, float]:
     """The probes with random weights, and the bundle's gain over them."""
-    settle_norms(fresh, pair.known)
-    with answering(fresh, _CPU) as predict:
-        found = pair.probes(predict)
+    settle_norms(fresh.module, pair.known)
+    found = pair.probes(torch_predictor(fresh))
     gains = {f"{name}_gain": metrics[name] - value for name, value in found.items()}
     return {f"random_{name}": value for name, value in found.items()} | gains
 

@@ -1,7 +1,7 @@
 """A prompt becomes inputs of a model: its phrases are encoded once, when the words change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -67,6 +67,8 @@ class PromptEncoder:
                 phrases.append(Phrase(text=words, problem=why))
                 continue
             phrase, tokens = self._reader.read(words)
+            if not phrase.problem:
+                phrase = replace(phrase, problem=self._problem(words, tokens))
             phrases.append(phrase)
             if not phrase.problem:
                 encoding = self._encoded(tokens)
@@ -77,6 +79,15 @@ class PromptEncoder:
             prompt=Prompt(text=text, phrases=tuple(phrases)),
             inputs={said.name: encodings, said.mask_name: mask},
         )
+
+    def _problem(self, words: str, tokens: Int64[np.ndarray, " n"]) -> str:
+        """Why tokens that are all known cannot be looked for."""
+        if not len(tokens):
+            return f"{quoted(words)} names nothing that could be looked for"
+        most = self._said.tokens
+        if 1 < most < len(tokens):  # with one encoding, it is of all tokens
+            return f"{len(tokens)} tokens in {quoted(words)}; expected {most} at most"
+        return ""
 
     def _encoded(self, tokens: Int64[np.ndarray, " n"]) -> Float32[np.ndarray, "l d"]:
         """An encoding of each token, or one of the whole phrase."""
@@ -113,11 +124,8 @@ class _VocabularyReader:
 
     def read(self, words: str) -> tuple[Phrase, Int64[np.ndarray, " n"]]:
         found = tokenise(words, self._vocabulary)
-        problem = found.problem
-        if not len(found.tokens):
-            problem = problem or f"{quoted(words)} names nothing that could be looked for"
         unknown = meant_among(found.unknown_words, split_words(words))
-        return Phrase(text=words, unknown_words=unknown, problem=problem), found.tokens
+        return Phrase(text=words, unknown_words=unknown, problem=found.problem), found.tokens
 
     def fed(self, tokens: Int64[np.ndarray, " n"]) -> dict[str, np.ndarray]:
         return {_TOKENS: padded(tokens, self._vocabulary.max_words)[None]}

@@ -7,7 +7,7 @@ from jaxtyping import Float32
 
 from robot_vision.similar.graph import EXACT_ROWS, graph_file, nearest_by_graph
 from robot_vision.similar.search import nearest
-from robot_vision.similar.store import Index
+from robot_vision.similar.store import Index, SimilarError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,14 @@ class Neighbour:
 def neighbours(index: Index, query: Float32[np.ndarray, " d"], *, count: int) -> list[Neighbour]:
     """The most similar first: exact up to `EXACT_ROWS` rows, or if there is no graph.
 
-    Raises `MissingDependencyError` if there is a graph but voyager is not installed.
+    Raises `SimilarError` if the index is empty, `MissingDependencyError` if there is a graph but
+    voyager is not installed.
     """
+    if not len(index):
+        raise SimilarError(
+            f"the index {index.folder} has no picture yet: add some with `robot-vision similar "
+            "index`"
+        )
     if len(index) > EXACT_ROWS and graph_file(index).is_file():
         cosine, rows = nearest_by_graph(index, query[None], count=count)
     else:

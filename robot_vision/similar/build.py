@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import time_ns
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,13 +14,21 @@ from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.similar.embedder import Embedder, check_same_model, look_of, mean_of
 from robot_vision.similar.frames import NamedPicture, fingerprint, open_pictures
 from robot_vision.similar.sheets import decoded, jpeg, thumbnail
-from robot_vision.similar.store import Entry, Index, create_index, is_index, open_index
+from robot_vision.similar.store import (
+    Entry,
+    Index,
+    SimilarError,
+    create_index,
+    is_index,
+    open_index,
+)
 
 _FLUSHED = 64
 # One in this many pictures is also embedded as an altered copy, to calibrate duplicates.
 COPIED_EVERY = 8
 # As copies arise in practice: re-encoded, and slightly cropped.
 _COPY_QUALITY, _COPY_CROP = 60, 0.03
+_STALE = "indexed picture changed or gone since (a new index has only what is there)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +63,30 @@ def add_source(
     """Add every `every`-th picture of a source, unless the index has it.
 
     A source that was read completely and has not changed is not read again. Memory does not grow
-    with the source. Raises `BagError` for what cannot be read.
+    with the source. Rows of pictures that changed or are gone stay, and are counted. Raises
+    `BagError` for what cannot be read.
     """
-    path = path.resolve()
+    path, begun_ns = path.resolve(), time_ns()
+    if not path.exists():
+        raise SimilarError(
+            f"{path} does not exist; expected a folder of pictures, a video, a recording or a "
+            "dataset"
+        )
     number, state = index.source_number(str(path)), f"{fingerprint(path)}/{every}"
-    known = index.names_of(number)
+    known, read_ns = index.names_of(number), index.sources[number].read_ns
     if index.sources[number].fingerprint == state:
         return Added(path=path, new=0, known=len(known), problems={})
     source = open_pictures(path, config=config, options=options)
     problems, waiting, new = source.frames.health.problems, list[Entry](), 0
+    unchanged = set[str]()
     for place, picture in enumerate(source.pictures()):
         if on_progress is not None:
             on_progress(source.frames.done)
-        if place % every or picture.name in known:
+        if picture.name in known:
+            if not 0 < read_ns < picture.changed_ns:
+                unchanged.add(picture.name)
+            continue
+        if place % every:
             continue
         try:
             is_copied = (len(index) + len(waiting)) % COPIED_EVERY == 0
@@ -80,7 +100,9 @@ def add_source(
             waiting = []
     if waiting:
         index.append(waiting)
-    index.finish(number, state)
+    for name in sorted(known - unchanged):
+        problems.add(_STALE, name)
+    index.finish(number, state, read_ns=begun_ns)
     counts = {kind: seen["count"] for kind, seen in problems.as_dict().items()}
     return Added(path=path, new=new, known=len(known), problems=counts)
 

@@ -21,11 +21,13 @@ from robot_vision.replay.reading.sources import open_source
 class NamedPicture:
     """A picture not decoded yet. `name` is unique within its source.
 
-    `read` gives u8 [h,w,3] and raises `EncodingError`.
+    `changed_ns` is when its own file last changed, 0 if it has none. `read` gives u8 [h,w,3] and
+    raises `EncodingError`.
     """
 
     name: str
     stamp_ns: int
+    changed_ns: int = 0
     read: Callable[[], UInt8[np.ndarray, "h w 3"]]
 
 
@@ -42,7 +44,10 @@ class PictureSource:
             pairs = zip(self.frames.raw_frames(), self.frames.pairs.frames, strict=True)
             for raw, file in pairs:
                 name = file.rgb.relative_to(self.path).as_posix()
-                yield NamedPicture(name=name, stamp_ns=raw.stamp_ns, read=raw.read_rgb)
+                changed_ns = _changed_ns(file.rgb)
+                yield NamedPicture(
+                    name=name, stamp_ns=raw.stamp_ns, changed_ns=changed_ns, read=raw.read_rgb
+                )
             return
         for raw in self.frames.raw_frames():
             yield NamedPicture(name=_name(raw), stamp_ns=raw.stamp_ns, read=raw.read_rgb)
@@ -67,6 +72,14 @@ def fingerprint(path: Path) -> str:
         of_file = (file.relative_to(path).as_posix(), known.st_size, known.st_mtime_ns)
         digest.update(repr(of_file).encode())
     return digest.hexdigest()
+
+
+def _changed_ns(file: Path) -> int:
+    """0 if it is gone."""
+    try:
+        return file.stat().st_ctime_ns
+    except OSError:
+        return 0
 
 
 def _name(raw: RawFrame) -> str:

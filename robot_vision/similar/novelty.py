@@ -124,9 +124,13 @@ def judge_novelty(
     *,
     config: ServiceConfig,
     options: BagOptions,
+    damaged: list[str],
     every: int = 1,
 ) -> Iterator[Judged]:
-    """Every `every`-th decodable picture of a source. Raises `BagError`."""
+    """Every `every`-th picture of a source; `damaged` gets the names of those left out.
+
+    Raises `BagError`.
+    """
     source = open_pictures(path, config=config, options=options)
     waiting: list[tuple[str, bytes, np.ndarray]] = []
     for place, picture in enumerate(source.pictures()):
@@ -135,6 +139,7 @@ def judge_novelty(
         try:
             rgb = picture.read()
         except EncodingError:
+            damaged.append(picture.name)
             continue
         waiting.append((picture.name, thumbnail(rgb), mean_of(embedder.features(rgb))))
         if len(waiting) == _JUDGED_TOGETHER:

@@ -15,7 +15,7 @@ from robot_vision.viz.palette import color_of
 _WIDTH_PX, _HEIGHT_PX, _LINE_PX, _GAP_PX = 160, 120, 13, 4
 _PAPER, _INK = 250, (30, 30, 30)
 _QUALITY, _THUMBNAIL_QUALITY = 88, 70
-_PICTURE_HEIGHT_PX = 480
+_PICTURE_HEIGHT_PX, _MOST_RATIO = 480, 4
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -36,8 +36,15 @@ def thumbnail(rgb: UInt8[np.ndarray, "h w 3"]) -> bytes:
 
 
 def jpeg(rgb: UInt8[np.ndarray, "h w 3"], quality: int) -> bytes:
+    """Raises `SimilarError` for a picture larger than a JPEG may be."""
     bgr = np.ascontiguousarray(rgb[..., ::-1])
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    is_written, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not is_written:
+        raise SimilarError(
+            f"a picture of {rgb.shape[1]}x{rgb.shape[0]} px does not fit into a JPEG (65500 px a "
+            "side): give fewer pictures"
+        )
+    return data.tobytes()
 
 
 def decoded(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
@@ -63,10 +70,13 @@ def draw_matches(
     first: UInt8[np.ndarray, "h w 3"], second: UInt8[np.ndarray, "h2 w2 3"], matches: Matches
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Both pictures side by side, with a line for each match, thicker for more similar ones."""
-    scales = [_PICTURE_HEIGHT_PX / picture.shape[0] for picture in (first, second)]
     shown = [
-        cv2.resize(picture, (round(picture.shape[1] * scale), _PICTURE_HEIGHT_PX))
-        for picture, scale in zip((first, second), scales, strict=True)
+        cv2.resize(picture, (_shown_width_px(picture), _PICTURE_HEIGHT_PX))
+        for picture in (first, second)
+    ]
+    scales = [
+        np.array([large.shape[1] / picture.shape[1], large.shape[0] / picture.shape[0]])
+        for large, picture in zip(shown, (first, second), strict=True)
     ]
     sheet = np.hstack(shown)
     offset = np.array([shown[0].shape[1], 0])
@@ -80,10 +90,16 @@ def draw_matches(
     return sheet
 
 
+def _shown_width_px(picture: UInt8[np.ndarray, "h w 3"]) -> int:
+    """At `_PICTURE_HEIGHT_PX`; a strip is squeezed, or it would leave no room for the other."""
+    ratio = np.clip(picture.shape[1] / picture.shape[0], 1 / _MOST_RATIO, _MOST_RATIO)
+    return round(_PICTURE_HEIGHT_PX * float(ratio))
+
+
 def stacked(pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> UInt8[np.ndarray, "h w 3"]:
     """Pictures one below the other, as wide as the widest."""
     width = max(picture.shape[1] for picture in pictures)
-    sizes = [(width, round(p.shape[0] * width / p.shape[1])) for p in pictures]
+    sizes = [(width, max(1, round(p.shape[0] * width / p.shape[1]))) for p in pictures]
     return np.vstack([cv2.resize(p, size) for p, size in zip(pictures, sizes, strict=True)])
 
 

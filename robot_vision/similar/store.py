@@ -7,7 +7,7 @@ the writer is killed, data without a row are truncated when the index is next op
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,11 @@ class IndexedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The source of rows. `fingerprint` is empty until all of it has been read."""
+    """The source of rows. `fingerprint` is empty until all of it has been read, at `read_ns`."""
 
     path: str
     fingerprint: str = ""
+    read_ns: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,9 +133,10 @@ class Index:
             return len(known)
         return known.index(path)
 
-    def finish(self, number: int, fingerprint: str) -> None:
-        """Record that a source is complete."""
-        self.sources[number] = Source(path=self.sources[number].path, fingerprint=fingerprint)
+    def finish(self, number: int, fingerprint: str, *, read_ns: int) -> None:
+        """Record that a source is complete; reading it began at `read_ns`."""
+        known = self.sources[number]
+        self.sources[number] = replace(known, fingerprint=fingerprint, read_ns=read_ns)
         self.save()
 
     def append(self, entries: list[Entry]) -> None:
@@ -216,6 +218,8 @@ def open_index(folder: Path, *, to_write: bool = False) -> Index:
     except (ForeignFileError, KeyError, TypeError) as error:
         raise SimilarError(f"{folder / _HEAD} is damaged: {error!r}") from error
     _check_sizes(index)
+    if len(index) and int(index.rows["source"].max()) >= len(index.sources):
+        raise SimilarError(f"{folder / _HEAD} is damaged: it lacks sources of rows; rebuild it")
     if to_write:
         _cut(index)
     return index

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from grounding_bundle import CODES, PHRASES, grounding_bundle
+from grounding_bundle import CODES, PHRASES, TOKENS, grounding_bundle
 
 from robot_vision.core.errors import BundleError
 from robot_vision.grounding.prompt_encoder import PromptEncoder, split_phrases
@@ -89,3 +89,19 @@ def test_a_changed_tokenizer_is_no_part_of_the_bundle(tmp_path: Path) -> None:
 def test_encodings_are_zero_where_nothing_is(tmp_path: Path) -> None:
     encoded = PromptEncoder(find_bundle(grounding_bundle(tmp_path / "words"))).encode("red")
     assert not np.any(encoded.inputs["prompt"][~encoded.inputs["prompt_mask"]])
+
+
+def test_a_phrase_of_more_words_than_the_model_takes_has_a_problem(tmp_path: Path) -> None:
+    file = grounding_bundle(tmp_path / "words") / "model.yaml"
+    file.write_text(file.read_text().replace(f"tokens: {TOKENS}", "tokens: 2"))
+    prompt = PromptEncoder(find_bundle(file.parent)).encode("red thing red, blue").prompt
+    assert prompt.sought == ("blue",)
+    assert prompt.problems == ("3 tokens in 'red thing red'; expected 2 at most",)
+
+
+@pytest.mark.parametrize("text", ["'", '"red"', "!?", "\x00", "红色的杯子", "red\nblue", "🔴"])
+def test_any_text_is_a_prompt(bundle: Path, text: str) -> None:
+    """What cannot be read has a problem; nothing raises."""
+    prompt = PromptEncoder(find_bundle(bundle)).encode(f"{text}, green").prompt
+    assert "green" in prompt.sought
+    assert len(prompt.phrases) == 2

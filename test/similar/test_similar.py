@@ -295,3 +295,56 @@ def test_the_commands(bundle: Path, tmp_path: Path) -> None:
     out = run("regions", one, other, "--model", str(bundle), "--sheet", str(sheet))
     assert "pairs of cells" in out
     assert cv2.imread(str(sheet)).shape == (480, 1280, 3)
+
+
+def test_pictures_that_changed_or_are_gone_are_counted(rooms: Index, embedder: Embedder) -> None:
+    source = Path(rooms.sources[0].path)
+    assert add(rooms, embedder, write_pictures(source, range(80, 81))).problems == {}
+    (source / "003.png").write_bytes((source / "004.png").read_bytes())
+    (source / "005.png").unlink()
+    added = add(rooms, embedder, source)
+    ((kind, count),) = added.problems.items()
+    assert "changed or gone" in kind
+    assert (count, added.new, added.known) == (2, 0, 81)
+
+
+def test_a_source_that_is_not_there_is_not_put_into_the_index(
+    rooms: Index, embedder: Embedder, tmp_path: Path
+) -> None:
+    with pytest.raises(SimilarError, match=r"nothing does not exist; expected a folder"):
+        add(rooms, embedder, tmp_path / "nothing")
+    assert len(open_index(rooms.folder).sources) == 1
+
+
+def test_an_empty_index_has_no_answer(embedder: Embedder, tmp_path: Path) -> None:
+    empty = index_for(tmp_path / "empty", embedder)
+    with pytest.raises(SimilarError, match="no picture yet"):
+        neighbours(empty, embedder.look(picture(1)), count=3)
+
+
+def test_rows_of_a_source_that_the_index_lacks_are_damage(rooms: Index) -> None:
+    rooms.sources.clear()
+    rooms.save()
+    with pytest.raises(SimilarError, match="lacks sources"):
+        open_index(rooms.folder)
+
+
+def test_novel_counts_damaged_pictures(rooms: Index, tmp_path: Path) -> None:
+    seen = write_pictures(tmp_path / "seen", range(2), YARD)
+    (seen / "001.png").write_bytes(b"no picture")
+    out = tmp_path / "new" / "novel.csv"
+    asked = ["similar", "novel", str(rooms.folder), str(seen), "--apart", "0", "--out", str(out)]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0, result.output
+    assert "picture not decoded ×1: 001.png" in result.output
+    assert len(out.read_text().splitlines()) == 2
+
+
+def test_strips_fit_on_the_sheet_of_regions(bundle: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "wide.png", tmp_path / "tall.png"]
+    for file, shape in zip(files, ((2, 500, 3), (500, 1, 3)), strict=True):
+        cv2.imwrite(str(file), np.zeros(shape, np.uint8))
+    asked = ["similar", "regions", *map(str, files), "--model", str(bundle)]
+    result = CliRunner().invoke(app, [*asked, "--sheet", str(tmp_path / "regions.jpg")])
+    assert result.exit_code == 0, result.output
+    assert cv2.imread(str(tmp_path / "regions.jpg")).shape == (480, 4 * 480 + 480 // 4, 3)

@@ -220,6 +220,11 @@ def test_pictures_that_show_what_is_left_out_are_not_learnt_from(shapes_set: Pat
     assert not any("red disc" in text for text in rest.texts)
     with pytest.raises(ConfigError, match=r"expected a colour and an object, as \[red, mug\]"):
         open_captions(str(shapes_set), CaptionOptions(left_out=[["red"]]))
+    with pytest.raises(ConfigError, match=r"left_out has 'dics', which .* does not show; .*disc"):
+        open_captions(str(shapes_set), CaptionOptions(left_out=[["red", "dics"]]))
+    looks = sorted(map(list, everything.looks))
+    with pytest.raises(ConfigError, match="every captioned picture shows what left_out names"):
+        open_captions(str(shapes_set), CaptionOptions(left_out=looks))
 
 
 def test_captions_as_coco_has_them_are_enough(shapes_set: Path, tmp_path: Path) -> None:
@@ -238,7 +243,8 @@ def test_captions_as_coco_has_them_are_enough(shapes_set: Path, tmp_path: Path) 
     [
         ([], "robot-vision scenes captions"),
         ([{"image_id": 1}], "cannot read the captions"),
-        ([{"image_id": 1, "caption": ""}], "cannot read the captions"),
+        ([{"image_id": 1, "caption": ""}], r"captions\[0\], of image_id 1, .* remove it"),
+        ([{"image_id": 1, "caption": " ...\t"}], r"expected a word or more"),
         (["a mug"], "cannot read the captions"),
         (7, "cannot read the captions"),
     ],
@@ -266,6 +272,34 @@ def test_words_become_tokens() -> None:
 def recipe_for(data: Path, cache: Path, **options: object):
     recipe = picture_recipe("alignment", "picture-text", data, data, cache, **options)
     return changed(recipe, {"spec": tiny_spec("picture-text")})
+
+
+def test_captions_that_all_mean_the_same_are_refused(shapes_set: Path, tmp_path: Path) -> None:
+    one = with_caption_rows(
+        shapes_set,
+        tmp_path / "one",
+        lambda rows: [{"image_id": row["image_id"], "caption": "a red mug"} for row in rows],
+    )
+    with pytest.raises(ConfigError, match=r"all captions of .* mean 'a red mug'"):
+        build_run(recipe_for(one, tmp_path / "cache"))
+    recipe = changed(recipe_for(shapes_set, tmp_path / "cache"), {"options.val_set": str(one)})
+    with pytest.raises(ConfigError, match="expected two meanings or more"):
+        build_run(recipe)
+
+
+def test_words_of_the_held_out_set_that_training_lacks_are_listed(
+    shapes_set: Path, tmp_path: Path
+) -> None:
+    other = with_caption_rows(
+        shapes_set,
+        tmp_path / "other",
+        lambda rows: [{**row, "caption": f"{row['caption']} 상자"} for row in rows],
+    )
+    recipe = recipe_for(shapes_set, tmp_path / "cache")
+    known = build_run(recipe)
+    assert not any("are ignored" in note for note in known.notes)
+    asked = build_run(changed(recipe, {"options.val_set": str(other)}))
+    assert any("are ignored: 상자" in note for note in asked.notes)
 
 
 def test_a_batch_depends_on_its_step_alone_and_knows_what_says_the_same(
@@ -489,3 +523,12 @@ def test_evaluate_writes_figures_and_pictures(
     assert "unknown to the bundle: ball, green" in result.output
     for name in ("map.png", "words.png"):
         assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_its_pictures_are_measured_as_of_any_encoder(
+    bundle: Path, shapes_set: Path, tmp_path: Path
+) -> None:
+    asked = ["evaluate", str(bundle), "--data", str(shapes_set), "--known", str(shapes_set)]
+    result = CliRunner().invoke(app, [*asked, "--out", str(tmp_path), "--images", "12"])
+    assert result.exit_code == 0, result.output
+    assert "random_knn_top1" in result.output

@@ -145,6 +145,14 @@ def test_a_teacher_of_other_classes_is_refused_by_name(
     build_run(taught(made, teacher, what=["features"]))  # features know no names
 
 
+def test_soft_labels_need_a_teacher_of_classes(recipe: Recipe, tmp_path: Path) -> None:
+    """native-s has names of classes too, but of boxes."""
+    pictures = write_folders(tmp_path / "set", images=1, names=("blue", "green"))
+    made = changed(recipe, {"options.train_set": str(pictures), "options.val_set": ""})
+    with pytest.raises(ConfigError, match=r"of the task 'multitask' .* or what: \[features\]"):
+        build_run(taught(made, Path("native-s")))
+
+
 def test_classes_in_another_order_are_matched_by_name(
     recipe: Recipe, bundle: Path, tmp_path: Path
 ) -> None:

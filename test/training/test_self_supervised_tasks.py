@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from native_bundle import make_native_bundle
 from picture_sets import picture_recipe, write_folders
-from runs import Rows, tiny_spec
+from runs import Rows, assert_same, tiny_spec
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from typer.testing import CliRunner
@@ -31,8 +32,13 @@ from robot_vision.training.engine.loop import train
 from robot_vision.training.engine.recipe import Recipe
 from robot_vision.training.engine.recipe_file import changed, recipe_of
 from robot_vision.training.engine.run import Run, build_run
+from robot_vision.training.engine.step import DivergedError
 from robot_vision.training.self_supervised.attention import look, otsu_foreground, overlap
-from robot_vision.training.self_supervised.collapse import CollapsedError
+from robot_vision.training.self_supervised.collapse import (
+    CollapsedError,
+    CollapseOptions,
+    CollapseWatch,
+)
 from robot_vision.training.self_supervised.labelled import Labelled
 from robot_vision.training.self_supervised.task import SelfSupervisedTask
 from robot_vision.training.tasks.dino import DinoTask
@@ -147,9 +153,56 @@ def test_an_encoder_that_is_made_to_collapse_stops_the_run(
             "options.collapse.spread": 0.1,
         },
     )
-    with pytest.raises(CollapsedError, match=r"spread of embeddings.*options\.views"):
+    with pytest.raises(
+        CollapsedError, match=r"spread of embeddings.*options\.views.*best knn_top1"
+    ):
         train(asked, tmp_path, reporter=Rows())
-    assert (tmp_path / "best.safetensors").exists()
+    ends, best = (load_file(tmp_path / f"{n}.safetensors") for n in ("weights", "best"))
+    assert_same(ends, best)
+    assert any(
+        not torch.equal(t, best[n]) for n, t in load_file(tmp_path / "last.safetensors").items()
+    )
+
+
+def test_without_labels_a_collapse_says_that_nothing_is_kept() -> None:
+    watch = CollapseWatch(CollapseOptions(evaluations=1))
+    with pytest.raises(CollapsedError, match=r"without options\.labelled_set no earlier ones"):
+        watch.check({"spread": 0.5, "projection_spread": 0.001})
+
+
+def test_one_frame_is_not_enough(cache: str, tmp_path: Path) -> None:
+    (frames := tmp_path / "one").mkdir()
+    cv2.imwrite(str(frames / "only.png"), np.zeros((32, 48, 3), np.uint8))
+    with pytest.raises(ConfigError, match="1 frame; expected two or more"):
+        build_run(recipe("mae", frames, cache, judged=False))
+
+
+def test_a_batch_must_hold_something_to_be_contrasted_with(colors: Path, cache: str) -> None:
+    with pytest.raises(ConfigError, match=r"run\.batch_size = 1 .* expected two or more"):
+        build_run(recipe("simclr", colors, cache, **{"run.batch_size": 1}))
+    larger = build_run(recipe("simclr", colors, cache, **{"run.batch_size": 20}))
+    assert any("a batch of 20 from 18 frames" in note for note in larger.notes)
+
+
+def test_views_too_small_to_hide_a_patch_are_refused(
+    colors: Path, cache: str, tmp_path: Path
+) -> None:
+    asked = recipe("mae", colors, cache, **{"options.view_px": 16})
+    with pytest.raises(ConfigError, match=r"1 patches of 16 px.*raise options\.view_px"):
+        train(asked, tmp_path, reporter=Rows())
+
+
+def test_a_loss_that_is_no_number_stops_the_run(
+    colors: Path, cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its gradient may be zero, and the weights then look sound."""
+
+    def loss(_task: SimClrTask, answer: Any, _batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        return answer[0].sum() * 0 + torch.nan, {}
+
+    monkeypatch.setattr(SimClrTask, "loss", loss)
+    with pytest.raises(DivergedError, match="the total is nan"):
+        train(recipe("simclr", colors, cache), tmp_path, reporter=Rows())
 
 
 def test_the_teacher_of_dino_is_the_average_and_learns_nothing_itself(

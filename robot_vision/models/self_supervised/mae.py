@@ -93,8 +93,15 @@ class Mae(nn.Module):
         assert isinstance(vit, ViT)
         grid = (int(rgb.shape[1]) // self.patch_px, int(rgb.shape[2]) // self.patch_px)
         count = grid[0] * grid[1]
+        shown = max(1, round(count * (1 - self._hidden_share)))
+        if shown >= count:
+            raise ConfigError(
+                f"a view of {rgb.shape[2]}x{rgb.shape[1]} px has {count} patches of "
+                f"{self.patch_px} px, and spec.hidden_share = {self._hidden_share:g} hides none: "
+                "raise options.view_px, or spec.hidden_share"
+            )
         order = torch.rand(len(rgb), count, device=rgb.device).argsort(dim=1)
-        kept = order[:, : max(1, round(count * (1 - self._hidden_share)))]
+        kept = order[:, :shown]
         tokens = vit.some_tokens(self.encoder.prepared(rgb), kept)
         hidden = torch.ones(len(rgb), count, dtype=torch.bool, device=rgb.device)
         return {

@@ -12,7 +12,8 @@ from robot_vision.core.manifest import ModelManifest
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.alignment.picture_text import PICTURE_FILE, TEXT_FILE, TEXT_ROLE
 from robot_vision.models.card import Size
-from robot_vision.training.data.caption_texts import CaptionTexts
+from robot_vision.policies.language import split_words
+from robot_vision.training.data.caption_texts import CaptionTexts, VocabularyTexts
 from robot_vision.training.data.captions import Caption, CaptionSet
 from robot_vision.training.data.picture_cache import PictureCache, spread
 from robot_vision.training.engine.task import HeldOut, Predictor
@@ -46,10 +47,18 @@ class AlignmentHeldOut(HeldOut):
         pairs = [(picture, caption) for picture, caption in named if caption is not None]
         if not pairs:
             raise ConfigError(f"{captioned.folder} has no caption of a whole picture")
+        captioned.check_differ()
         self._captions = [caption for _, caption in pairs]
         crops = [picture.crop for picture, _ in pairs]
         self._cache = PictureCache(crops, size, source=captioned.folder, cache_dir=cache_dir)
         self._stride_px = 16.0  # of the cells; `metrics` sees them
+
+    def unknown_words(self) -> list[str]:
+        """Words of the captions that are not in the vocabulary, if there is one."""
+        if not isinstance(self._texts, VocabularyTexts):
+            return []
+        words = {word for each in self._captions for word in split_words(each.caption)}
+        return sorted(words - set(self._texts.vocabulary.words))
 
     def figures(
         self, embed_pictures: EmbedPictures, embed_texts: EmbedTexts, *, pictures: int = 0

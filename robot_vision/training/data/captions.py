@@ -7,6 +7,7 @@ generated scenes say more: the object, what they name, and wrong variants.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.foreign import plain, quoted, read_json
 from robot_vision.core.params import Params, param
+from robot_vision.policies.language import split_words
 from robot_vision.training.data.crops import Crop, CropOptions, square_px
-from robot_vision.training.data.labelled import Annotated
+from robot_vision.training.data.labelled import Annotated, DetectionSet
 from robot_vision.training.data.open_set import load_detection_set, set_and_split
 from robot_vision.training.data.sets.coco import ANNOTATIONS, MOST_ANNOTATION_BYTES
 
@@ -50,7 +52,7 @@ class Caption(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     image_id: int
-    caption: str = Field(min_length=1, max_length=2000)
+    caption: str = Field(max_length=2000)
     kind: str = Field(default="caption", max_length=60)
     annotation_id: int | None = None
     named: tuple[tuple[str, str, int], ...] = ()
@@ -94,6 +96,15 @@ class CaptionSet:
         """All captions."""
         return [caption.caption for picture in self.pictures for caption in picture.captions]
 
+    def check_differ(self) -> None:
+        """Raise `ConfigError` unless captions have two meanings or more to tell apart."""
+        meanings = {caption.meaning for each in self.pictures for caption in each.captions}
+        if len(meanings) < 2:
+            raise ConfigError(
+                f"all captions of {self.folder} mean {quoted(self.texts[0])}; expected two "
+                "meanings or more, to tell their pictures apart"
+            )
+
 
 def open_captions(folder: str, options: CaptionOptions) -> CaptionSet:
     """The captioned pictures of a COCO set, object crops after their picture.
@@ -105,9 +116,10 @@ def open_captions(folder: str, options: CaptionOptions) -> CaptionSet:
     opened = load_detection_set(folder)
     file = set_and_split(folder)[0] / ANNOTATIONS
     left_out = options.looks_left_out()
+    _check_known(left_out, opened, folder)
     try:
         content = read_json(file, most_bytes=MOST_ANNOTATION_BYTES)
-        by_image = _captions_of(content.get("captions", []))
+        by_image = _captions_of(content.get("captions", []), file)
         objects, shown = _objects_of(content)
     except (ForeignFileError, ValidationError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"cannot read the captions of {file}: {quoted(repr(error))}") from error
@@ -121,6 +133,8 @@ def open_captions(folder: str, options: CaptionOptions) -> CaptionSet:
         looks |= of_image
         pictures += _whole(image, captions)
         pictures += _things(image, captions, objects.get, options)
+    if not pictures and left_out:
+        raise ConfigError(f"{folder}: every captioned picture shows what left_out names")
     if not pictures:
         raise ConfigError(
             f"{folder} has no captions that fit: expected `captions` in {file}; generated scenes "
@@ -129,9 +143,27 @@ def open_captions(folder: str, options: CaptionOptions) -> CaptionSet:
     return CaptionSet(folder=folder, pictures=tuple(pictures), looks=frozenset(looks))
 
 
-def _captions_of(rows: Sequence[Any]) -> dict[int, tuple[Caption, ...]]:
+def _check_known(left_out: frozenset[Look], opened: DetectionSet, folder: str) -> None:
+    """A misspelt look would leave nothing out."""
+    for color, thing in sorted(left_out):
+        for name, known in ((color, opened.color_names), (thing, opened.class_names)):
+            if name not in known:
+                raise ConfigError(
+                    f"left_out has {name!r}, which {folder} does not show; it has "
+                    f"{', '.join(known) or 'no colours'}"
+                )
+
+
+def _captions_of(rows: Sequence[Any], file: Path) -> dict[int, tuple[Caption, ...]]:
+    """Raises `ConfigError` for a caption without a word: it would be taught as any picture's."""
     captions = [Caption.model_validate(row) for row in rows]
     captions = [c.model_copy(update={"caption": plain(c.caption)}) for c in captions]
+    for number, caption in enumerate(captions):
+        if not split_words(caption.caption):
+            raise ConfigError(
+                f"{file}: captions[{number}], of image_id {caption.image_id}, is "
+                f"{quoted(caption.caption)}; expected a word or more: write one, or remove it"
+            )
     ordered = sorted(captions, key=lambda caption: caption.image_id)
     return {key: tuple(same) for key, same in groupby(ordered, key=lambda c: c.image_id)}
 

@@ -46,6 +46,13 @@ class Distillation:
                 f"{', '.join(of_task)} from a teacher"
             )
         self._teacher = open_teacher(options.teacher, device)
+        task = self._teacher.manifest.task
+        if "logits" in options.what and task != "classification":
+            raise ConfigError(
+                f"options.distill.what = logits: the teacher {options.teacher!r} is of the task "
+                f"{task!r} and gives no class of a whole picture; expected one of the task "
+                "'classification', or what: [features]"
+            )
         self._columns = torch.arange(len(class_names), device=device)
         if {"logits", "boxes"} & set(options.what):
             rows = self._rows_of(class_names)

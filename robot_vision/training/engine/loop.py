@@ -42,6 +42,7 @@ from robot_vision.training.engine.schedule import (
     progress,
 )
 from robot_vision.training.engine.step import RunningMeans, check_finite, train_step
+from robot_vision.training.engine.task import StoppedError
 
 
 def train(recipe: Recipe, folder: Path, *, reporter: Reporter) -> RunState:
@@ -84,7 +85,11 @@ def _train(run: Run, folder: Path, reporter: Reporter) -> RunState:
         state, row = _round(run, state, memory, reporter)
         share_buffers(run.modules.values())
         if is_evaluation_due(options, state):
-            state, figures = _evaluate(run, folder, state, memory)
+            try:
+                state, figures = _evaluate(run, folder, state, memory)
+            except StoppedError:
+                _restore_best(run, folder, state, reporter)
+                raise
             row |= figures
         if rank() == 0:
             _save(run, folder, state, row, memory)

@@ -1,5 +1,6 @@
 """One optimiser step: a batch in parts, forward and backward, clipped, averaged."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -94,7 +95,7 @@ def _update(run: Run) -> Float[Tensor, ""]:
 
 
 def check_finite(run: Run, losses: dict[str, float]) -> None:
-    """Raise `DivergedError` unless the round's gradients were finite."""
+    """Raise `DivergedError` unless the round's losses and gradients were finite."""
     advice = (
         "lower optimizer.learning_rate or raise optimizer.warmup_steps; the same command resumes "
         "from the last good checkpoint"
@@ -102,5 +103,7 @@ def check_finite(run: Run, losses: dict[str, float]) -> None:
     scaler = run.precision.scaler
     if scaler.is_enabled() and scaler.get_scale() < _LEAST_SCALE:
         raise DivergedError(f"no scale keeps the gradients finite in fp16; {advice}, or use bf16")
-    if not losses["gradient"] < float("inf"):
-        raise DivergedError(f"the gradient is {losses['gradient']}; losses {losses}; {advice}")
+    watched = ("gradient",) if scaler.is_enabled() else ("gradient", "total")
+    for name in watched:
+        if not math.isfinite(losses[name]):
+            raise DivergedError(f"the {name} is {losses[name]}; losses {losses}; {advice}")

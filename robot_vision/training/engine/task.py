@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, RobotVisionError
 from robot_vision.core.params import Params
 from robot_vision.core.registry import Registry
 from robot_vision.models.card import Size
@@ -19,6 +19,10 @@ from robot_vision.training.engine.recipe import Recipe
 BatchT = TypeVar("BatchT")
 # Runs one graph: takes inputs by tensor name, returns outputs by role.
 Predictor = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+class StoppedError(RobotVisionError, RuntimeError):
+    """An evaluation shows that going on is in vain; the run keeps its best weights."""
 
 
 class Task(ABC, Generic[BatchT]):
@@ -87,7 +91,10 @@ class Task(ABC, Generic[BatchT]):
         """Called after an optimiser step: updates an average teacher, a queue."""
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Metrics on held-out data, in process 0 only; empty if there are no such data."""
+        """Metrics on held-out data, in process 0 only; empty if there are no such data.
+
+        Raises `StoppedError` to end the run.
+        """
         del model
         return {}
 

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import nn
 
-from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.params import Params, param
+from robot_vision.training.engine.task import StoppedError
 
 
-class CollapsedError(RobotVisionError, RuntimeError):
+class CollapsedError(StoppedError):
     """The encoder answers the same for every picture; the round's weights are not saved."""
 
 
@@ -74,10 +74,12 @@ class Symptom:
 def symptoms(figures: Mapping[str, float], options: CollapseOptions) -> list[Symptom]:
     """Which figures say that the encoder has collapsed."""
     found = []
-    if figures["spread"] < options.spread:
+    for name, what in (("spread", "embeddings"), ("projection_spread", "projections")):
+        if figures.get(name, 1.0) >= options.spread:
+            continue
         found.append(
             Symptom(
-                text=f"the spread of embeddings is {figures['spread']:.3g}, below "
+                text=f"the spread of {what} is {figures[name]:.3g}, below "
                 f"options.collapse.spread = {options.spread:g}: all pictures have nearly the same",
                 advice="raise run.batch_size, lower optimizer.learning_rate, raise "
                 "optimizer.warmup_steps, or make the views differ more (options.views)",
@@ -119,12 +121,20 @@ class CollapseWatch(nn.Module):
         found = symptoms(figures, self._options)
         self.in_a_row.copy_(self.in_a_row + 1 if found else torch.zeros_like(self.in_a_row))
         if int(self.in_a_row) >= self._options.evaluations:
-            raise CollapsedError(_words(found, int(self.in_a_row)))
+            raise CollapsedError(
+                _words(found, int(self.in_a_row), is_judged="knn_top1" in figures)
+            )
 
 
-def _words(found: Sequence[Symptom], evaluations: int) -> str:
+def _words(found: Sequence[Symptom], evaluations: int, *, is_judged: bool) -> str:
+    kept = (
+        "weights.safetensors of this one holds the weights with the best knn_top1 before"
+        if is_judged
+        else "the weights of this one have collapsed too: without options.labelled_set no earlier "
+        "ones are kept"
+    )
     return (
         f"the encoder has collapsed, over {evaluations} evaluations: "
         f"{'; '.join(s.text for s in found)}. To change: {'; '.join(s.advice for s in found)}. "
-        "Train into another folder; best.safetensors of this one holds the best weights before"
+        f"Train into another folder; {kept}"
     )

@@ -48,6 +48,11 @@ class SelfSupervisedTask(Task[Views]):
         self._options: Any = recipe.options
         with rank_0_first():
             self._frames = _frames_of(recipe.options)
+            if len(self._frames) < 2:
+                raise ConfigError(
+                    f"options.train_sets = {recipe.options.train_sets}: 1 frame; expected two or "
+                    "more: an encoder learns from what differs between them"
+                )
             self._labels = _labels_of(recipe.options)
         self._order = Shuffled(len(self._frames), seed=recipe.run.seed)
         self._watch = CollapseWatch(recipe.options.collapse)

@@ -47,6 +47,7 @@ UNTRAINED_ENCODER = (
     "options.freeze_encoder freezes an encoder of fresh weights: give run.init_weights, or set it "
     "to false"
 )
+_LISTED = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +93,7 @@ class AlignmentTask(Task[AlignmentBatch]):
         options: AlignmentOptions = recipe.options
         self._options = options
         self._known = open_captions(options.train_set, options.captions)
+        self._known.check_differ()
         where = {"source": options.train_set, "cache_dir": options.cache_dir}
         self._texts: CaptionTexts = opened_sentences(options.sentences, **where) or (
             VocabularyTexts(vocabulary_of(self._known.texts, max_words=options.max_words))
@@ -114,6 +116,11 @@ class AlignmentTask(Task[AlignmentBatch]):
         ]
         if self._options.freeze_encoder and not self.recipe.run.init_weights:
             notes.append(UNTRAINED_ENCODER)
+        if self._held_out is not None and (unknown := self._held_out.unknown_words()):
+            notes.append(
+                f"{len(unknown)} words of {self._options.val_set} are in no caption of "
+                f"{self._options.train_set} and are ignored: {', '.join(unknown[:_LISTED])}"
+            )
         return tuple(notes)
 
     def initial_weights(
