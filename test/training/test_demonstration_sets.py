@@ -272,11 +272,19 @@ def test_quantiles_go_to_plus_and_minus_one_and_constants_stay_put() -> None:
     low, high = np.quantile(values, (0.01, 0.99))
     assert (low - found.mean[0]) / found.scale[0] == pytest.approx(-1, abs=1e-3)
     assert (high - found.mean[0]) / found.scale[0] == pytest.approx(1, abs=1e-3)
-    assert (found.mean[1], found.scale[1]) == (1.0, 1.0)
+    assert (found.mean[1], found.scale[1]) == (1.0, 0.001)  # a network's noise hardly moves it
     assert (found.mean[6], found.scale[6]) == (0.5, 0.5)
     mean_std = statistics(made_up(seven(values)), kind="mean_std")
     assert mean_std.scale[0] == pytest.approx(values.std(), rel=1e-3)
     assert constant_dimensions(made_up(seven(values))) == (1, 2, 3, 4, 5, 6)
+
+
+def test_a_motion_too_rare_for_the_quantiles_is_scaled_by_its_deviation() -> None:
+    values = np.random.default_rng(0).normal(0, 1e-5, 4000)
+    values[:20] = 0.05
+    found = statistics(made_up(seven(values)), kind="quantiles")
+    assert found.scale[0] == pytest.approx(values.std(), rel=1e-3)
+    assert abs(0.05 - found.mean[0]) / found.scale[0] < 20
 
 
 def test_statistics_that_are_missing_are_an_error() -> None:

@@ -49,6 +49,8 @@ def _of_part(
     values = _rows(numbers, columns)
     names = [called(column, numbers[0].names) for column in columns]
     yield from _not_finite(values, names, what)
+    if not np.isfinite(values).any(axis=0).all():
+        return  # nothing more is known of a column without a number
     yield from _constant(values, names, what)
     if tool is not None:
         yield from _of_tool(numbers, tool, what, is_delta=is_delta)
@@ -78,7 +80,7 @@ def _constant(values: np.ndarray, names: list[str], what: str) -> Iterator[Findi
             level="remark",
             code="constant",
             what=f"{what}: {', '.join(still)} never changes",
-            advice="nothing can be learnt from it; its statistics have scale 1",
+            advice="nothing can be learnt from it; a policy will hardly leave it",
         )
 
 
@@ -208,10 +210,12 @@ def _of_gripper(values: np.ndarray, gripper: GripperColumn, what: str) -> Iterat
 
 
 def _rows(numbers: Sequence[Numbers], columns: Sequence[int | str]) -> np.ndarray:
+    """NaN for all that is not finite."""
     what = "the actions" if isinstance(numbers[0], EpisodeActions) else "the state"
-    return np.concatenate(
+    values = np.concatenate(
         [pick(each.values, columns, names=each.names, what=what) for each in numbers]
     )
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _error(code: str, what: str, advice: str) -> Finding:

@@ -11,6 +11,7 @@ _LEAST_PAIRS = 12
 # Steps over which motion is summed to compare distances: an arm spreads a command over time.
 _WINDOW = 6
 _LEAST_MOTION = 1e-18
+_OPPOSITE = 0.6
 
 # Episodes are of different lengths.
 Motion = Float[np.ndarray, "_ _"]
@@ -20,13 +21,15 @@ Motion = Float[np.ndarray, "_ _"]
 class Fit:
     """Correlation at the best lag, and the gain of the observed motion over the command.
 
-    `lag_steps` above 0: the observation follows the command by that many steps.
+    `lag_steps` above 0: the observation follows the command by that many steps. `mirrored` are
+    the dimensions that move opposite to the command.
     """
 
     correlation: float
     gain: float
     lag_steps: int
     pairs: int
+    mirrored: tuple[int, ...] = ()
 
 
 def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
@@ -43,7 +46,11 @@ def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
         lag = 0
     correlation, pairs = known[lag]
     return Fit(
-        correlation=correlation, gain=_gain(commanded, seen, lag), lag_steps=lag, pairs=pairs
+        correlation=correlation,
+        gain=_gain(commanded, seen, lag),
+        lag_steps=lag,
+        pairs=pairs,
+        mirrored=_mirrored(commanded, seen, lag),
     )
 
 
@@ -82,11 +89,24 @@ def _correlation(
     return xy / float(np.sqrt(xx * yy)), pairs
 
 
+def _mirrored(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> tuple[int, ...]:
+    """At the lag of all dimensions together."""
+    found = list[int]()
+    for axis in range(commanded[0].shape[1]):
+        one, other = ([each[:, axis : axis + 1] for each in side] for side in (commanded, seen))
+        fit = _correlation(one, other, lag)
+        if fit is not None and fit[0] < -_OPPOSITE:
+            found.append(axis)
+    return tuple(found)
+
+
 def _gain(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> float:
     xx = yy = 0.0
     for one, other in zip(commanded, seen, strict=True):
-        x, y = (_summed(each) for each in _paired(one, other, lag))
-        xx, yy = xx + float(np.nansum(x**2)), yy + float(np.nansum(y**2))
+        x, y = _paired(one, other, lag)
+        known = (np.isfinite(x) & np.isfinite(y)).all(axis=1, keepdims=True)
+        x, y = (_summed(np.where(known, each, 0.0)) for each in (x, y))
+        xx, yy = xx + float((x**2).sum()), yy + float((y**2).sum())
     return float(np.sqrt(yy / xx)) if xx > 0 else float("nan")
 
 

@@ -93,6 +93,11 @@ class JointColumns(Params):
         """How many radians the number 1 stands for."""
         return radians_of(self.angle_unit)
 
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """The given names, else those of the columns."""
+        return self.names or tuple(str(column).removesuffix(".pos") for column in self.columns)
+
 
 class GripperColumn(Params):
     """The gripper: the numbers for closed and for open; linear between them."""

@@ -16,11 +16,7 @@ from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.training.demonstrations.cameras import camera_named, camera_of
 from robot_vision.training.demonstrations.frames import FrameCache, Job, Wanted, fill
-from robot_vision.training.demonstrations.numbers import (
-    EpisodeNumbers,
-    episode_numbers,
-    joint_names,
-)
+from robot_vision.training.demonstrations.numbers import EpisodeNumbers, episode_numbers
 from robot_vision.training.demonstrations.perceived.perceiving import (
     Perceived,
     PerceptionAsked,
@@ -286,13 +282,13 @@ def _with_joints(observation: ObservationSpec, sources: Sequence[Source]) -> Obs
 def _state_joints(meaning: Meaning) -> tuple[str, ...]:
     if meaning.state is None or meaning.state.joints is None:
         return ()
-    return joint_names(meaning.state.joints)
+    return meaning.state.joints.joint_names
 
 
 def _action_joints(sources: Sequence[Source]) -> tuple[str, ...]:
     """Empty if actions are of the tool."""
     joints = [source.meaning.action.joints for source in sources]
-    names = {() if each is None else joint_names(each) for each in joints}
+    names = {() if each is None else each.joint_names for each in joints}
     if len(names) > 1:
         raise ConfigError(f"the sets command different joints: {sorted(names)}")
     return names.pop()
