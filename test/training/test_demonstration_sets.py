@@ -15,10 +15,12 @@ from small_disk import small_disk
 from robot_vision.core.disk import DiskFullError
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.types import Frame
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.canonical import moved_by
 from robot_vision.datasets.meaning.draft import MeaningError
 from robot_vision.demonstrations.writing.writer import DatasetWriter
+from robot_vision.training.data.demonstration_rows import RowClock
 from robot_vision.training.demonstrations import frames
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
@@ -195,6 +197,39 @@ def test_an_episode_that_cannot_be_decoded_is_left_out_and_reported(tmp_path: Pa
     again = opened(folder, tmp_path)
     assert again.notes == found.notes
     assert all("cannot be compared" not in note for note in found.notes[:2])
+
+
+def test_an_episode_that_ends_undecoded_does_not_disturb_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our sets have the stamps of a real clock, of which an undecodable episode lacks some."""
+    monkeypatch.setattr(frames, "_FRAMES_AT_ONCE", 2)
+    folder = tmp_path / "set"
+    with DatasetWriter(folder, FORM, limits=LIMITS) as writer:
+        for _ in range(3):
+            writer.begin("push the square")
+            for number in range(5):
+                writer.add(sample_of(number))
+            writer.end(success=True)
+    frame = frames._Decoder._frame
+
+    def fails(decoder: frames._Decoder, job: frames.Job, step: int, camera: str) -> Frame:
+        if (job.number, step) == (1, 3):
+            raise DatasetError("cannot be decoded")
+        return frame(decoder, job, step, camera)
+
+    monkeypatch.setattr(frames._Decoder, "_frame", fails)
+    camera = CameraInput(name="front", width_px=48, height_px=32)
+    found = opened(folder, tmp_path, meaning=None, observation=seen(camera, state="tool"))
+    clock = RowClock(found)
+    assert (np.diff(clock._clock_ns) >= 0).all()
+    assert clock.near(np.array([1, 11]), [-0.05], most_off_s=0.01)[0].tolist() == [[0], [10]]
+
+
+def test_joints_that_the_meaning_does_not_have_are_named(tmp_path: Path) -> None:
+    meaning = {**MEANING, "state": "none"}
+    with pytest.raises(ConfigError, match=r"has no state\.joints"):
+        opened(foreign(tmp_path), tmp_path, meaning=meaning)
 
 
 def test_cameras_of_one_last_name_need_a_choice(tmp_path: Path) -> None:
