@@ -259,6 +259,31 @@ def test_what_is_not_said_is_asked_for_with_what_the_data_suggest() -> None:
     assert "rate_hz" in study(MadeSet(deltas(), STATES, says_rate=False), of="made").missing
 
 
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"action": "delta"}, "action is 'delta'; expected the columns"),
+        ({"action": {"tool": [0, 1, 2]}}, "action.tool is '\\[0, 1, 2\\]'; expected `position`"),
+        ({"action": {"gripper": 1}}, "action.gripper is '1'; expected `column`"),
+        ({"state": "nothing"}, "state is 'nothing'; expected the columns .* or none"),
+    ],
+)
+def test_a_value_in_place_of_fields_is_refused(said: dict, fault: str) -> None:
+    with pytest.raises(MeaningError, match=fault):
+        study(MadeSet(deltas(), STATES), said, of="made")
+
+
+def test_chosen_joints_do_not_keep_the_names_of_others() -> None:
+    names = (*(f"j{number}.pos" for number in range(6)), "gripper.pos")
+    joints = {"columns": ["j1.pos", "j0.pos"], "angle_unit": "rad"}
+    gripper = {"closed": 0, "open": 1}
+    parts = {"joints": joints, "gripper": gripper}
+    said = {"action": {**parts, "kind": "absolute"}, "state": parts}
+    meaning = known_or_asked(MadeSet(STATES, STATES, names=names), said, of="made")
+    assert meaning.action.joints is not None
+    assert meaning.action.joints.joint_names == ("j1", "j0")
+
+
 def test_a_skeleton_that_is_filled_in_is_a_meaning() -> None:
     made = MadeSet(deltas(in_tool=True), STATES)
     found = study(made, of="made")

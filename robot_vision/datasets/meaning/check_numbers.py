@@ -175,6 +175,14 @@ def _jumps(turned: list[np.ndarray], tool: PoseColumns, what: str) -> Iterator[F
 
 
 def _of_joints(numbers: Sequence[Numbers], joints: JointColumns, what: str) -> Iterator[Finding]:
+    if not joints.names and any(isinstance(column, int) for column in joints.columns):
+        yield Finding(
+            level="remark",
+            code="joint_names",
+            what=f"{what}: joints are called by their columns, {', '.join(joints.joint_names)}",
+            advice=f"set {what}.joints.names to those in the robot's description: a policy finds "
+            "its joints by name",
+        )
     largest = float(np.nanmax(np.abs(_rows(numbers, joints.columns)))) * joints.radians
     if largest > 2 * _TURN:
         yield _error(
