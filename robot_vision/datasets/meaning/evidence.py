@@ -11,7 +11,7 @@ _LEAST_PAIRS = 12
 # Steps over which motion is summed to compare distances: an arm spreads a command over time.
 _WINDOW = 6
 _LEAST_MOTION = 1e-18
-_OPPOSITE = 0.6
+_OPPOSITE, _LEAST_SHARE = 0.6, 0.02
 
 # Episodes are of different lengths.
 Motion = Float[np.ndarray, "_ _"]
@@ -90,14 +90,14 @@ def _correlation(
 
 
 def _mirrored(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> tuple[int, ...]:
-    """At the lag of all dimensions together."""
-    found = list[int]()
-    for axis in range(commanded[0].shape[1]):
-        one, other = ([each[:, axis : axis + 1] for each in side] for side in (commanded, seen))
-        fit = _correlation(one, other, lag)
-        if fit is not None and fit[0] < -_OPPOSITE:
-            found.append(axis)
-    return tuple(found)
+    """Of the dimensions that move, at the lag of all together."""
+    pairs = [_paired(one, other, lag) for one, other in zip(commanded, seen, strict=True)]
+    x, y = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    good = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    xy, xx, yy = ((a[good] * b[good]).sum(axis=0) for a, b in ((x, y), (x, x), (y, y)))
+    moves = (xx > _LEAST_SHARE * xx.sum()) & (yy > _LEAST_SHARE * yy.sum())
+    is_opposite = moves & (xy < -_OPPOSITE * np.sqrt(xx * yy))
+    return tuple(np.flatnonzero(is_opposite).tolist())
 
 
 def _gain(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> float:
