@@ -30,7 +30,7 @@ from robot_vision.rollouts.pictures import PictureHistory, blind, needs_percepti
 from robot_vision.rollouts.simulated_perception import START_NS
 
 _REMEMBERED_S = 2.0
-_NO_ROTATION = 0.01
+_NO_ROTATION, _ROUNDING = 0.01, 1e-3
 _MEMBERS = ("name", "control_s", "time_out_s", "reset", "observe", "act", "is_done")
 
 
@@ -192,7 +192,7 @@ class OutsideSight:
 def robot_state(environment: Environment, seen: Seen, stamp_ns: int) -> RobotState:
     """The arm in an environment's report, copied: the environment may overwrite its arrays.
 
-    Raises `ConfigError` for a pose or an opening that none is.
+    Raises `ConfigError` for an invalid pose, opening or number of joints.
     """
     pose, joints = np.array(seen.base_from_tool, float), np.array(seen.joint_position_rad, float)
     is_pose = pose.shape == (4, 4) and np.isfinite(pose).all()
@@ -201,7 +201,7 @@ def robot_state(environment: Environment, seen: Seen, stamp_ns: int) -> RobotSta
             f"{environment.name}: base_from_tool is {quoted(pose.tolist())}, expected a 4×4 "
             "matrix of a rotation and a position in m"
         )
-    if not 0 <= seen.gripper_open <= 1:
+    if not -_ROUNDING <= seen.gripper_open <= 1 + _ROUNDING:
         raise ConfigError(
             f"{environment.name}: gripper_open is {seen.gripper_open}, expected 0 (closed) to 1"
         )
@@ -214,7 +214,7 @@ def robot_state(environment: Environment, seen: Seen, stamp_ns: int) -> RobotSta
         stamp_ns=stamp_ns,
         joint_position_rad=joints,
         base_from_tool=pose,
-        gripper_open=float(seen.gripper_open),
+        gripper_open=float(np.clip(seen.gripper_open, 0.0, 1.0)),
         joint_names=seen.joint_names,
     )
 
