@@ -31,6 +31,7 @@ def run_study(dataset: Path, *, meaning: Path | None, write: Path | None, fps: f
     _show(found, dataset)
     if write is not None:
         with writing_to(write):
+            write.parent.mkdir(parents=True, exist_ok=True)
             write.write_text(skeleton(found, of=str(dataset)), encoding="utf-8")
         say(f"written: {write}; fill in the empty fields, and study again with --meaning {write}")
     errors = [finding for finding in found.findings if finding.level == "error"]

@@ -40,6 +40,16 @@ class DeviceError(RobotVisionError, RuntimeError):
     """The requested compute device is not available."""
 
 
+class WorkerError(RobotVisionError, RuntimeError):
+    """A worker process was killed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a worker process was killed, usually for lack of memory: finished work is kept; free "
+            "memory, or use fewer processes, and run the command again"
+        )
+
+
 class MissingDependencyError(RobotVisionError, ImportError):
     """The request needs an optional dependency; the message says how to install it."""
 

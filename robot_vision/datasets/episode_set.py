@@ -1,12 +1,13 @@
 """The interface of every dataset of episodes, whatever its files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32
 
+from robot_vision.core.foreign import quoted
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Frame
 
@@ -102,6 +103,10 @@ class EpisodeSet(Protocol):
         """Whether the episode succeeded; None if the dataset does not say."""
         ...
 
+    def contradictions(self, episode_index: int) -> Mapping[str, str]:
+        """What an episode's rows contradict of the dataset's own description, by a short code."""
+        ...
+
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         """Colour and depth of a camera; stamps start at 0 in each episode unless the dataset
         has its own."""
@@ -116,3 +121,10 @@ class EpisodeSet(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def several_tasks(texts: Sequence[str]) -> dict[str, str]:
+    """The contradiction of an episode whose rows are of different tasks; empty if it has none."""
+    if len(texts) < 2:
+        return {}
+    return {"tasks": f"its rows have different tasks ({quoted('; '.join(texts))})"}

@@ -200,14 +200,17 @@ def _read(out: Path, setup: Setup) -> dict[tuple[str, int], Outcome]:
     """Existing episodes; the first line describes them."""
     out.mkdir(parents=True, exist_ok=True)
     file = out / EPISODES_FILE
-    if not file.exists():
-        file.write_text(json.dumps(asdict(setup)) + "\n")
-        return {}
-    kind, found = _parse(file)
-    if kind != json.loads(json.dumps(asdict(setup))):
+    asked = json.loads(json.dumps(asdict(setup)))
+    kind, found = _parse(file) if file.exists() else ({}, {})
+    other = [name for name in asked if asked[name] != kind.get(name)]
+    if found and other:
+        each = (f"{n} {quoted(kind.get(n))}, requested {quoted(asked[n])}" for n in other)
         raise ConfigError(
-            f"{file} holds episodes of another kind: {quoted(str(kind))}; requested: {setup}"
+            f"{file} holds episodes of another evaluation ({'; '.join(each)}): choose another "
+            "folder, or delete it"
         )
+    if other:
+        file.write_text(json.dumps(asked) + "\n")
     return found
 
 

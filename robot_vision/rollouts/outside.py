@@ -19,6 +19,7 @@ from jaxtyping import Float, Float64
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.code_permission import OPTION, code_is_permitted
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.types import Frame, Observation, RobotState
 from robot_vision.policies.history import History
@@ -29,6 +30,8 @@ from robot_vision.rollouts.pictures import PictureHistory, blind, needs_percepti
 from robot_vision.rollouts.simulated_perception import START_NS
 
 _REMEMBERED_S = 2.0
+_NO_ROTATION, _ROUNDING = 0.01, 1e-3
+_MEMBERS = ("name", "control_s", "time_out_s", "reset", "observe", "act", "is_done")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,9 +84,19 @@ def environment_of(name: str) -> Environment:
     if not (module and function):
         raise ConfigError(f"environment {name!r}; expected module:function or file.py:function")
     try:
-        return getattr(_imported(module), function)()
+        make = getattr(_imported(module), function)
     except (ImportError, AttributeError, OSError) as error:
         raise ConfigError(f"environment {name!r}: {error}") from error
+    found = make()
+    if missing := [member for member in _MEMBERS if not hasattr(found, member)]:
+        raise ConfigError(f"environment {name!r} lacks {', '.join(missing)}")
+    for member in ("control_s", "time_out_s"):
+        if not getattr(found, member) > 0:
+            raise ConfigError(
+                f"environment {name!r}: {member} is {getattr(found, member)}, expected seconds "
+                "above 0"
+            )
+    return found
 
 
 def _imported(module: str) -> ModuleType:
@@ -107,7 +120,7 @@ class OutsideArm:
         self._target, self._gripper_open = seen.base_from_tool, seen.gripper_open
 
     def state(self, stamp_ns: int) -> RobotState:
-        return robot_state(self._environment.observe(pictures=False), stamp_ns)
+        return robot_state(self._environment, self._environment.observe(pictures=False), stamp_ns)
 
     def command(self, base_from_tool: Float[np.ndarray, "4 4"], gripper_open: float) -> None:
         self._target, self._gripper_open = np.array(base_from_tool), float(gripper_open)
@@ -152,17 +165,23 @@ class OutsideSight:
                     f"needs; it has {sorted(seen.rgb)}"
                 )
             has_depth = depth and camera.has_depth and camera.name in seen.depth_m
+            rgb = np.asarray(seen.rgb[camera.name])
+            if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
+                raise ConfigError(
+                    f"{self._environment.name}: the picture of {camera.name!r} is {rgb.dtype} of "
+                    f"shape {rgb.shape}, expected uint8 [height, width, 3]"
+                )
             self._pictures.add(
                 camera.name,
                 Frame(
                     stamp_ns=stamp_ns,
                     frame_id=camera.name,
-                    rgb=np.array(seen.rgb[camera.name], np.uint8),
+                    rgb=rgb.copy(),
                     depth_m=np.array(seen.depth_m[camera.name], np.float32) if has_depth else None,
                 ),
             )
         unseen = blind(
-            robot_state(seen, stamp_ns),
+            robot_state(self._environment, seen, stamp_ns),
             stamp_ns=stamp_ns,
             base_from_camera=np.eye(4),
             history=self._states.before(stamp_ns, count=self._history, step_s=self._step_s),
@@ -170,13 +189,32 @@ class OutsideSight:
         return replace(unseen, pictures=self._pictures.pictures)
 
 
-def robot_state(seen: Seen, stamp_ns: int) -> RobotState:
-    """The arm in an environment's report, copied: the environment may overwrite its arrays."""
+def robot_state(environment: Environment, seen: Seen, stamp_ns: int) -> RobotState:
+    """The arm in an environment's report, copied: the environment may overwrite its arrays.
+
+    Raises `ConfigError` for an invalid pose, opening or number of joints.
+    """
+    pose, joints = np.array(seen.base_from_tool, float), np.array(seen.joint_position_rad, float)
+    is_pose = pose.shape == (4, 4) and np.isfinite(pose).all()
+    if not is_pose or abs(np.linalg.det(pose[:3, :3]) - 1) > _NO_ROTATION:
+        raise ConfigError(
+            f"{environment.name}: base_from_tool is {quoted(pose.tolist())}, expected a 4×4 "
+            "matrix of a rotation and a position in m"
+        )
+    if not -_ROUNDING <= seen.gripper_open <= 1 + _ROUNDING:
+        raise ConfigError(
+            f"{environment.name}: gripper_open is {seen.gripper_open}, expected 0 (closed) to 1"
+        )
+    if joints.shape != (len(seen.joint_names),) or not np.isfinite(joints).all():
+        raise ConfigError(
+            f"{environment.name}: joint_position_rad is {quoted(joints.tolist())}, expected "
+            f"{len(seen.joint_names)} finite numbers, one for each of joint_names"
+        )
     return RobotState(
         stamp_ns=stamp_ns,
-        joint_position_rad=np.array(seen.joint_position_rad, np.float64),
-        base_from_tool=np.array(seen.base_from_tool, np.float64),
-        gripper_open=float(seen.gripper_open),
+        joint_position_rad=joints,
+        base_from_tool=pose,
+        gripper_open=float(np.clip(seen.gripper_open, 0.0, 1.0)),
         joint_names=seen.joint_names,
     )
 
@@ -193,6 +231,10 @@ def judge_outside(
         )
     environment = environment_of(name)
     words = environment.reset(episode_seed(seed, number))
+    if not isinstance(words, str):
+        raise ConfigError(
+            f"{environment.name}: reset returned {quoted(words)}, expected the instruction"
+        )
     arm = OutsideArm(environment)
     sight = OutsideSight(environment, arm, shown)
     loop = ClosedLoop(sight, arm, policy, words, delays=Delays(latency_s=latency_s))

@@ -4,11 +4,13 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from threading import Thread
 from typing import TypeVar
 
 from robot_vision.core.code_permission import code_is_permitted, permit_code
+from robot_vision.core.errors import WorkerError
 from robot_vision.threads import leave_cores_to_models
 
 JobT = TypeVar("JobT")
@@ -40,6 +42,8 @@ def run_jobs(
             try:
                 for future in as_completed(futures):
                     yield future.result()
+            except BrokenProcessPool as error:
+                raise WorkerError from error
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
     finally:

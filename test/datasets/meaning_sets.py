@@ -42,6 +42,9 @@ class MadeSet:
     def success(self, episode_index: int) -> bool | None:  # noqa: ARG002
         return None
 
+    def contradictions(self, episode_index: int) -> Mapping[str, str]:  # noqa: ARG002
+        return {}
+
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         raise DatasetError(f"no camera {camera} in episode {episode_index}, step {step_index}")
 

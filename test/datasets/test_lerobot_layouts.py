@@ -198,6 +198,44 @@ def test_an_episode_without_words_has_those_of_its_rows(tmp_path: Path) -> None:
     assert problems(root) == []
 
 
+def _contradictions(root: Path) -> dict[str, str]:
+    episodes = open_dataset(root)
+    found = dict(episodes.contradictions(0))
+    episodes.close()
+    return found
+
+
+def test_rows_that_contradict_the_set_are_reported(tmp_path: Path) -> None:
+    rows = pa.array([0, 0, 1, 1, 1, 1, 1])
+    split = write_lerobot(tmp_path / "a", Layout(dtype="image", columns={"task_index": rows}))
+    assert "different tasks ('pick; place')" in _contradictions(split)["tasks"]
+    other = write_lerobot(
+        tmp_path / "b", Layout(dtype="image", columns={"task_index": pa.array([1] * 7)})
+    )
+    assert _contradictions(other)["tasks"] == "its rows have the task 'place', meta 'pick'"
+    slow = pa.array(np.arange(7, dtype=np.float32))
+    stamped = write_lerobot(tmp_path / "c", Layout(dtype="image", columns={"timestamp": slow}))
+    assert _contradictions(stamped) == {
+        "timestamps": "its rows are 1 s apart, info.json says 10 fps"
+    }
+    mixed = pa.array([1, 0, 2, 0, 1, 2, 3])
+    shuffled = write_lerobot(tmp_path / "d", Layout(dtype="image", columns={"frame_index": mixed}))
+    assert "order of frame_index" in _contradictions(shuffled)["rows"]
+    # Seconds since 1970 in 32 bits are minutes apart, which says nothing about the rate.
+    epoch = pa.array(np.float32(1.7e9) + slow.to_numpy())
+    late = write_lerobot(tmp_path / "e", Layout(dtype="image", columns={"timestamp": epoch}))
+    assert _contradictions(late) == {}
+
+
+def test_a_state_of_integers_is_a_state(tmp_path: Path) -> None:
+    features = {"observation.state": {"dtype": "uint8", "shape": [2]}}
+    columns = {"observation.state": pa.array([[7, 200]] * 7, pa.list_(pa.uint8()))}
+    layout = Layout(dtype="image", features=features, columns=columns)
+    state = open_dataset(write_lerobot(tmp_path / "set", layout)).state(0)
+    assert state is not None
+    assert state.values[0].tolist() == [7, 200]
+
+
 def test_two_episodes_of_one_number_are_refused(tmp_path: Path) -> None:
     root = write_lerobot(tmp_path / "set", Layout(version="v2.1"))
     path = root / "meta/episodes.jsonl"

@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation as Turn
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
+from robot_vision.datasets.episode_set import EpisodeActions
 from robot_vision.datasets.meaning.canonical import step_from_to
 from robot_vision.datasets.meaning.check import check_meaning
 from robot_vision.datasets.meaning.draft import MeaningError
@@ -138,6 +139,62 @@ def test_mistakes_are_found(in_tool: bool, fields: dict, code: str, advice: str)
         assert all(finding.level == "remark" for finding in found.values())
 
 
+def in_columns(change: Callable[[np.ndarray], np.ndarray], columns: slice) -> list[np.ndarray]:
+    def changes(rows: np.ndarray) -> None:
+        rows[:, columns] = change(rows[:, columns])
+
+    return with_column(deltas(), changes)
+
+
+@pytest.mark.parametrize(
+    ("actions", "code", "words"),
+    [
+        (in_columns(lambda turn: 20 * turn, slice(3, 6)), "gain", "tool.angle_unit: 1 stands"),
+        (in_columns(lambda turn: turn[:, ::-1], slice(3, 6)), "no_turn_explained", "order"),
+        (in_columns(lambda turn: -turn, slice(3, 6)), "no_turn_explained", "signs"),
+        (in_columns(lambda x: -x, slice(0, 1)), "mirrored", "convert the set"),
+    ],
+)
+def test_numbers_that_do_not_move_the_arm_so_are_found(
+    actions: list[np.ndarray], code: str, words: str
+) -> None:
+    found = found_in(actions, changed())[code]
+    assert (found.level, words in found.advice) == ("error", True)
+
+
+def test_quaternions_in_another_order_are_found() -> None:
+    def rows(order: list[int], poses: np.ndarray) -> list[np.ndarray]:
+        quaternions = [Turn.from_matrix(each[:, :3, :3]).as_quat()[:, order] for each in poses]
+        parts = zip(poses, quaternions, GRIPPER, strict=True)
+        return [np.concatenate([p[:, :3, 3], q, g[:, None]], axis=1) for p, q, g in parts]
+
+    pose = POSE | {"rotation": "quaternion_xyzw", "rotation_columns": [3, 4, 5, 6]}
+    pose |= {"position": [0, 1, 2]}
+    gripper = OPEN | {"column": 7}
+    action = {"tool": pose, "kind": "absolute", "gripper": gripper}
+    state = {"tool": pose, "gripper": gripper}
+    meaning = Meaning.model_validate({"rate_hz": RATE_HZ, "action": action, "state": state})
+    states = rows([0, 1, 2, 3], POSES)
+
+    def codes(order: list[int]) -> set[str]:
+        made = MadeSet(rows(order, np.roll(POSES, -1, axis=1)), states, names=())
+        return {each.code for each in check_meaning(made, meaning) if each.level == "error"}
+
+    assert codes([0, 1, 2, 3]) == set()
+    assert codes([3, 0, 1, 2]) == {"no_turn_explained", "frame"}
+
+
+def test_the_actions_of_a_teacher_are_not_compared_with_the_motion_of_another() -> None:
+    class Corrected(MadeSet):
+        def actions(self, episode_index: int) -> EpisodeActions | None:
+            values = -deltas()[episode_index]
+            taught = np.zeros((len(values), 2, 7), np.float32)
+            return EpisodeActions(values=values, names=NAMES, taught=taught)
+
+    codes = {finding.code for finding in check_meaning(Corrected([], STATES), changed())}
+    assert not codes & {"no_motion_explained", "no_turn_explained", "mirrored", "kind"}
+
+
 def test_targets_that_are_called_deltas_are_found() -> None:
     targets = [np.roll(each, -1, axis=0) for each in STATES]
     assert found_in(targets, changed())["kind"].advice == "set action.kind to absolute"
@@ -168,8 +225,14 @@ def test_degrees_millimetres_and_numbers_that_are_none_are_found() -> None:
 
     assert found_in(deltas(), changed(), with_column(STATES, in_degrees))["angle_unit"]
     assert found_in(deltas(), changed(), with_column(STATES, in_mm))["position_unit"]
-    found = found_in(with_column(deltas(), with_nan), changed())["not_finite"]
-    assert "y 4 of 160 rows" in found.what
+    found = found_in(with_column(deltas(), with_nan), changed())
+    assert "y 4 of 160 rows" in found["not_finite"].what
+    assert "gain" not in found
+
+    def without(rows: np.ndarray) -> None:
+        rows[:, 6] = np.nan
+
+    assert "gripper 160" in found_in(with_column(deltas(), without), changed())["not_finite"].what
 
 
 def test_constants_and_jumps_at_pi_are_remarked() -> None:
@@ -194,6 +257,31 @@ def test_what_is_not_said_is_asked_for_with_what_the_data_suggest() -> None:
     assert "action.gripper.open" in text
     assert "rate_hz" not in text
     assert "rate_hz" in study(MadeSet(deltas(), STATES, says_rate=False), of="made").missing
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({"action": "delta"}, "action is 'delta'; expected the columns"),
+        ({"action": {"tool": [0, 1, 2]}}, "action.tool is '\\[0, 1, 2\\]'; expected `position`"),
+        ({"action": {"gripper": 1}}, "action.gripper is '1'; expected `column`"),
+        ({"state": "nothing"}, "state is 'nothing'; expected the columns .* or none"),
+    ],
+)
+def test_a_value_in_place_of_fields_is_refused(said: dict, fault: str) -> None:
+    with pytest.raises(MeaningError, match=fault):
+        study(MadeSet(deltas(), STATES), said, of="made")
+
+
+def test_chosen_joints_do_not_keep_the_names_of_others() -> None:
+    names = (*(f"j{number}.pos" for number in range(6)), "gripper.pos")
+    joints = {"columns": ["j1.pos", "j0.pos"], "angle_unit": "rad"}
+    gripper = {"closed": 0, "open": 1}
+    parts = {"joints": joints, "gripper": gripper}
+    said = {"action": {**parts, "kind": "absolute"}, "state": parts}
+    meaning = known_or_asked(MadeSet(STATES, STATES, names=names), said, of="made")
+    assert meaning.action.joints is not None
+    assert meaning.action.joints.joint_names == ("j1", "j0")
 
 
 def test_a_skeleton_that_is_filled_in_is_a_meaning() -> None:

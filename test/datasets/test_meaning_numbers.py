@@ -257,6 +257,8 @@ def test_columns_that_are_not_there_are_named_with_the_choices() -> None:
         ({"kind": "absolute", "axes": "tool"}, "axes must be base"),
         ({"joints": {"columns": (0,), "angle_unit": "rad"}}, "either tool or joints"),
         ({"tool": {**pose_of("rpy"), "rotation_columns": (3, 4)}}, "rpy has 3"),
+        ({"tool": {**pose_of("rpy"), "position": (0, 1, 0)}}, "given twice: 0"),
+        ({"gripper": {"column": 5, "closed": 0, "open": 1}}, "given twice: 5"),
     ],
 )
 def test_contradictions_are_refused(change: dict, fault: str) -> None:

@@ -15,10 +15,14 @@ from typer.testing import CliRunner
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.datasets.meaning.draft import merged
+from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.datasets.open_dataset import open_dataset
+from robot_vision.policies.pixel_history import joint_state
 from robot_vision.policies.registry import load_policy
 from robot_vision.replay.judging.episodes import meaning_of, observations
 from robot_vision.replay.judging.judge import JudgeOptions, judge
+from robot_vision.training.demonstrations.numbers import episode_numbers
 
 SEEN = ObservationSpec(cameras=(FRONT,), steps=2, step_s=0.1, words="none")
 GAINS = {"rgb_front": 0.01, "state": 1.0}
@@ -137,19 +141,54 @@ def test_what_words_name_has_a_say_where_it_is_asked_for(dataset: Path, tmp_path
     assert "points at no tracks" in str(pixels.exception)
 
 
+SLIDE: dict[str, Any] = {"columns": [0], "angle_unit": "rad"}
+MEANING: dict[str, Any] = {
+    "rate_hz": 10,
+    "action": {
+        "joints": SLIDE,
+        "kind": "absolute",
+        "gripper": {"column": 1, "closed": 0, "open": 2},
+    },
+    "state": {"joints": SLIDE},
+}
+TOP = FRONT.model_copy(update={"name": "top"})
+SLIDES = ObservationSpec(cameras=(TOP,), words="none", state="joints", joint_names=("0",))
+
+
 def test_the_numbers_of_strangers_mean_what_the_policy_learnt_that_they_do(tmp_path: Path) -> None:
     foreign = write_lerobot(tmp_path / "set", Layout(dtype="image"))
-    joints = {"columns": [0], "angle_unit": "rad", "names": ["slide"]}
-    gripper = {"column": 1, "closed": 0, "open": 10}
-    action = {"joints": joints, "kind": "absolute", "gripper": gripper}
-    meaning = {"rate_hz": 10, "action": action, "state": {"joints": joints, "gripper": gripper}}
-    top = FRONT.model_copy(update={"name": "top"})
-    shown = {"observation": ObservationSpec(cameras=(top,), words="none"), "gains": {}}
+    shown = {"observation": SLIDES, "gains": {}}
     unknown = replayed(foreign, "--policy", policy_in(tmp_path / "a", **shown))
     assert "is not given; missing" in str(unknown.exception)
-    meant = policy_in(tmp_path / "b", **shown, metrics={"meaning": meaning})
+    meant = policy_in(tmp_path / "b", **shown, metrics={"meaning": MEANING})
     known = replayed(foreign, "--policy", meant)
     assert (known.exit_code, "2 episodes, 7 rows" in known.output) == (0, True), known.output
+    tool = policy_in(
+        tmp_path / "c",
+        observation=SLIDES.model_copy(update={"state": "tool"}),
+        gains={},
+        metrics={"meaning": MEANING},
+    )
+    refused = replayed(foreign, "--policy", tool)
+    assert "add state.tool" in str(refused.exception)
+
+
+def test_the_arm_of_a_set_is_shown_as_in_training(tmp_path: Path) -> None:
+    """Joints are called as their columns; the last command is the gripper that is not observed."""
+    names = ["slide.pos", "hand"]
+    features = {"observation.state": {"dtype": "float32", "shape": [2], "names": names}}
+    layout = Layout(dtype="image", names=names, features=features, episodes={0: 4})
+    episodes = open_dataset(write_lerobot(tmp_path / "set", layout))
+    joints = {"columns": ["slide.pos"]}
+    parts = {part: {"joints": joints} for part in ("action", "state")}
+    meaning = Meaning.model_validate(merged(MEANING, parts))
+    seen = SLIDES.model_copy(update={"joint_names": ("slide",)})
+    rows = list(observations(episodes, 0, seen=seen, meaning=meaning))
+    learnt = episode_numbers(episodes, 0, meaning=meaning, observation=seen, horizon=2)
+    episodes.close()
+    for row, state in zip(rows, learnt.state, strict=True):
+        assert joint_state(row.robot, seen.joint_names).tolist() == pytest.approx(state.tolist())
+    assert learnt.state[:, 1].tolist() == pytest.approx([0, 0, 0.5, 1])
 
 
 def test_a_policy_that_nothing_shows_is_refused(dataset: Path, tmp_path: Path) -> None:

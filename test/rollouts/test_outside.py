@@ -38,7 +38,12 @@ def place_m(row: float, column: float) -> np.ndarray:
 
 
 def judged(
-    monkeypatch: pytest.MonkeyPatch, policy: StandIn, *, episodes: int = 1, out: Path | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    policy: StandIn,
+    *,
+    episodes: int = 1,
+    out: Path | None = None,
+    name: str = NAME,
 ) -> dict:
     monkeypatch.setattr(evaluate, "policy_of", lambda _: policy)
     monkeypatch.setattr(
@@ -51,10 +56,10 @@ def judged(
         seed=0,
         latency_s=0.06,
         processes=1,
-        environment=NAME,
+        environment=name,
         out=out,
     )
-    return report["conditions"][NAME]
+    return report["conditions"][name]
 
 
 def test_the_example_is_won_by_who_sees_and_hears(
@@ -87,3 +92,46 @@ def test_an_environment_that_is_none_is_refused(name: str) -> None:
 def test_a_camera_that_the_environment_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"no camera 'wrist'.*\['front'\]"):
         judged(monkeypatch, StandIn(shown("wrist"), COLORS_RGB, place_m))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ("del Reacher.is_done", "lacks is_done"),
+        ("Reacher.control_s = 0.0", "control_s is 0.0"),
+        ("Reacher.reset = lambda self, seed: None", "reset returned 'None'"),
+        ("change(rgb={'front': np.zeros((64, 64, 3))})", "'front' is float64"),
+        ("change(rgb={'front': np.zeros((3, 64, 64), np.uint8)})", r"shape \(3, 64, 64\)"),
+        ("change(base_from_tool=np.zeros((4, 4)))", "expected a 4×4 matrix"),
+        ("change(base_from_tool=np.full((4, 4), np.nan))", "expected a 4×4 matrix"),
+        ("change(gripper_open=80.0)", r"gripper_open is 80.0, expected 0 \(closed\) to 1"),
+        ("change(joint_names=('a', 'b'))", "expected 2 finite numbers"),
+    ],
+)
+def test_what_an_environment_must_not_report_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: str, fault: str
+) -> None:
+    file = tmp_path / "odd.py"
+    file.write_text(
+        EXAMPLE.read_text()
+        + "\n\nfrom dataclasses import replace\n"
+        + "def change(**values):\n    seen = Reacher.observe\n"
+        + "    Reacher.observe = lambda self, *, pictures: "
+        + "replace(seen(self, pictures=pictures), **values)\n"
+        + f"{change}\n"
+    )
+    with pytest.raises(ConfigError, match=fault):
+        judged(monkeypatch, StandIn(shown("front"), COLORS_RGB, place_m), name=f"{file}:make")
+
+
+def test_a_folder_is_kept_to_one_evaluation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    policy = StandIn(shown("front"), COLORS_RGB, place_m)
+    with pytest.raises(ConfigError, match="has no attribute 'mke'"):
+        judged(monkeypatch, policy, out=tmp_path, name=f"{EXAMPLE}:mke")
+    judged(monkeypatch, policy, out=tmp_path)  # nothing was in the folder
+    other = tmp_path / "other.py"
+    other.write_text(EXAMPLE.read_text())
+    with pytest.raises(ConfigError, match=r"\(environment '.*make', requested '.*other.py:make'"):
+        judged(monkeypatch, policy, out=tmp_path, name=f"{other}:make")

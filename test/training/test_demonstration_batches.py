@@ -106,6 +106,17 @@ def test_what_is_lost_is_marked_so() -> None:
     assert not moment["depth_seen_top"].any()
 
 
+def test_depth_that_is_not_in_the_set_is_masked_as_in_service() -> None:
+    depth_m = SOURCE.depth_m["top"].copy()
+    depth_m[5] = 0
+    whole = maker()
+    holes = replace(SOURCE, depth_m={"top": depth_m})
+    made = replace(whole, scenes=replace(whole.scenes, source=holes))
+    (moment,) = made.batch(np.array([5, 6]), np.random.default_rng(0)).moments
+    assert moment["depth_seen_top"].tolist() == [[True, False], [False, True]]
+    assert moment["seen_top"].all()
+
+
 def test_pictures_are_moved_with_their_depth_and_shown_in_other_light() -> None:
     picture = SOURCE.pictures["top"][:1][None]
     look = Look(shift_px=np.array([[3, -2]]), gain=np.array([[2.0, 1.0, 0.5]], np.float32))

@@ -15,10 +15,12 @@ from small_disk import small_disk
 from robot_vision.core.disk import DiskFullError
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.types import Frame
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.canonical import moved_by
 from robot_vision.datasets.meaning.draft import MeaningError
 from robot_vision.demonstrations.writing.writer import DatasetWriter
+from robot_vision.training.data.demonstration_rows import RowClock
 from robot_vision.training.demonstrations import frames
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
@@ -197,6 +199,39 @@ def test_an_episode_that_cannot_be_decoded_is_left_out_and_reported(tmp_path: Pa
     assert all("cannot be compared" not in note for note in found.notes[:2])
 
 
+def test_an_episode_that_ends_undecoded_does_not_disturb_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our sets have the stamps of a real clock, of which an undecodable episode lacks some."""
+    monkeypatch.setattr(frames, "_FRAMES_AT_ONCE", 2)
+    folder = tmp_path / "set"
+    with DatasetWriter(folder, FORM, limits=LIMITS) as writer:
+        for _ in range(3):
+            writer.begin("push the square")
+            for number in range(5):
+                writer.add(sample_of(number))
+            writer.end(success=True)
+    frame = frames._Decoder._frame
+
+    def fails(decoder: frames._Decoder, job: frames.Job, step: int, camera: str) -> Frame:
+        if (job.number, step) == (1, 3):
+            raise DatasetError("cannot be decoded")
+        return frame(decoder, job, step, camera)
+
+    monkeypatch.setattr(frames._Decoder, "_frame", fails)
+    camera = CameraInput(name="front", width_px=48, height_px=32)
+    found = opened(folder, tmp_path, meaning=None, observation=seen(camera, state="tool"))
+    clock = RowClock(found)
+    assert (np.diff(clock._clock_ns) >= 0).all()
+    assert clock.near(np.array([1, 11]), [-0.05], most_off_s=0.01)[0].tolist() == [[0], [10]]
+
+
+def test_joints_that_the_meaning_does_not_have_are_named(tmp_path: Path) -> None:
+    meaning = {**MEANING, "state": "none"}
+    with pytest.raises(ConfigError, match=r"has no state\.joints"):
+        opened(foreign(tmp_path), tmp_path, meaning=meaning)
+
+
 def test_cameras_of_one_last_name_need_a_choice(tmp_path: Path) -> None:
     content = rlds_episode(1, 3)
     content["steps/observation/left/rgb"] = content["steps/observation/image"]
@@ -272,11 +307,19 @@ def test_quantiles_go_to_plus_and_minus_one_and_constants_stay_put() -> None:
     low, high = np.quantile(values, (0.01, 0.99))
     assert (low - found.mean[0]) / found.scale[0] == pytest.approx(-1, abs=1e-3)
     assert (high - found.mean[0]) / found.scale[0] == pytest.approx(1, abs=1e-3)
-    assert (found.mean[1], found.scale[1]) == (1.0, 1.0)
+    assert (found.mean[1], found.scale[1]) == (1.0, 0.001)  # a network's noise hardly moves it
     assert (found.mean[6], found.scale[6]) == (0.5, 0.5)
     mean_std = statistics(made_up(seven(values)), kind="mean_std")
     assert mean_std.scale[0] == pytest.approx(values.std(), rel=1e-3)
     assert constant_dimensions(made_up(seven(values))) == (1, 2, 3, 4, 5, 6)
+
+
+def test_a_motion_too_rare_for_the_quantiles_is_scaled_by_its_deviation() -> None:
+    values = np.random.default_rng(0).normal(0, 1e-5, 4000)
+    values[:20] = 0.05
+    found = statistics(made_up(seven(values)), kind="quantiles")
+    assert found.scale[0] == pytest.approx(values.std(), rel=1e-3)
+    assert abs(0.05 - found.mean[0]) / found.scale[0] < 20
 
 
 def test_statistics_that_are_missing_are_an_error() -> None:

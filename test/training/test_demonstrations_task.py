@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.action_spec import ACTION_NAMES
-from robot_vision.core.errors import ConfigError
+from robot_vision.core.errors import ConfigError, UnknownNameError
 from robot_vision.core.observation_spec import CameraInput, ObservationSpec
 from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.model_store.policies import find_policy
@@ -251,6 +251,18 @@ def test_recipes_that_cannot_be_are_refused() -> None:
     close = OBSERVATION.model_copy(update={"step_s": 0.05}).model_dump(mode="json")
     with pytest.raises(ConfigError, match=r"a picture every 0\.1 s"):
         build_run(recipe_for(options__train_sets=["train:2"], options__observation=close))
+    with pytest.raises(UnknownNameError, match=r"unknown fusion 'lat'.*did you mean 'late'"):
+        build_run(recipe_for(spec__fusion__name="lat", options__train_sets=["/no/such/set"]))
+    fold = recipe_for(options__val_sets=[], options__val_share=0.25, options__val_fold=4)
+    with pytest.raises(ConfigError, match="24 episodes with 6 held out have the folds 0 to 3"):
+        build_run(fold)
+
+
+def test_episodes_without_words_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = replace(demonstrations(3, seed=1), instructions=(("go",), ("",), ()))
+    monkeypatch.setattr(OPENER, lambda *_, **__: source)
+    notes = build_run(recipe_for(options__val_sets=[], options__val_share=0)).task.notes()
+    assert "2 episodes have no instruction: they are shown without words" in notes
 
 
 def test_words_of_a_start_keep_their_rows(

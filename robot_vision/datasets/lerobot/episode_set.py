@@ -7,8 +7,14 @@ import numpy as np
 
 from robot_vision.core.action_spec import ACTION_NAMES
 from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.foreign import quoted
 from robot_vision.core.types import Frame
-from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera, EpisodeState
+from robot_vision.datasets.episode_set import (
+    EpisodeActions,
+    EpisodeCamera,
+    EpisodeState,
+    several_tasks,
+)
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.datasets.lerobot.features import View, is_image, view_called, views_of, words_of
@@ -20,6 +26,8 @@ from robot_vision.datasets.lerobot.schema import STATE, TAUGHT
 _ACTION = "action"
 _OBSERVATION = "observation."
 _SUCCESS = "next.success"
+_NUMBERS = ("float", "int", "uint")
+_MOST_OFF_RATE = 0.1
 
 
 class LerobotSet:
@@ -90,7 +98,7 @@ class LerobotSet:
         tasks = self._dataset.episode(episode_index).tasks
         if tasks:
             return tasks
-        used = np.unique(self._dataset.columns(episode_index)["task_index"]).tolist()
+        used = _used_tasks(self._dataset.columns(episode_index))
         return tuple(self._dataset.tasks[i] for i in used if i in self._dataset.tasks)
 
     def success(self, episode_index: int) -> bool | None:
@@ -99,6 +107,18 @@ class LerobotSet:
             return record.success
         marks = self._dataset.columns(episode_index).get(_SUCCESS)
         return None if marks is None or marks.dtype.kind not in "bi" else bool(marks.any())
+
+    def contradictions(self, episode_index: int) -> dict[str, str]:
+        rows, tasks = self._dataset.columns(episode_index), self._tasks(episode_index)
+        used = [self._dataset.tasks.get(index, "") for index in _used_tasks(rows)]
+        found = several_tasks(used)
+        if not found and any(used) and not set(used) <= set(tasks):
+            found["tasks"] = f"its rows have the task {quoted(used[0])}, meta {quoted(tasks[0])}"
+        if (np.diff(rows["frame_index"]) <= 0).any():
+            found["rows"] = "its rows are not in the order of frame_index"
+        elif fault := _rate_fault(rows["timestamp"], self.fps):
+            found["timestamps"] = fault
+        return found
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         view = view_called(camera, self._dataset.features)
@@ -152,6 +172,20 @@ class LerobotSet:
         )
 
 
+def _rate_fault(stamp_s: np.ndarray, fps: float) -> str:
+    """Empty if rows are as far apart as `fps` says, or stamps are too coarse to tell."""
+    if len(stamp_s) < 2 or np.spacing(np.abs(stamp_s).max()) * fps > _MOST_OFF_RATE:
+        return ""
+    period_s = float(np.median(np.diff(stamp_s.astype(np.float64))))
+    if abs(period_s * fps - 1) < _MOST_OFF_RATE:
+        return ""
+    return f"its rows are {period_s:.3g} s apart, info.json says {fps:g} fps"
+
+
+def _used_tasks(rows: dict[str, np.ndarray]) -> list[int]:
+    return np.unique(rows["task_index"]).tolist()
+
+
 def _action_features(dataset: Dataset) -> tuple[str, ...]:
     """The one action, or its parts if a dataset splits it (`action.left_arm`)."""
     numbers = [n for n, f in dataset.features.items() if not is_image(f)]
@@ -164,11 +198,13 @@ def _action_features(dataset: Dataset) -> tuple[str, ...]:
 def _state_features(dataset: Dataset) -> tuple[str, ...]:
     """`observation.state`, or its parts (`observation.state.joints`); else the other numeric
     observations."""
-    numbers = [n for n, f in dataset.features.items() if f["dtype"].startswith("float")]
+    kinds = {name: feature["dtype"] for name, feature in dataset.features.items()}
+    numbers = [name for name, kind in kinds.items() if kind.startswith(_NUMBERS)]
     if STATE in numbers:
         return (STATE,)
     parts = tuple(name for name in numbers if name.startswith(f"{STATE}."))
-    return parts or tuple(name for name in numbers if name.startswith(_OBSERVATION))
+    floats = (name for name in numbers if kinds[name].startswith("float"))
+    return parts or tuple(name for name in floats if name.startswith(_OBSERVATION))
 
 
 def _vectors(columns: dict[str, np.ndarray], name: str, episode_index: int) -> np.ndarray:

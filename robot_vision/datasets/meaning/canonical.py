@@ -48,6 +48,14 @@ class CanonicalEpisode:
     step: Rows
     is_given: Bool[np.ndarray, " n"]
 
+    @property
+    def gripper(self) -> Float64[np.ndarray, " n"]:
+        """As observed; otherwise the command of the previous row."""
+        if self.observed.gripper is not None:
+            return self.observed.gripper
+        commanded = self.step[:, -1]
+        return np.concatenate([commanded[:1], commanded[:-1]])
+
 
 def canonical(
     meaning: Meaning, actions: EpisodeActions, state: EpisodeState | None

@@ -1,5 +1,6 @@
 """Checks a meaning against the data: contradictions, with numbers and what to do."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from robot_vision.core.foreign import quoted
@@ -11,6 +12,12 @@ from robot_vision.datasets.meaning.check_numbers import check_numbers
 from robot_vision.datasets.meaning.draft import MeaningError
 from robot_vision.datasets.meaning.finding import Finding, sampled
 from robot_vision.datasets.meaning.meaning import Meaning
+
+_ADVICE = {
+    "timestamps": "correct fps in info.json, or record the set at an even rate",
+    "rows": "sort the rows of each episode by frame_index",
+    "tasks": "give each episode one task, in rows and meta: split it where the task changes",
+}
 
 
 def check_meaning(episodes: EpisodeSet, meaning: Meaning) -> tuple[Finding, ...]:
@@ -30,6 +37,7 @@ def check_meaning(episodes: EpisodeSet, meaning: Meaning) -> tuple[Finding, ...]
         )
     found = [
         *_rate(episodes, meaning),
+        *_contradictions(episodes, [each.number for each in sample]),
         *_cameras(episodes, meaning),
         *check_numbers(sample, meaning),
     ]
@@ -69,6 +77,23 @@ def _rate(episodes: EpisodeSet, meaning: Meaning) -> list[Finding]:
             f"the meaning says {meaning.rate_hz:g}",
             advice=f"set rate_hz to {episodes.fps:g}",
         )
+    ]
+
+
+def _contradictions(episodes: EpisodeSet, numbers: Sequence[int]) -> list[Finding]:
+    """Of each kind the first, with the count of episodes."""
+    found = dict[str, list[str]]()
+    for number in numbers:
+        for code, text in episodes.contradictions(number).items():
+            found.setdefault(code, []).append(f"episode {number}: {text}")
+    return [
+        Finding(
+            level="error",
+            code=code,
+            what=texts[0] + f", and {len(texts) - 1} more episodes" * (len(texts) > 1),
+            advice=_ADVICE[code],
+        )
+        for code, texts in found.items()
     ]
 
 

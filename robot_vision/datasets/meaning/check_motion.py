@@ -1,6 +1,7 @@
 """Checks whether the arm did what the actions say: kind, axes, units, order in time, gripper."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -18,14 +19,24 @@ from robot_vision.datasets.meaning.evidence import (
 from robot_vision.datasets.meaning.finding import Finding, SampledEpisode
 from robot_vision.datasets.meaning.meaning import GripperColumn, Meaning, PoseColumns
 from robot_vision.datasets.meaning.motion_fits import MotionFits, motion_fits
+from robot_vision.datasets.meaning.rotations import vectors_of
 
 _GOOD, _POOR = 0.6, 0.3
 _CLEARLY = 0.15
-_MOST_OFF_M = 0.1
+_MOST_OFF_M, _MOST_OFF_RAD = 0.1, 0.5
+_Quantity = Literal["position", "rotation", "joints"]
+_UNIT: dict[_Quantity, str] = {
+    "position": "tool.position_unit",
+    "rotation": "tool.angle_unit",
+    "joints": "joints.angle_unit",
+}
 
 
 def check_motion(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
-    """Findings from comparing the actions with the state."""
+    """Findings from comparing the actions with the state, except where another agent led."""
+    sample = [each for each in sample if each.actions.taught is None]
+    if not sample:
+        return
     fits = motion_fits(sample, meaning)
     said = fits.absolute if meaning.action.kind == "absolute" else fits.delta
     if said is None:
@@ -39,7 +50,10 @@ def check_motion(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator
     else:
         yield from _kind(fits, meaning)
         yield from _axes(fits, meaning)
-        yield from _gain(said, meaning, "position" if meaning.action.tool else "joints")
+        yield from _turning(fits, meaning)
+        of: _Quantity = "position" if meaning.action.tool else "joints"
+        yield from _gain(said, meaning, of)
+        yield from _mirrored(said, meaning, of)
         yield from _lag(said, meaning)
         yield from _away(sample, meaning)
     yield from _gripper(sample, meaning)
@@ -66,6 +80,13 @@ def _kind(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
             what=f"the actions do not integrate to the state: correlation {said:.2f} as {kind}, "
             f"{other:.2f} as {contrary}",
             advice="check the columns of action and state, the rotation and the axes",
+        )
+    elif said < _GOOD:
+        yield Finding(
+            level="remark",
+            code="motion_partly_explained",
+            what=f"the actions explain only a part of the motion: correlation {said:.2f}",
+            advice="check the order and the signs of the columns of action and state",
         )
 
 
@@ -98,18 +119,56 @@ def _axes(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
             )
 
 
-def _gain(fit: Fit, meaning: Meaning, what: str) -> Iterator[Finding]:
+def _turning(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
+    """Rotations; `_axes` finds those in the wrong axes."""
+    is_in_tool = meaning.action.axes == "tool"
+    fit, other = (fits.turn_tool, fits.turn_base)[:: 1 if is_in_tool else -1]
+    if meaning.action.kind == "absolute":
+        fit = other = fits.turn_absolute
+    if fit is None or other is None:
+        return
+    if max(fit.correlation, other.correlation) < _POOR:
+        yield Finding(
+            level="error",
+            code="no_turn_explained",
+            what="the rotations of the actions do not integrate to those of the state: "
+            f"correlation {fit.correlation:.2f}",
+            advice="check tool.rotation, rotation_columns (their order and signs) and the unit, "
+            "of both action and state",
+        )
+    yield from _gain(fit, meaning, "rotation")
+    yield from _mirrored(fit, meaning, "rotation")
+
+
+def _gain(fit: Fit, meaning: Meaning, of: _Quantity) -> Iterator[Finding]:
     if fit.correlation < _GOOD or 0.5 < fit.gain < 2:
         return
-    where = "tool.position_unit" if what == "position" else "joints.angle_unit"
     part = meaning.action.tool or meaning.action.joints
-    now = part.metres if isinstance(part, PoseColumns) else (part.radians if part else 1.0)
+    assert part is not None  # guaranteed by `ActionMeaning`
+    is_position = of == "position" and isinstance(part, PoseColumns)
+    now, unit = (part.metres, "m") if is_position else (part.radians, "rad")
     yield Finding(
         level="error",
         code="gain",
-        what=f"the arm goes {fit.gain:.3g} times as far as the actions say",
-        advice=f"set action.{where}: 1 stands for about {now * fit.gain:.3g} "
-        f"{'m' if what == 'position' else 'rad'}, if the state's unit is right",
+        what=f"the arm {'turns' if of == 'rotation' else 'goes'} {fit.gain:.3g} times as far as "
+        "the actions say",
+        advice=f"set action.{_UNIT[of]}: 1 stands for about {now * fit.gain:.3g} {unit}, if the "
+        "state's unit is right",
+    )
+
+
+def _mirrored(fit: Fit, meaning: Meaning, of: _Quantity) -> Iterator[Finding]:
+    if not fit.mirrored or fit.correlation < _POOR:  # else it is reported as a whole
+        return
+    joints = meaning.action.joints
+    names = ("x", "y", "z") if joints is None else joints.columns
+    which = ", ".join(str(names[axis]) for axis in fit.mirrored)
+    yield Finding(
+        level="error",
+        code="mirrored",
+        what=f"{of} {which}: the state moves opposite to the actions",
+        advice="check the order of the columns of action and state; if one of them has another "
+        "sign, convert the set",
     )
 
 
@@ -140,19 +199,23 @@ def _away(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Findin
     pose = meaning.action.tool
     if meaning.action.kind != "absolute" or pose is None:
         return
-    off = list[np.ndarray]()
+    off, turned = list[np.ndarray](), list[np.ndarray]()
     for each in sample:
         seen = observed_in(meaning.state, each.state).base_from_tool
         assert seen is not None
-        off.append(poses_in(pose, each.actions)[:, :3, 3] - seen[:, :3, 3])
+        said = poses_in(pose, each.actions)
+        off.append(said[:, :3, 3] - seen[:, :3, 3])
+        turned.append(vectors_of(said[:, :3, :3] @ seen[:, :3, :3].transpose(0, 2, 1)))
     mean = np.nanmedian(np.concatenate(off), axis=0)
-    if np.linalg.norm(mean) > _MOST_OFF_M:
+    turn_rad = float(np.nanmedian(np.linalg.norm(np.concatenate(turned), axis=1)))
+    if np.linalg.norm(mean) > _MOST_OFF_M or turn_rad > _MOST_OFF_RAD:
         shown = ", ".join(f"{value:.3f}" for value in mean)
         yield Finding(
             level="error",
             code="frame",
-            what=f"targets are ({shown}) m from the tool at the median",
-            advice="targets and state are of different frames or tool points: convert the set",
+            what=f"targets are ({shown}) m and {turn_rad:.2g} rad from the tool at the median",
+            advice="targets and state are of different frames or tool points: convert the set; a "
+            "rotation may also be of another kind or order",
         )
 
 

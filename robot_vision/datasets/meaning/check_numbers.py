@@ -49,6 +49,8 @@ def _of_part(
     values = _rows(numbers, columns)
     names = [called(column, numbers[0].names) for column in columns]
     yield from _not_finite(values, names, what)
+    if not np.isfinite(values).any(axis=0).all():
+        return  # nothing more is known of a column without a number
     yield from _constant(values, names, what)
     if tool is not None:
         yield from _of_tool(numbers, tool, what, is_delta=is_delta)
@@ -78,7 +80,7 @@ def _constant(values: np.ndarray, names: list[str], what: str) -> Iterator[Findi
             level="remark",
             code="constant",
             what=f"{what}: {', '.join(still)} never changes",
-            advice="nothing can be learnt from it; its statistics have scale 1",
+            advice="nothing can be learnt from it; a policy will hardly leave it",
         )
 
 
@@ -173,6 +175,14 @@ def _jumps(turned: list[np.ndarray], tool: PoseColumns, what: str) -> Iterator[F
 
 
 def _of_joints(numbers: Sequence[Numbers], joints: JointColumns, what: str) -> Iterator[Finding]:
+    if not joints.names and any(isinstance(column, int) for column in joints.columns):
+        yield Finding(
+            level="remark",
+            code="joint_names",
+            what=f"{what}: joints are called by their columns, {', '.join(joints.joint_names)}",
+            advice=f"set {what}.joints.names to those in the robot's description: a policy finds "
+            "its joints by name",
+        )
     largest = float(np.nanmax(np.abs(_rows(numbers, joints.columns)))) * joints.radians
     if largest > 2 * _TURN:
         yield _error(
@@ -208,10 +218,12 @@ def _of_gripper(values: np.ndarray, gripper: GripperColumn, what: str) -> Iterat
 
 
 def _rows(numbers: Sequence[Numbers], columns: Sequence[int | str]) -> np.ndarray:
+    """NaN for all that is not finite."""
     what = "the actions" if isinstance(numbers[0], EpisodeActions) else "the state"
-    return np.concatenate(
+    values = np.concatenate(
         [pick(each.values, columns, names=each.names, what=what) for each in numbers]
     )
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _error(code: str, what: str, advice: str) -> Finding:

@@ -19,6 +19,8 @@ CHOICES = {
     "kind": "delta | absolute",
     "axes": "base | tool",
     "tool|joints": "`tool` with its position, or `joints` with its columns",
+    "tool": "`position`, `position_unit`, `rotation` and its columns",
+    "joints": "`columns`, `angle_unit`",
     "position": "three columns by name or number: [x, y, z]",
     "position_unit": "m | mm | metres per unit",
     "rotation": " | ".join(ROTATION_COLUMNS),
@@ -30,6 +32,8 @@ CHOICES = {
     "closed": "the number of a closed gripper: 0, 1, -1 …",
     "open": "the number of an open gripper: 1, 0, -1, or the greatest width in m",
 }
+_WITH_FIELDS = {"action", "state", "tool", "joints", "gripper"}
+_MAY_BE_NONE = ("state", "gripper")
 
 
 class MeaningError(DatasetError):
@@ -45,13 +49,30 @@ def read_draft(path: Path) -> dict[str, Any]:
 
 
 def merged(known: Draft, said: Draft) -> dict[str, Any]:
-    """Known facts, overridden by what is given; null means not given."""
+    """Known facts, overridden by what is given; null means not given.
+
+    Raises `MeaningError` where a value stands in place of fields.
+    """
+    _must_have_fields(said)
     found = _over(known, said)
+    for part in ("action", "state"):  # known names are of the known columns
+        joints = (said.get(part) or {}).get("joints") if said.get(part) != "none" else None
+        if joints and joints.get("columns") and not joints.get("names"):
+            found[part]["joints"].pop("names", None)
     action = said.get("action") or {}
     for one, other in (("tool", "joints"), ("joints", "tool")):  # an action has one of both
         if action.get(one) and not action.get(other):
             found["action"].pop(other, None)
     return found
+
+
+def _must_have_fields(said: Draft, where: str = "") -> None:
+    for name in said.keys() & _WITH_FIELDS:
+        value, shown = said[name], f"{where}{name}"
+        if isinstance(value, Mapping):
+            _must_have_fields(value, f"{shown}.")
+        elif value is not None and not (value == "none" and name in _MAY_BE_NONE):
+            raise MeaningError(f"{shown} is {quoted(value)}; expected {CHOICES[name]}")
 
 
 def _over(known: Draft, said: Draft) -> dict[str, Any]:

@@ -11,6 +11,7 @@ _LEAST_PAIRS = 12
 # Steps over which motion is summed to compare distances: an arm spreads a command over time.
 _WINDOW = 6
 _LEAST_MOTION = 1e-18
+_OPPOSITE, _LEAST_SHARE = 0.6, 0.02
 
 # Episodes are of different lengths.
 Motion = Float[np.ndarray, "_ _"]
@@ -20,13 +21,15 @@ Motion = Float[np.ndarray, "_ _"]
 class Fit:
     """Correlation at the best lag, and the gain of the observed motion over the command.
 
-    `lag_steps` above 0: the observation follows the command by that many steps.
+    `lag_steps` above 0: the observation follows the command by that many steps. `mirrored` are
+    the dimensions that move opposite to the command.
     """
 
     correlation: float
     gain: float
     lag_steps: int
     pairs: int
+    mirrored: tuple[int, ...] = ()
 
 
 def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
@@ -43,7 +46,11 @@ def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
         lag = 0
     correlation, pairs = known[lag]
     return Fit(
-        correlation=correlation, gain=_gain(commanded, seen, lag), lag_steps=lag, pairs=pairs
+        correlation=correlation,
+        gain=_gain(commanded, seen, lag),
+        lag_steps=lag,
+        pairs=pairs,
+        mirrored=_mirrored(commanded, seen, lag),
     )
 
 
@@ -82,11 +89,24 @@ def _correlation(
     return xy / float(np.sqrt(xx * yy)), pairs
 
 
+def _mirrored(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> tuple[int, ...]:
+    """Of the dimensions that move, at the lag of all together."""
+    pairs = [_paired(one, other, lag) for one, other in zip(commanded, seen, strict=True)]
+    x, y = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    good = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    xy, xx, yy = ((a[good] * b[good]).sum(axis=0) for a, b in ((x, y), (x, x), (y, y)))
+    moves = (xx > _LEAST_SHARE * xx.sum()) & (yy > _LEAST_SHARE * yy.sum())
+    is_opposite = moves & (xy < -_OPPOSITE * np.sqrt(xx * yy))
+    return tuple(np.flatnonzero(is_opposite).tolist())
+
+
 def _gain(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> float:
     xx = yy = 0.0
     for one, other in zip(commanded, seen, strict=True):
-        x, y = (_summed(each) for each in _paired(one, other, lag))
-        xx, yy = xx + float(np.nansum(x**2)), yy + float(np.nansum(y**2))
+        x, y = _paired(one, other, lag)
+        known = (np.isfinite(x) & np.isfinite(y)).all(axis=1, keepdims=True)
+        x, y = (_summed(np.where(known, each, 0.0)) for each in (x, y))
+        xx, yy = xx + float((x**2).sum()), yy + float((y**2).sum())
     return float(np.sqrt(yy / xx)) if xx > 0 else float("nan")
 
 

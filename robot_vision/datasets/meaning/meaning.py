@@ -93,6 +93,11 @@ class JointColumns(Params):
         """How many radians the number 1 stands for."""
         return radians_of(self.angle_unit)
 
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """The given names, else those of the columns."""
+        return self.names or tuple(str(column).removesuffix(".pos") for column in self.columns)
+
 
 class GripperColumn(Params):
     """The gripper: the numbers for closed and for open; linear between them."""
@@ -111,6 +116,17 @@ class GripperColumn(Params):
         return self
 
 
+def _must_differ(
+    tool: PoseColumns | None, joints: JointColumns | None, gripper: GripperColumn | str | None
+) -> None:
+    columns = [*tool.position, *tool.rotation_columns] if tool is not None else []
+    columns += joints.columns if joints is not None else ()
+    columns += [gripper.column] if isinstance(gripper, GripperColumn) else []
+    twice = sorted({str(column) for column in columns if columns.count(column) > 1})
+    if twice:
+        raise ValueError(f"one column is given twice: {', '.join(twice)}")
+
+
 class StateMeaning(Params):
     """The observed state of the arm; a set may have the tool, the joints, or both."""
 
@@ -126,6 +142,7 @@ class StateMeaning(Params):
             raise ValueError("neither tool nor joints are given")
         if self.tool is not None and self.tool.rotation == "none":
             raise ValueError("the tool of a state needs a rotation; leave the tool out otherwise")
+        _must_differ(self.tool, self.joints, self.gripper)
         return self
 
 
@@ -166,6 +183,7 @@ class ActionMeaning(Params):
                 raise ValueError("absolute targets are in the base frame: axes must be base")
             if self.tool is not None and self.tool.rotation == "none":
                 raise ValueError("absolute targets of the tool need a rotation")
+        _must_differ(self.tool, self.joints, self.gripper)
         return self
 
     @property

@@ -17,12 +17,15 @@ from robot_vision.datasets.meaning.finding import SampledEpisode
 from robot_vision.datasets.meaning.meaning import Meaning, PoseColumns
 from robot_vision.datasets.meaning.rotations import vectors_of
 
+_LEAST_TURN_RAD = 2e-3  # in a step
+
 
 @dataclass(frozen=True, kw_only=True)
 class MotionFits:
     """How well each reading of the actions explains the observation; None if unknown.
 
-    `turn_base` and `turn_tool` are for rotations, the others for positions (or joints).
+    `turn_base`, `turn_tool` and `turn_absolute` are for rotations, None also if the arm hardly
+    turns; the others are for positions (or joints).
     """
 
     base: Fit | None = None
@@ -30,6 +33,7 @@ class MotionFits:
     absolute: Fit | None = None
     turn_base: Fit | None = None
     turn_tool: Fit | None = None
+    turn_absolute: Fit | None = None
 
     @property
     def delta(self) -> Fit | None:
@@ -62,16 +66,27 @@ def _tool_fits(
     said = [poses_in(pose, each.actions) for each in sample]
     move = [each[:, :3, 3] for each in said]
     turn = [vectors_of(each[:, :3, :3]) for each in said]
-    has_turn = pose.rotation != "none"
+    targets_turn = [step_from_to(each[:-1], each[1:])[:, 3:] for each in said]
     axes = [each[:, :3, :3] for each in poses]
     seen_move, seen_turn = [each[:, :3] for each in moved], [each[:, 3:] for each in moved]
     return MotionFits(
         base=best_fit(move, seen_move),
         tool=best_fit(_turned(axes, move), seen_move),
         absolute=best_fit(steps_of(move), seen_move),
-        turn_base=best_fit(turn, seen_turn) if has_turn else None,
-        turn_tool=best_fit(_turned(axes, turn), seen_turn) if has_turn else None,
+        turn_base=_turn_fit(turn, seen_turn),
+        turn_tool=_turn_fit(_turned(axes, turn), seen_turn),
+        turn_absolute=_turn_fit(targets_turn, seen_turn),
     )
+
+
+def _turn_fit(said: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
+    return None if _is_still(said) or _is_still(seen) else best_fit(said, seen)
+
+
+def _is_still(turns: Sequence[Motion]) -> bool:
+    """Whether turns are not larger than a sensor's noise."""
+    angles = np.linalg.norm(np.concatenate(turns), axis=1)
+    return float(np.nansum(angles)) <= _LEAST_TURN_RAD * len(angles)
 
 
 def _turned(axes: Sequence[np.ndarray], vectors: Sequence[Motion]) -> list[Motion]:

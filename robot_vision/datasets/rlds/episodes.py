@@ -10,7 +10,13 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import EncodingError, ForeignFileError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.types import Frame
-from robot_vision.datasets.episode_set import EpisodeActions, EpisodeCamera, EpisodeState, Reading
+from robot_vision.datasets.episode_set import (
+    EpisodeActions,
+    EpisodeCamera,
+    EpisodeState,
+    Reading,
+    several_tasks,
+)
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.rlds.episode import Episode, open_episode
 from robot_vision.datasets.rlds.features import (
@@ -95,6 +101,10 @@ class RldsSet:
     def success(self, episode_index: int) -> bool | None:  # noqa: ARG002
         """Unknown: RLDS has no common flag for success, and rewards may be of any kind."""
         return None
+
+    def contradictions(self, episode_index: int) -> dict[str, str]:
+        names, episode = self._layout.instructions[:1], self._at(episode_index)
+        return several_tasks([text for name in names for text in episode.texts(name)])
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         view, episode = self._view(camera), self._at(episode_index)

@@ -17,7 +17,7 @@ from robot_vision.core.unperceived import unperceived
 from robot_vision.datasets.camera_names import camera_called
 from robot_vision.datasets.camera_places import camera_places
 from robot_vision.datasets.episode_set import EpisodeSet
-from robot_vision.datasets.meaning.canonical import observed_in
+from robot_vision.datasets.meaning.canonical import canonical, observed_in
 from robot_vision.datasets.meaning.draft import read_draft
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.datasets.meaning.suggest import known_or_asked
@@ -58,6 +58,7 @@ def observations(
     known = [camera.name for camera in episodes.cameras]
     names = {camera.name: camera_called(camera.name, known, of=of) for camera in seen.cameras}
     rows = _Rows(episodes, number, meaning, of=of)
+    rows.must_show(seen)
     perceived = None if perceiving is None else _Perceived(rows, perceiving, seen)
     pictures: dict[str, tuple[Picture, ...]] = dict.fromkeys(names, ())
     keep_ns = round(((seen.steps - 1) * seen.step_s + 2 * most_gap_s(seen)) * NS_PER_S)
@@ -110,21 +111,31 @@ class _Rows:
 
     def __init__(self, episodes: EpisodeSet, number: int, meaning: Meaning, *, of: str) -> None:
         self.episodes, self.number, self.meaning, self.of = episodes, number, meaning, of
-        self.observed = observed_in(meaning.state, episodes.state(number))
+        actions, state = episodes.actions(number), episodes.state(number)
+        self.observed = observed_in(meaning.state, state)
+        self._gripper = self.observed.gripper
+        if self._gripper is None and actions is not None:
+            self._gripper = canonical(meaning, actions, state).gripper
         joints = meaning.state.joints if meaning.state is not None else None
-        self._joint_names = (
-            () if joints is None else tuple(map(str, joints.names or joints.columns))
-        )
+        self._joint_names = () if joints is None else joints.joint_names
+
+    def must_show(self, seen: ObservationSpec) -> None:
+        """Raise `ConfigError` if the policy takes a state of the arm that is not known."""
+        known = {"tool": self.observed.base_from_tool, "joints": self.observed.joints}
+        if seen.state != "none" and known[seen.state] is None:
+            raise ConfigError(
+                f"{self.of}: the policy takes the state of the {seen.state}, which the set's "
+                f"meaning does not have: add state.{seen.state} to it"
+            )
 
     def robot(self, row: int, stamp_ns: int) -> RobotState:
-        """Missing arm data become the identity pose, no joints, and an open gripper."""
-        observed = self.observed
-        poses, joints, gripper = observed.base_from_tool, observed.joints, observed.gripper
+        """Arm data that the policy does not take may be missing: the identity pose, no joints."""
+        poses, joints = self.observed.base_from_tool, self.observed.joints
         return RobotState(
             stamp_ns=stamp_ns,
             joint_position_rad=np.zeros(0) if joints is None else joints[row],
             base_from_tool=np.eye(4) if poses is None else poses[row],
-            gripper_open=1.0 if gripper is None else float(gripper[row]),
+            gripper_open=1.0 if self._gripper is None else float(self._gripper[row]),
             joint_names=() if joints is None else self._joint_names,
         )
 

@@ -18,7 +18,7 @@ from robot_vision.replay.judging.perceiving import perceiving_for, shown_to
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeOptions:
-    """Which episodes (default:
+    """Which episodes; none: all.
 
     `fps` and `meaning` are of sets that do not say it; without a file their numbers mean what
     those meant that the policy learnt from. A policy that takes something of perception is shown

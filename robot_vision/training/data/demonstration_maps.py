@@ -8,11 +8,23 @@ from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.identity import identity_of
+from robot_vision.models.encoders.encoder import ENCODERS
+from robot_vision.models.fusion.fusion import FUSIONS
+from robot_vision.models.heads.head import HEADS
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 from robot_vision.training.demonstrations.feature_maps import Maps, feature_maps
 from robot_vision.training.engine.recipe import Recipe
+
+
+def check_parts(recipe: Recipe) -> None:
+    """Raise `UnknownNameError` for an encoder, fusion or head that does not exist: opening the
+    sets first may take an hour."""
+    for part, registry in {"encoder": ENCODERS, "fusion": FUSIONS, "head": HEADS}.items():
+        choice = recipe.spec.get(part)
+        if isinstance(choice, dict) and "name" in choice:
+            registry.get(choice["name"])
 
 
 def check_frozen(recipe: Recipe) -> None:

@@ -90,7 +90,7 @@ class Scenes:
         if camera.has_depth:
             depth_m = self.source.depth_m[name][shown].astype(np.float32)
             found[f"depth_{name}"] = depth_m if look is None else shifted(depth_m, look)
-            found[f"depth_seen_{name}"] = depth_seen
+            found[f"depth_seen_{name}"] = depth_seen & depth_m.any(axis=(2, 3))
         return found
 
     def _pictures(self, name: str, shown: np.ndarray, look: Look | None) -> Inputs:

@@ -89,6 +89,12 @@ def learnt_and_held_out(options: DemonstrationOptions) -> tuple[Episodes, Episod
     held_out = min(count - 1, int(np.ceil(options.val_share * count)))
     if held_out == 0:
         return learnt, None
+    folds = -(-count // held_out)
+    if options.val_fold >= folds:
+        raise ConfigError(
+            f"options.val_fold = {options.val_fold}: {count} episodes with {held_out} held out "
+            f"have the folds 0 to {folds - 1}"
+        )
     order = np.random.default_rng(_SPLIT_SEED).permutation(count)
     order = np.roll(order, -options.val_fold * held_out)
     parts = (np.sort(learnt.numbers[order[k]]) for k in (slice(held_out, None), slice(held_out)))

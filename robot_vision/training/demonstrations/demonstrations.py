@@ -13,14 +13,9 @@ from robot_vision.core.identity import identity_of
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.datasets.camera_places import CameraPlaces, camera_places, joined_places
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.training.demonstrations.cameras import camera_named, camera_of
 from robot_vision.training.demonstrations.frames import FrameCache, Job, Wanted, fill
-from robot_vision.training.demonstrations.numbers import (
-    EpisodeNumbers,
-    episode_numbers,
-    joint_names,
-)
+from robot_vision.training.demonstrations.numbers import EpisodeNumbers, episode_numbers
 from robot_vision.training.demonstrations.perceived.perceiving import (
     Perceived,
     PerceptionAsked,
@@ -163,8 +158,10 @@ class _Opened:
         lengths = np.array([job.length for job in self.jobs])
         first = np.array([job.first_row for job in self.jobs])
         valid = np.concatenate([numbers.valid for numbers in self._numbers])
+        stamp_ns = np.array(cache.stamps_ns())
         for place in faults:
-            valid[first[place] : first[place] + lengths[place]] = False
+            rows = slice(first[place], first[place] + lengths[place])
+            valid[rows], stamp_ns[rows] = False, 0  # of which some may be missing
         of = [(self._sources[job.folder].episodes, job.number) for job in self.jobs]
         return Demonstrations(
             observation=self._observation,
@@ -174,7 +171,7 @@ class _Opened:
                 w.camera.name: cache.depth_m(w.camera) for w in self._cameras if w.camera.has_depth
             },
             state=np.concatenate([numbers.state for numbers in self._numbers]),
-            stamp_ns=np.array(cache.stamps_ns()),
+            stamp_ns=stamp_ns,
             action=np.concatenate([numbers.action for numbers in self._numbers]),
             valid=valid,
             first_row=np.repeat(first, lengths),
@@ -276,23 +273,26 @@ def _with_joints(observation: ObservationSpec, sources: Sequence[Source]) -> Obs
     """The observation with the names of the sets' joints."""
     if observation.state != "joints":
         return observation
-    names = {_state_joints(source.meaning) for source in sources}
+    names = {_state_joints(source) for source in sources}
     names |= {observation.joint_names} if observation.joint_names else set()
-    if len(names) != 1 or names == {()}:
+    if len(names) != 1:
         raise ConfigError(f"the joints of the sets and the observation differ: {sorted(names)}")
     return observation.model_copy(update={"joint_names": names.pop()})
 
 
-def _state_joints(meaning: Meaning) -> tuple[str, ...]:
-    if meaning.state is None or meaning.state.joints is None:
-        return ()
-    return joint_names(meaning.state.joints)
+def _state_joints(source: Source) -> tuple[str, ...]:
+    state = source.meaning.state
+    if state is None or state.joints is None:
+        raise ConfigError(
+            f"observation.state is joints; the meaning of {source.folder} has no state.joints"
+        )
+    return state.joints.joint_names
 
 
 def _action_joints(sources: Sequence[Source]) -> tuple[str, ...]:
     """Empty if actions are of the tool."""
     joints = [source.meaning.action.joints for source in sources]
-    names = {() if each is None else joint_names(each) for each in joints}
+    names = {() if each is None else each.joint_names for each in joints}
     if len(names) > 1:
         raise ConfigError(f"the sets command different joints: {sorted(names)}")
     return names.pop()

@@ -9,6 +9,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -19,7 +20,7 @@ import numpy as np
 
 from robot_vision.codecs.stretch import stretched, stretched_depth
 from robot_vision.core.disk import writing_to
-from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.errors import RobotVisionError, WorkerError
 from robot_vision.core.foreign import brief
 from robot_vision.core.observation_spec import CameraInput
 from robot_vision.core.types import Frame
@@ -130,7 +131,10 @@ def _decoded(cache: FrameCache, jobs: Sequence[Job], *, workers: int) -> Iterato
         return
     spawn = get_context("spawn")  # a fork of a process with threads may hang
     with ProcessPoolExecutor(workers, spawn, initializer=_begin, initargs=(cache,)) as pool:
-        yield from pool.map(_decode, jobs)
+        try:
+            yield from pool.map(_decode, jobs)
+        except BrokenProcessPool as error:
+            raise WorkerError from error
 
 
 class _Decoder:

@@ -9,7 +9,7 @@ from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.canonical import CanonicalEpisode, canonical, chunks_of
-from robot_vision.datasets.meaning.meaning import JointColumns, Meaning
+from robot_vision.datasets.meaning.meaning import Meaning
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +59,7 @@ def episode_numbers(
         action=action.astype(np.float32),
         valid=valid,
         base_from_tool=episode.observed.base_from_tool,
-        gripper=_gripper(episode),
+        gripper=episode.gripper,
         is_corrected=actions.taught is not None,
     )
 
@@ -73,16 +73,11 @@ def taught_chunks(
     return taught[:, steps], valid.copy()
 
 
-def joint_names(joints: JointColumns) -> tuple[str, ...]:
-    """Names of the joints: the given ones, else their columns."""
-    return joints.names or tuple(str(column).removesuffix(".pos") for column in joints.columns)
-
-
 def _state(episode: CanonicalEpisode, observation: ObservationSpec) -> Float64[np.ndarray, "n s"]:
     count, seen = len(episode.first), episode.observed
     if observation.state == "none":
         return np.zeros((count, 0))
-    gripper = _gripper(episode)[:, None]
+    gripper = episode.gripper[:, None]
     if observation.state == "joints":
         if seen.joints is None:
             raise DatasetError("observation.state is joints; the set's meaning has no joints")
@@ -91,14 +86,6 @@ def _state(episode: CanonicalEpisode, observation: ObservationSpec) -> Float64[n
         raise DatasetError("observation.state is tool; the set's meaning has no state.tool")
     pose = seen.base_from_tool
     return np.concatenate([pose[:, :3, 3], pose[:, :3, 0], pose[:, :3, 1], gripper], axis=1)
-
-
-def _gripper(episode: CanonicalEpisode) -> Float64[np.ndarray, " n"]:
-    """As observed; otherwise the command of the previous row."""
-    if episode.observed.gripper is not None:
-        return episode.observed.gripper
-    commanded = episode.step[:, -1]
-    return np.concatenate([commanded[:1], commanded[:-1]])
 
 
 def _must_be_finite(values: np.ndarray, what: str, number: int) -> None:

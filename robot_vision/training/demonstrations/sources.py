@@ -14,6 +14,7 @@ from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.datasets.meaning.suggest import known_or_asked
 from robot_vision.datasets.open_dataset import open_dataset
 
+_LEAST_HZ = 1.0
 Said = Meaning | Mapping[str, Any] | str | Path | None
 
 
@@ -31,6 +32,11 @@ def open_sources(folders: Sequence[str | Path], meaning: Said) -> list[Source]:
     meaning, `DatasetError` for unreadable data."""
     sources = [_open(Path(folder), meaning) for folder in folders]
     rates = {source.meaning.rate_hz for source in sources}
+    if min(rates, default=1.0) < _LEAST_HZ:
+        raise ConfigError(
+            f"rate_hz is {min(rates):g}; a policy gives at least {_LEAST_HZ:g} action a second: "
+            "resample the set"
+        )
     if len(rates) > 1:
         each = ", ".join(f"{s.folder.name} {s.meaning.rate_hz:g} Hz" for s in sources)
         raise ConfigError(f"a policy has one rate; the sets have several: {each}")

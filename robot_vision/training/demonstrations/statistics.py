@@ -10,21 +10,25 @@ from robot_vision.datasets.errors import DatasetError
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 
 Kind = Literal["mean_std", "quantiles"]
-# Below this a dimension is constant: dividing by it would amplify noise.
-_LEAST_SCALE = 1e-6
+# Below this a dimension is constant: dividing by it would amplify noise. With a scale of 1 the
+# noise of a network would move it by centimetres per step.
+_LEAST_SCALE, _CONSTANT_SCALE = 1e-6, 1e-3
+# Quantiles that are this much narrower than the deviation miss a rare motion.
+_NARROW = 0.1
 _LEAST_STATE_SCALE = 1e-3
 
 
 def statistics(source: Demonstrations, *, kind: Kind = "mean_std") -> ActionStatistics:
     """Over all valid steps: mean and deviation, or centre and half-width of q01 to q99.
 
-    The gripper always becomes -1 closed to 1 open. A constant dimension has scale 1. Raises
+    The gripper always becomes -1 closed to 1 open. A constant dimension has a scale of 0.001, and
+    one whose motion is rarer than the quantiles show has mean and deviation. Raises
     `DatasetError` if a number is not finite or there is none: an action that is not normalised
     would drive the arm by numbers with another meaning (lerobot#1763).
     """
     mean, scale = _centre_and_scale(_taught(source), kind)
     mean[-1], scale[-1] = 0.5, 0.5
-    scale[scale < _LEAST_SCALE] = 1.0
+    scale[scale < _LEAST_SCALE] = _CONSTANT_SCALE
     return ActionStatistics.model_validate(
         {"mean": tuple(mean.tolist()), "scale": tuple(scale.tolist())}
     )
@@ -78,4 +82,7 @@ def _centre_and_scale(
     if kind != "quantiles":
         raise DatasetError(f"statistics {kind!r}; available: mean_std, quantiles")
     low, high = np.quantile(values, (0.01, 0.99), axis=0)
-    return (low + high) / 2, (high - low) / 2
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    is_rare = (high - low) / 2 < _NARROW * deviation
+    centre = np.where(is_rare, mean, (low + high) / 2)
+    return centre, np.where(is_rare, deviation, (high - low) / 2)

@@ -18,7 +18,7 @@ from robot_vision.training.data.demonstration_batches import BatchMaker, Demonst
 from robot_vision.training.data.demonstration_decisions import decisions_of
 from robot_vision.training.data.demonstration_held_out import DemonstrationHeldOut
 from robot_vision.training.data.demonstration_judged import Judged, judged_by
-from robot_vision.training.data.demonstration_maps import cached_maps, check_frozen
+from robot_vision.training.data.demonstration_maps import cached_maps, check_frozen, check_parts
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.data.demonstration_poses import camera_poses
 from robot_vision.training.data.demonstration_sentences import loaded_sentences, spoken_of
@@ -59,6 +59,7 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         """Raises `ConfigError` if sets, meaning, observation or words do not fit."""
         super().__init__(recipe, device)
         self._options: DemonstrationOptions = recipe.options
+        check_parts(recipe)
         check_frozen(recipe)
         check_options(self._options)
         with rank_0_first():
@@ -89,6 +90,9 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         unknown = () if self._spoken is None else self._spoken.unknown_words
         unheard = f"words without a token, refused in service: {', '.join(unknown)}"
         notes = (unheard,) if unknown else ()
+        silent = sum(not any(wordings) for wordings in self._learnt.instructions)
+        if silent and self._spoken is not None:
+            notes += (f"{silent} episodes have no instruction: they are shown without words",)
         return (f"{counts}; {held_out}", *notes, *self._unplaced, *self._learnt.source.notes)
 
     def prepare(self, model: nn.Module) -> None:
