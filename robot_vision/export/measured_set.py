@@ -1,5 +1,4 @@
-"""A labelled set as a detector is measured on it: classes by name, pictures as the service feeds
-them."""
+"""A labelled set for measuring a detector: classes matched by name, pictures fed as in service."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +27,7 @@ _UNKNOWN = -1
 class MatchedSet:
     """A set numbered as the model numbers its classes.
 
-    `labelled` are the model's classes that the set labels; the model is asked for no others.
+    `labelled` are the model's classes that the set labels; detections of others are dropped.
     `notes` say how the classes were matched, unless they are equal.
     """
 

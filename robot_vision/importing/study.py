@@ -120,8 +120,8 @@ class _Study:
         if self._classes:
             return fitting, "no format fits its outputs"
         return fitting, (
-            "no format fits its outputs with COCO's 80 classes; if it has others, give their names "
-            "(--classes names.txt)"
+            "no format fits its outputs with COCO's 80 classes; if it has others, give their "
+            "names (--classes names.txt)"
         )
 
     def _check_names(self, manifest: ModelManifest) -> None:

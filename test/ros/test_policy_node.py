@@ -213,7 +213,7 @@ def test_a_perception_of_another_model_refuses_to_start(native_bundle: Path) -> 
 def test_perception_takes_parameters_only_from_a_policy_of_its_model(
     model: str, score_threshold: float, native_bundle: Path
 ) -> None:
-    """The shipped policy, which cannot start beside a user's own detector, changed its threshold."""
+    """The shipped policy, which cannot start beside another model, changed its threshold."""
     given = {"model": native_bundle if model == "tiny" else model}
     given |= {"detector.score_threshold": 0.4}
 
