@@ -234,7 +234,7 @@ def import_model(
     name: Annotated[str, typer.Option(help="name of the bundle; default: the file's")] = "",
     classes: Annotated[
         Path | None,
-        typer.Option(help="text file with one class name per line; default: from the ONNX file"),
+        typer.Option(help="class names: a line each, or data.yaml; default: from the ONNX file"),
     ] = None,
     keypoint_names: Annotated[
         str, typer.Option(help="names for a pose model: nose,left_eye,…")

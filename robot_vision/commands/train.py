@@ -17,7 +17,7 @@ from robot_vision.commands.overrides import Override, parsed
 from robot_vision.commands.sizes import size_px
 
 SetFolder = Annotated[
-    Path, typer.Option("--data", help="folder of a held-out dataset of any kind")
+    Path, typer.Option("--data", help="held-out set of any kind: its folder, or FOLDER@PART")
 ]
 
 

@@ -63,7 +63,7 @@ class DetectorConfig(Params):
         0.6, "IoU above which the weaker of two detections of a class is dropped", ge=0, le=1
     )
     max_detections: int = param(100, "detections kept per frame", ge=1, le=1000)
-    classes: list[str] = param([], "names of the classes to keep; empty: all")
+    classes: list[str] = param([], "names of the classes to keep; empty or ['']: all")
 
 
 class DepthConfig(Params):

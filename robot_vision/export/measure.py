@@ -1,8 +1,9 @@
 """Metrics of a bundle on a held-out set, its confusions, and its worst failures."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -11,20 +12,18 @@ from robot_vision.export.measure_classifier import measure_classifier
 from robot_vision.export.measure_features import measure_features
 from robot_vision.export.measure_grounding import measure_grounding
 from robot_vision.export.measure_segmentation import measure_segmentation
+from robot_vision.export.measured_set import open_matched
 from robot_vision.export.parity import onnx_predictor
-from robot_vision.export.picture_bundle import Measured, PictureModel
+from robot_vision.export.picture_bundle import Measured
 from robot_vision.model_store.store import Bundle
-from robot_vision.perception.detect import Detector
-from robot_vision.training.data.names import check_same_classes
 from robot_vision.training.data.open_samples import open_samples
-from robot_vision.training.data.samples import SampleCache
 from robot_vision.training.metrics.bootstrap import bounds
 from robot_vision.training.metrics.boxes import box_figures
 from robot_vision.training.metrics.confusions import Confusions, confusions
 from robot_vision.training.metrics.gallery import draw_gallery
 from robot_vision.training.metrics.matches import resampled_precision
 from robot_vision.training.metrics.native import Evaluation, Predictor, evaluate
-from robot_vision.training.metrics.selected import SELECTION, FoundBoxes
+from robot_vision.training.metrics.selected import FoundBoxes
 
 
 def measure_bundle(
@@ -107,28 +106,22 @@ def _measure_detector(
     bundle: Bundle, held_out: Path, *, out: Path, images: int, worst: int
 ) -> Measured:
     """Metrics of a detector of any format on the first `images` (0: all), at its input size."""
-    size, names = bundle.manifest.input, bundle.manifest.classes
-    cache = open_samples(held_out, width_px=size.width_px, height_px=size.height_px)
-    check_same_classes(str(held_out), cache.source.class_names, names)
-    found = list(boxes_found(bundle, cache, min(images or len(cache), len(cache))))
-    figures = box_figures(found, names) | bounds(resampled_precision(found, len(names)))
-    metrics = {name: round(value, 4) for name, value in figures.items()}
-    confused = _write(metrics, found, names, out=out, worst=worst)
-    return _measured(metrics, confused)
+    names = bundle.manifest.classes
+    with TemporaryDirectory() as cache:
+        measured = open_matched(held_out, bundle, cache_dir=Path(cache))
+        count = len(measured.samples)
+        found = list(measured.boxes_found(bundle, min(images or count, count)))
+        figures = box_figures(found, names) | bounds(resampled_precision(found, len(names)))
+        unlabelled = {f"AP/{name}" for name in set(names).difference(measured.matched.labelled)}
+        metrics = {k: round(value, 4) for k, value in figures.items() if k not in unlabelled}
+        confused = _write(metrics, found, names, out=out, worst=worst)
+    notes = (*measured.matched.notes, *_boxes_only(bundle))
+    return _measured(metrics, confused, notes)
 
 
-def boxes_found(bundle: Bundle, cache: SampleCache, count: int) -> Iterator[FoundBoxes]:
-    """Detections in the first `count` samples, including lower-ranked classes."""
-    model, detector = PictureModel(bundle), Detector(bundle.manifest, SELECTION)
-    for index in range(count):
-        sample = cache[index]
-        found = detector.detections(model.run(sample.rgb), stamp_ns=0)
-        yield FoundBoxes(
-            sample=sample,
-            box_xyxy_px=found.box_xyxy_px,
-            score=found.score,
-            class_id=found.class_id,
-        )
+def _boxes_only(bundle: Bundle) -> tuple[str, ...]:
+    unmeasured = _UNMEASURED.get(bundle.manifest.format)
+    return (f"boxes only: {unmeasured} are not measured",) if unmeasured else ()
 
 
 def _write(
@@ -149,10 +142,12 @@ def _write(
     return confused
 
 
-def _measured(metrics: Mapping[str, float | str], confused: Confusions) -> Measured:
+def _measured(
+    metrics: Mapping[str, float | str], confused: Confusions, notes: Sequence[str] = ()
+) -> Measured:
     return Measured(
         metrics=metrics,
-        notes=(f"at {metrics['best_f1_threshold']}: {confused.summary()}",),
+        notes=(*notes, f"at {metrics['best_f1_threshold']}: {confused.summary()}"),
         files=("metrics.json", "confusions.csv", "gallery.png"),
     )
 
@@ -176,6 +171,12 @@ def manifest_metrics(evaluation: Evaluation) -> dict[str, float | str]:
     return {name: round(value, 4) for name, value in (evaluation.metrics | per_class).items()}
 
 
+_UNMEASURED = {
+    "yolo_seg": "masks",
+    "yolo_pose": "keypoints",
+    "yunet": "keypoints",
+    "yolo_obb": "angles (the upright boxes around the objects are compared)",
+}
 _MEASURES = {
     "classification": measure_classifier,
     "segmentation": measure_segmentation,

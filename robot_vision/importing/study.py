@@ -114,10 +114,15 @@ class _Study:
                         fitting.append(with_names(manifest, outputs))
                 except BundleError as error:
                     misfits.append(str(error))
-        if self._wanted.format and misfits:
+        # One reason for all formats lies in the input: its size, its type.
+        if misfits and (self._wanted.format or len(set(misfits)) == 1):
             return fitting, misfits[0]
-        unnamed = "" if self._classes else " with COCO's 80 classes or none (--classes names.txt)"
-        return fitting, f"no format fits its outputs{unnamed}"
+        if self._classes:
+            return fitting, "no format fits its outputs"
+        return fitting, (
+            "no format fits its outputs with COCO's 80 classes; if it has others, give their "
+            "names (--classes names.txt)"
+        )
 
     def _check_names(self, manifest: ModelManifest) -> None:
         """Class columns can be anything as long as their number is not given."""

@@ -122,7 +122,8 @@ def _describe_input(
         width, height = size_px
     if not isinstance(width, int) or not isinstance(height, int):
         raise BundleError(
-            f"input {image.name!r} is {image.shape}: give its size in pixels (--size 640x480)"
+            f"input {image.name!r} is {image.shape}: give its size in pixels, width x height, as "
+            "it was trained (--size 640x640)"
         )
     described = {
         "name": image.name,

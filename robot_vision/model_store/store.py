@@ -163,6 +163,15 @@ def locate(name_or_path: str, manifest_file: str) -> Path:
         folder = Path(name_or_path).expanduser()
         if name_or_path and folder.is_dir():
             return folder
+        if name_or_path and folder.is_file():
+            raise BundleError(
+                f"{name_or_path} is a file; expected a bundle: a folder with {manifest_file}"
+                + (
+                    f" (robot-vision models import {name_or_path} writes one)"
+                    if folder.suffix == ".onnx"
+                    else ""
+                )
+            )
     close = get_close_matches(name_or_path, stored, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
     raise BundleError(

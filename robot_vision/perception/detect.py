@@ -128,11 +128,13 @@ def _has_area(box_xyxy_px: np.ndarray) -> Bool[np.ndarray, " n"]:
 
 
 def _kept_classes(manifest: ModelManifest, config: DetectorConfig) -> Bool[np.ndarray, " c"]:
-    unknown = sorted(set(config.classes) - set(manifest.classes))
+    wanted = [name for name in config.classes if name]  # ROS's tools cannot write an empty list
+    unknown = sorted(set(wanted) - set(manifest.classes))
     if unknown:
         raise ConfigError(
             f"detector.classes has {', '.join(map(repr, unknown))}; "
-            f"classes of {manifest.model_id}: {', '.join(manifest.classes)}"
+            f"classes of {manifest.model_id}: {', '.join(manifest.classes)}; "
+            "[''] keeps all"
         )
-    kept = [not config.classes or name in config.classes for name in manifest.classes]
+    kept = [not wanted or name in wanted for name in manifest.classes]
     return np.array(kept, np.bool_)

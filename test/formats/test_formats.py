@@ -249,6 +249,13 @@ def test_an_unknown_class_lists_those_there_are(tmp_path: Path) -> None:
         perceive(bundle, detector__classes=["mug"])
 
 
+def test_an_empty_name_keeps_all_classes(tmp_path: Path) -> None:
+    """ROS's command line cannot write an empty list of texts."""
+    bundle = bundle_of(tmp_path / "m", yolox())
+    found = perceive(bundle, detector__classes=[""]).detections
+    assert len(found) == len(perceive(bundle).detections) > 0
+
+
 def test_boxes_and_scores_that_are_not_numbers_are_dropped(tmp_path: Path) -> None:
     described, constants = detr()
     constants["boxes"][0, 0, 0] = np.nan

@@ -157,6 +157,14 @@ def test_what_is_nothing_known_is_described(tmp_path: Path) -> None:
     assert "output0 [7, 3]" in said
 
 
+def test_open_axes_ask_for_the_size(tmp_path: Path) -> None:
+    shape = ("batch", 3, "height", "width")
+    file = net(tmp_path, {"output0": rows_of_yolov8()}, shape=shape)
+    said = refused(file, "--classes", names_file(tmp_path))
+    assert "'images' is ['batch', 3, 'height', 'width']: give its size" in said
+    assert "--size 640x640" in said
+
+
 def test_all_axes_open_take_the_size_given(tmp_path: Path) -> None:
     """Case M05: Optimum leaves every axis of pixel_values open, channels too."""
     axes = ("batch_size", "num_channels", "height", "width")
@@ -293,6 +301,13 @@ def test_seventeen_keypoints_without_names_are_said_to_be_taken_as_of_coco(tmp_p
 def test_a_pose_model_is_known_by_its_shape(tmp_path: Path) -> None:
     manifest, _ = imported(pose_net(tmp_path, 17, kpt_shape="[17, 3]"))
     assert (manifest.format, len(manifest.keypoints)) == ("yolo_pose", 17)
+
+
+def test_a_pose_model_without_names_asks_for_them(tmp_path: Path) -> None:
+    out = np.zeros((1, 5 + 3 * 17, 8400), np.float32)
+    said = refused(net(tmp_path, {"output0": out}))
+    assert "this looks like a YOLO pose model" in said
+    assert "if it has others, give their names (--classes names.txt)" in said
 
 
 def test_keypoints_are_counted_where_nobody_says_how_many(tmp_path: Path) -> None:

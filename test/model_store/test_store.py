@@ -50,6 +50,13 @@ def test_an_unknown_name_lists_what_there_is_and_the_nearest(store: Path) -> Non
         find_bundle("smal")
 
 
+def test_an_onnx_file_is_no_bundle_until_it_is_imported(tmp_path: Path) -> None:
+    file = tmp_path / "best.onnx"
+    file.write_bytes(b"")
+    with pytest.raises(BundleError, match=r"is a file; expected .*models import .*best.onnx"):
+        find_bundle(str(file))
+
+
 def test_a_damaged_model_names_both_hashes(store: Path) -> None:
     bundle = find_bundle(store / "small")
     data = bytearray(bundle.model_path.read_bytes())

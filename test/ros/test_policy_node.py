@@ -209,6 +209,24 @@ def test_a_perception_of_another_model_refuses_to_start(native_bundle: Path) -> 
         assert "perception_model_id is 'other@2', expected 'tiny@1'" in made[1].problem
 
 
+@pytest.mark.parametrize(("model", "score_threshold"), [("native-s", 0.25), ("tiny", 0.4)])
+def test_perception_takes_parameters_only_from_a_policy_of_its_model(
+    model: str, score_threshold: float, native_bundle: Path
+) -> None:
+    """The shipped policy, which cannot start beside another model, changed its threshold."""
+    given = {"model": native_bundle if model == "tiny" else model}
+    given |= {"detector.score_threshold": 0.4}
+
+    def nodes(context: Context) -> list[Any]:
+        seeing = PerceptionNode(context=context, cli_args=ros_arguments(given))
+        policy = policy_node(context, seeing)
+        policy.prepare_perception()
+        return [seeing, policy]
+
+    with surroundings(), served(nodes) as made:
+        assert made[0].config.detector.score_threshold == score_threshold
+
+
 def test_an_instruction_is_heard_from_a_publisher_that_latches_nothing(
     native_bundle: Path,
 ) -> None:

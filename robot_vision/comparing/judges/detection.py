@@ -5,10 +5,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from robot_vision.comparing.judge import Case, Judge, Side, register_judge
-from robot_vision.export.measure import boxes_found
+from robot_vision.export.measured_set import open_matched
 from robot_vision.model_store.store import Bundle
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.open_samples import open_samples
 from robot_vision.training.metrics.boxes import box_figures
 from robot_vision.training.metrics.calibration import mistakes, right_detections
 from robot_vision.training.metrics.matches import resampled_precision
@@ -20,13 +18,10 @@ _TRUTH_RGB, _RIGHT_RGB, _WRONG_RGB = (0, 200, 0), (60, 140, 255), (255, 40, 40)
 
 def judge(bundle: Bundle, case: Case) -> Side:
     manifest = bundle.manifest
-    size, classes = manifest.input, manifest.classes
-    samples = open_samples(
-        case.held_out, width_px=size.width_px, height_px=size.height_px, cache_dir=str(case.cache)
-    )
-    check_same_classes(str(case.held_out), samples.source.class_names, classes)
-    count = min(case.images or len(samples), len(samples))
-    found = list(boxes_found(bundle, samples, count))
+    classes = manifest.classes
+    measured = open_matched(case.held_out, bundle, cache_dir=case.cache)
+    count = len(measured.samples)
+    found = list(measured.boxes_found(bundle, min(case.images or count, count)))
     threshold = manifest.score_threshold or _THRESHOLD
     figures = box_figures(found, classes)
     return Side(

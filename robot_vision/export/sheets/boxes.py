@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
-from robot_vision.codecs.bounded import read_image
 from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.config import DetectorConfig
 from robot_vision.core.types import Detections
+from robot_vision.export.measured_set import load_matched_set, read_rgb
 from robot_vision.export.picture_bundle import PictureModel
 from robot_vision.export.sheets.canvas import (
     INK,
@@ -21,10 +21,7 @@ from robot_vision.model_store.store import Bundle
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.whole_picture import segmentation_of
 from robot_vision.training.data.labelled import Annotated
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.open_set import load_detection_set
 from robot_vision.training.data.picture_cache import spread
-from robot_vision.training.data.samples import read_named
 from robot_vision.training.metrics.calibration import taken_objects
 
 _COUNT, _WIDTH_PX, _HALF_PX = 12, 396, 298
@@ -38,13 +35,13 @@ def box_tiles(bundle: Bundle, held_out: str) -> list[Picture]:
     also shows its class of each pixel.
     """
     manifest = bundle.manifest
-    opened = load_detection_set(held_out)
-    check_same_classes(held_out, opened.class_names, manifest.classes)
-    model, detector = PictureModel(bundle), Detector(manifest, DetectorConfig())
+    matched = load_matched_set(held_out, manifest.classes)
+    opened, only = matched.source, DetectorConfig(classes=[*matched.labelled])
+    model, detector = PictureModel(bundle), Detector(manifest, only)
     tiles = []
     for row in spread(len(opened.images), _COUNT):
         image = opened.images[row]
-        rgb = read_named(image.rgb_file, lambda file: read_image(file, cv2.IMREAD_COLOR_RGB))
+        rgb = read_rgb(image)
         run = model.run(rgb)
         found = detector.detections(run, stamp_ns=0)
         labels = segmentation_of(run, stamp_ns=0)

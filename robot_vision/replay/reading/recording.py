@@ -65,7 +65,10 @@ class Recording:
     def _find_files(self, path: Path) -> list[Path]:
         if path.is_file():
             if not path.name.endswith(SUFFIXES):
-                raise BagError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}")
+                raise BagError(
+                    f"{path}: expected a recording ({', '.join(SUFFIXES)}), a video, or a folder "
+                    "of images; to replay one picture, give a folder that holds it"
+                )
             return [path]
         if not path.is_dir():
             raise BagError(f"{path} does not exist")

@@ -17,7 +17,7 @@ from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import Decision
 from robot_vision.model_store.policies import POLICY_FILE, open_policy
-from robot_vision.model_store.store import locate
+from robot_vision.model_store.store import find_bundle, locate
 from robot_vision.ros.common.executor import UrgentGroup
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.params import configure_first, declare, with_known_parameters
@@ -108,11 +108,19 @@ class PolicyNode(ServiceNode):
         """Set perception's parameters to those of the bundle, before either node is served.
 
         Later is too late for some: a tracker takes its thresholds when perception is configured.
-        A bundle that cannot be read changes nothing here; the node's start reports it.
+        A bundle that cannot be read, or that was trained on another perception model, changes
+        nothing here; the node's start reports it.
         """
         with suppress(BundleError):
-            folder = locate(self.config.policy, POLICY_FILE)
-            self._perceive_as_in_training(open_policy(folder).manifest.perception)
+            manifest = open_policy(locate(self.config.policy, POLICY_FILE)).manifest
+            if self._perceives_with(manifest.action_spec.perception_model_id):
+                self._perceive_as_in_training(manifest.perception)
+
+    def _perceives_with(self, model_id: str) -> bool:
+        """Whether perception's parameters name this model; a policy without one takes any."""
+        if self._perception is None or not model_id:
+            return True
+        return find_bundle(self._perception.config.model).manifest.model_id == model_id
 
     def _may_start(self) -> bool:
         """Perception starts first: the policy's requirements are compared with what it runs."""

@@ -1,7 +1,7 @@
 """COCO: ours with depth and masks, or a user's with boxes only.
 
 `annotations.json`, or COCO's own layout, `annotations/instances_<part>.json` with images
-in `<part>/` or `images/<part>/`.
+in `<part>/` or `images/<part>/`, or Roboflow's, `<part>/_annotations.coco.json` beside the images.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ from robot_vision.training.data.names import checked_name
 
 ANNOTATIONS = "annotations.json"
 _INSTANCES = "instances_"
+_BESIDE_IMAGES = "_annotations.coco.json"
 MOST_ANNOTATION_BYTES = 2**30  # COCO's own training set has half of that
 # An untrusted set may contain anything; these values are impossible.
 _FAULTS = (
@@ -85,8 +86,11 @@ def _annotation_files(root: Path) -> dict[str, Path]:
         file.stem.removeprefix(_INSTANCES): file
         for file in sorted((root / "annotations").glob(f"{_INSTANCES}*.json"))
     }
-    whole = root / ANNOTATIONS
-    return {"": whole} if whole.is_file() or not found else found
+    found |= {file.parent.name: file for file in sorted(root.glob(f"*/{_BESIDE_IMAGES}"))}
+    for whole in (root / ANNOTATIONS, root / _BESIDE_IMAGES):
+        if whole.is_file():
+            return {"": whole}
+    return found or {"": root / ANNOTATIONS}
 
 
 def _read_file(root: Path, split: str, file: Path, faults: Faults) -> DetectionSet:
@@ -252,7 +256,7 @@ def _optional_file(place: _Place, name: str | None, folder: str) -> Path | None:
 
 SETS.register("coco")(
     SetKind(
-        looked_for=f"{ANNOTATIONS} or annotations/{_INSTANCES}*.json (boxes)",
+        looked_for=f"{ANNOTATIONS}, annotations/{_INSTANCES}*.json or {_BESIDE_IMAGES} (boxes)",
         is_here=lambda root: any(file.is_file() for file in _annotation_files(root).values()),
         splits=lambda root: tuple(name for name in _annotation_files(root) if name),
         read=read,
