@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import monotonic_ns, perf_counter
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.types import Frame, Perception
 from robot_vision.pipeline import Pipeline
 from robot_vision.replay.reading.frames import (
@@ -28,13 +29,20 @@ LONGEST_PAUSE_S = 60.0
 class RunOptions:
     """`rate` 0: as fast as possible, every frame; above 0: a multiple of real time.
 
-    `from_s` and `to_s` are seconds after the first frame.
+    `from_s` and `to_s` are seconds after the first frame. Raises `ConfigError` if they are
+    reversed.
     """
 
     rate: float = 0.0
     from_s: float = 0.0
     to_s: float = float("inf")
     intrinsics_px: Intrinsics | None = None
+
+    def __post_init__(self) -> None:
+        if not self.from_s <= self.to_s:
+            raise ConfigError(
+                f"from {self.from_s:g} s to {self.to_s:g} s: expected an end after the beginning"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
