@@ -53,8 +53,8 @@ def _topics(topics: Topics) -> list[str]:
     }
     lines = []
     for role, (name, key) in roles.items():
-        format = f" {topics.formats[name]}" if name in topics.formats else ""
-        lines.append(f"{role}: {name or 'none'} ({topics.why.get(key, '')}){format}")
+        about = f" {topics.formats[name]}" if name in topics.formats else ""
+        lines.append(f"{role}: {name or 'none'} ({topics.why.get(key, '')}){about}")
     if topics.depth and not topics.info:
         lines.append(f"no intrinsics: {_NO_INTRINSICS} or --info-topic NAME")
     others = (f"not used: {name} ({kind})" for name, kind in topics.others.items())

@@ -16,7 +16,7 @@ MOST_CLASSES = 30
 _PAIRING = {
     "out_of_tolerance": "depth more than sync.tolerance_s away",
     "no_depth": "no depth recorded",
-    "late": "depth not there",
+    "late": "depth missing",
 }
 _VERDICTS = {"pass": "pass", "regression": "regression", "failed": "could not run"}
 

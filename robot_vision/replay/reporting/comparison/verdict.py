@@ -1,6 +1,7 @@
 """The one table and the one verdict of a replay of any number of bags."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ VERSION = 1
 EXIT_STATUS = {"pass": 0, "regression": 1, "failed": 2}
 _STYLE = {"pass": "green", "regression": "red", "failed": "red"}
 MOST_DRIFTS = 30
+MOST_NOTES = 10
 _DIGEST_CHARACTERS = 12
 
 
@@ -82,7 +84,10 @@ def _print_details(console: Screen, result: dict[str, Any]) -> None:
         say(f"{name}: and {len(result['drifts']) - MOST_DRIFTS} more drifts, see the JSON")
     for kind, seen in result.get("input", {}).get("problems", {}).items():
         say(f"{name}: {kind} ({seen['count']}×), first: {seen['first']}")
-    for note, count in result.get("figures", {}).get("notes", {}).items():
+    notes = Counter(result.get("figures", {}).get("notes", {}))
+    for note, count in notes.most_common(MOST_NOTES):
         say(f"{name}: {note} ({count} of {result['figures']['frames']} frames)")
+    if len(notes) > MOST_NOTES:
+        say(f"{name}: and {len(notes) - MOST_NOTES} more notes, see the JSON")
     for why, count in result.get("run", {}).get("dropped", {}).items():
         say(f"{name}: {count} of {result['run']['read']} frames dropped: {why}")
