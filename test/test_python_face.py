@@ -222,6 +222,5 @@ def test_frames_and_a_replay_take_intrinsics_and_units_as_the_command(
     assert np.allclose(frame.depth_m, 1.0)
     result = rv.replay(tmp_path, model=bundle, parameters={"threads": 1}, intrinsics_px=given)
     assert result.details["figures"]["camera"]["fx_px"] == 50.0
-    matrix: Any = CAMERA.intrinsics_px
     with pytest.raises(ConfigError, match="expected finite fx, fy, cx, cy"):
-        next(rv.frames(tmp_path, intrinsics_px=matrix))
+        next(rv.frames(tmp_path, intrinsics_px=(50.0, 0.0, 31.5, 23.5)))
