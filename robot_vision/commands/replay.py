@@ -83,7 +83,9 @@ def replay(
     json: Annotated[Path | None, _option("file for all figures", RESULT)] = None,
     golden: Annotated[Path | None, _option("golden file to compare with", RESULT)] = None,
     update_golden: Annotated[bool, _option("write --golden instead of comparing", RESULT)] = False,
-    images: Annotated[str, _option("images in the MCAP: none, depth or all", RESULT)] = "depth",
+    images: Annotated[
+        str, _option("images in the MCAP: none, depth, or all (with the overlay)", RESULT)
+    ] = "depth",
     points: Annotated[bool, _option("point clouds in the MCAP (large)", RESULT)] = False,
     tracks: Annotated[str, _option("csv or parquet", RESULT)] = "csv",
     jobs: Annotated[int, _option("bags processed in parallel, each in its own process", MANY)] = 1,

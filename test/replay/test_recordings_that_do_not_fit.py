@@ -17,8 +17,9 @@ from robot_vision.replay.running.runner import RunOptions
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345678\n"
 
 
-def open_recording(path: Path, **topics: str) -> None:
-    open_source(path, config=ServiceConfig(), options=BagOptions(topics=Topics(**topics)))
+def open_recording(path: Path, topics: Topics | None = None) -> None:
+    options = BagOptions(topics=topics or Topics())
+    open_source(path, config=ServiceConfig(), options=options)
 
 
 @pytest.mark.parametrize("name", ["a.mcap", "a.db3", "a.bag", "a.mp4", "split/a_0.mcap"])
@@ -50,11 +51,11 @@ def test_other_files_and_folders_of_recordings_say_what_to_name(tmp_path: Path) 
 
 def test_topics_of_another_type_or_given_twice_are_refused(recording: Path) -> None:
     with pytest.raises(BagError, match=r"'/tf' is tf2_msgs/msg/TFMessage; expected .*/Image"):
-        open_recording(recording, rgb="/tf")
+        open_recording(recording, Topics(rgb="/tf"))
     with pytest.raises(BagError, match="expected sensor_msgs/msg/CameraInfo"):
-        open_recording(recording, info=DEPTH)
+        open_recording(recording, Topics(info=DEPTH))
     with pytest.raises(BagError, match="for colour and for depth"):
-        open_recording(recording, rgb=COLOR, depth=COLOR)
+        open_recording(recording, Topics(rgb=COLOR, depth=COLOR))
 
 
 def replayed(recording: Path, detector: Path, *, run: RunOptions, bag: BagOptions) -> str:
