@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from native_bundle import HEIGHT_PX, WIDTH_PX, make_native_bundle
@@ -204,3 +205,22 @@ def test_frames_are_those_of_the_recording() -> None:
     assert all(frame.camera is not None and frame.depth_m is not None for frame in frames)
     stamps = [frame.stamp_ns for frame in frames]
     assert stamps == sorted(set(stamps))
+
+
+def test_frames_and_a_replay_take_intrinsics_and_units_as_the_command(
+    bundle: Path, tmp_path: Path
+) -> None:
+    for folder, pixels in (("rgb", RGB), ("depth", np.full(RGB.shape[:2], 500, np.uint16))):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "0.png"), pixels)
+    given = (50.0, 50.0, 31.5, 23.5)
+    unit = {"depth.raw_unit_m": 0.002}
+    (frame,) = rv.frames(tmp_path, parameters=unit, intrinsics_px=given)
+    assert frame.camera is not None
+    assert np.array_equal(frame.camera.intrinsics_px, CAMERA.intrinsics_px)
+    assert frame.depth_m is not None
+    assert np.allclose(frame.depth_m, 1.0)
+    result = rv.replay(tmp_path, model=bundle, parameters={"threads": 1}, intrinsics_px=given)
+    assert result.details["figures"]["camera"]["fx_px"] == 50.0
+    with pytest.raises(ConfigError, match="expected finite fx, fy, cx, cy"):
+        next(rv.frames(tmp_path, intrinsics_px=(50.0, 0.0, 31.5, 23.5)))

@@ -83,7 +83,9 @@ def replay(
     json: Annotated[Path | None, _option("file for all figures", RESULT)] = None,
     golden: Annotated[Path | None, _option("golden file to compare with", RESULT)] = None,
     update_golden: Annotated[bool, _option("write --golden instead of comparing", RESULT)] = False,
-    images: Annotated[str, _option("images in the MCAP: none, depth or all", RESULT)] = "depth",
+    images: Annotated[
+        str, _option("images in the MCAP: none, depth, or all (with the overlay)", RESULT)
+    ] = "depth",
     points: Annotated[bool, _option("point clouds in the MCAP (large)", RESULT)] = False,
     tracks: Annotated[str, _option("csv or parquet", RESULT)] = "csv",
     jobs: Annotated[int, _option("bags processed in parallel, each in its own process", MANY)] = 1,
@@ -98,6 +100,7 @@ def replay(
     from robot_vision.replay.judging.judge import JudgeOptions
     from robot_vision.replay.reading.bag import BagOptions
     from robot_vision.replay.reading.discovery import Topics
+    from robot_vision.replay.reporting.comparison.golden import load_golden
 
     permit_code(allow_code)
     if update_golden and golden is None:
@@ -114,6 +117,8 @@ def replay(
             pointing=pointing,
         )
         _judge(bags, policy, how, golden=golden, update=update_golden)
+    if golden is not None and update_golden and golden.exists():
+        load_golden(golden)  # its tolerances and other bags are kept: refuse before the replay
     node = options.parse_parameters(param or [], config=config, model=model)
     topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic, depth_info=depth_info_topic)
     shared = Job(
@@ -138,7 +143,7 @@ def replay(
         for name, path in options.name_bags(bags)
     ]
     results = run_with_bar(todo, workers=jobs, ray=ray, resume=resume)
-    _conclude(results, json=json, golden=golden if update_golden else None)
+    _conclude(results, out=out, json=json, golden=golden if update_golden else None)
 
 
 def _judge(
@@ -193,19 +198,21 @@ def _list(bags: list[Path], *, config: Any, bag: Any) -> None:
 
     console, status = Screen(), 0
     for path in bags:
-        console.print(str(path))
+        console.print(str(path), soft_wrap=True)
         try:
             for line in lines_of(path, config=config, bag=bag):
-                console.print(f"  {line}")
+                console.print(f"  {line}", soft_wrap=True)
         except (RobotVisionError, OSError) as error:
-            console.print(styled(f"  refused: {error}", "red"))
+            console.print(styled(f"  refused: {error}", "red"), soft_wrap=True)
             status = 2
     raise typer.Exit(status)
 
 
-def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path | None) -> None:
+def _conclude(
+    results: list[dict[str, Any]], *, out: Path | None, json: Path | None, golden: Path | None
+) -> None:
     """Print table and verdict, write files, return the exit status; `golden` is written if
-    given."""
+    given, `out` has the reports."""
     from robot_vision.replay.reporting.comparison.golden import save_golden
     from robot_vision.replay.reporting.comparison.verdict import (
         EXIT_STATUS,
@@ -216,12 +223,15 @@ def _conclude(results: list[dict[str, Any]], *, json: Path | None, golden: Path 
     from robot_vision.terminal import Screen
 
     console = Screen()
+    if out is not None:
+        name = results[0]["bag"] if len(results) == 1 else "*"
+        console.print(f"report: {out / name / 'report.html'}", soft_wrap=True)
     print_summary(console, results)
     if json is not None:
         write_json(json, results)
     if golden is not None:
         save_golden(golden, {r["bag"]: r["behaviour"] for r in results if "behaviour" in r})
-        console.print(f"written: {golden}")
+        console.print(f"written: {golden}", soft_wrap=True)
     raise typer.Exit(EXIT_STATUS[verdict_of(results)])
 
 

@@ -19,6 +19,7 @@ _LONGEST_QUOTE = 200
 _OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LONGEST_NUMBER = 100
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
@@ -40,6 +41,15 @@ def inside(root: Path, name: str) -> Path:
     if not is_inside:
         raise ForeignFileError(f"{quoted(name)} is not a file below {root}, so it was not opened")
     return root / name
+
+
+def is_git_lfs_pointer(path: Path) -> bool:
+    """Whether the file is only Git LFS's reference to the content, which was not fetched."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_LFS_POINTER)) == _LFS_POINTER
+    except OSError:
+        return False
 
 
 def quoted(text: object) -> str:

@@ -109,10 +109,11 @@ def _x_axis(frame: _Frame) -> list[str]:
     parts = [f'<line class="axis" x1="{frame.left}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>']
     for value in _ticks(frame.x_end):
         if value <= frame.x_end:
-            label = f"{value:g} s"
+            x = frame.x(value)
+            anchor = "middle" if x < WIDTH - 2 * RIGHT else "end"  # the last one is not cut off
             parts.append(
-                f'<text class="tick" x="{frame.x(value):.1f}" y="{y + 18}" '
-                f'text-anchor="middle">{label}</text>'
+                f'<text class="tick" x="{x:.1f}" y="{y + 18}" '
+                f'text-anchor="{anchor}">{value:g} s</text>'
             )
     return parts
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from replay_scenes import COLOR, DEPTH, Message, Scene, header_of, write_mcap
+from replay_scenes import COLOR, DEPTH, HEIGHT, WIDTH, Message, Scene, header_of, write_mcap
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
@@ -116,3 +116,13 @@ def test_list_says_what_would_be_used_and_why(tmp_path: Path) -> None:
     assert "colour: /cam_2/color/image_raw (as requested)" in words
     assert "depth: /cam_2/depth_to_color/image_raw (the camera of the colour topic" in words
     assert "not used: /cam_1/depth_to_color/image_raw" in words
+    # 12 images at 30 Hz, of which two are lost.
+    assert f"(as requested) {WIDTH}×{HEIGHT} rgb8, 24.5 Hz" in words
+    assert "no intrinsics" not in words
+
+
+def test_list_says_what_lacks_intrinsics(tmp_path: Path) -> None:
+    path = write_mcap(tmp_path / "a.mcap", Scene(frames=3, info=False).messages())
+    listed = CliRunner().invoke(app, ["replay", str(path), "--list"])
+    expected = "objects stay in 2-D without --intrinsics fx,fy,cx,cy or --info-topic NAME"
+    assert f"  no intrinsics: {expected}" in listed.output.splitlines()

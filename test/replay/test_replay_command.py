@@ -45,6 +45,22 @@ def test_outputs_of_one_bag(recording: Path, options: tuple[str, ...], tmp_path:
     check_mcap(folder / "perception.mcap")
     check_report(folder / "report.html")
     assert json.loads((folder / "summary.json").read_text())["status"] == "pass"
+    assert f"report: {folder / 'report.html'}\n" in text
+
+
+def test_what_the_pipeline_lacks_is_printed_and_reported(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    name = "a_recording_with_a_name_that_leaves_no_space_in_a_narrow_terminal"
+    path = write_mcap(tmp_path / f"{name}.mcap", Scene(frames=4, info=False).messages())
+    out, summary = tmp_path / "out", tmp_path / "all.json"
+    code, text = run("replay", path, *options, "--out", out, "--json", summary)
+    assert code == 0
+    assert f"{name}: no intrinsics: objects stay in 2-D (4 of 4 frames)" in text
+    assert json.loads(summary.read_text())["bags"][0]["figures"]["digest"][:12] in text
+    html = (out / name / "report.html").read_text()
+    assert html.index("no intrinsics: objects stay in 2-D") < html.index("<h2>Objects</h2>")
+    assert "Frames with depth: 4" in html
 
 
 def test_points_are_written_on_request(
@@ -121,6 +137,7 @@ def check_report(path: Path) -> None:
     for title in ("Objects", "Tracks", "Ages per stage", "Depth", "Inputs", "Notable frames"):
         assert f"<h2>{title}</h2>" in html
     assert "$" not in html
+    assert "least depth" not in html  # all of it is known in all frames
 
 
 def test_golden_file_and_exit_statuses(
@@ -133,6 +150,9 @@ def test_golden_file_and_exit_statuses(
     code, text = run("replay", recording, *options, "--model", broken, "--golden", golden)
     assert (code, text.splitlines()[-1]) == (1, "regression")
     assert "squares: detections of red square: 60 became 0" in text
+    golden.write_text("{")
+    with pytest.raises(ConfigError, match="cannot read the golden file"):
+        run("replay", recording, "--golden", golden, "--update-golden")
     code, text = run("replay", tmp_path / "no.mcap", *options)
     assert (code, "no.mcap does not exist" in text) == (2, True)
 

@@ -124,6 +124,10 @@ def test_golden_files_that_do_not_fit_are_explained(
     other.write_text(json.dumps({**content, "bags": {}}))
     result = replay(recording, detector, golden=other)
     assert (result["status"], "no bag 'squares'" in result["error"]) == ("failed", True)
+    assert "figures" not in result  # nothing was replayed in vain
+    result = replay(recording, detector, golden=tmp_path / "none.json")
+    assert "none.json does not exist; --update-golden writes it" in result["error"]
+    assert "figures" not in result
     other.write_text(json.dumps({**content, "tolerances": {"track_positoin_m": 1}}))
     with pytest.raises(ConfigError, match=r"track_positoin_m.*known: .*track_position_m"):
         load_golden(other)

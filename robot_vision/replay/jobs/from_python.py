@@ -14,7 +14,7 @@ from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.jobs.options import name_bags
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.discovery import Topics
-from robot_vision.replay.reading.frames import decode
+from robot_vision.replay.reading.frames import Intrinsics, decode
 from robot_vision.replay.reading.sources import open_source
 from robot_vision.replay.reporting.comparison.figure_drift import Drift
 from robot_vision.replay.reporting.comparison.verdict import print_summary
@@ -65,6 +65,8 @@ def replay(
     parameters: Mapping[str, Any] | None = None,
     rgb_topic: str = "",
     depth_topic: str = "",
+    info_topic: str = "",
+    intrinsics_px: Intrinsics | None = None,
     from_s: float = 0.0,
     to_s: float = float("inf"),
     out: str | Path | None = None,
@@ -74,8 +76,8 @@ def replay(
 
     As `robot-vision replay`, whose options have these names: `out` is a folder for report, MCAP
     and tracks, `golden` a file to compare with, `parameters` are the node's by dotted name.
-    Topics are found by type where none is given. Raises `RobotVisionError` where nothing could
-    be replayed.
+    Topics are found by type where none is given; `intrinsics_px` (fx, fy, cx, cy) replaces
+    camera_info. Raises `RobotVisionError` where nothing could be replayed.
     """
     given = dict(parameters or {})
     if "model" in given:
@@ -86,8 +88,11 @@ def replay(
         name=name,
         path=path,
         config=config,
-        run=RunOptions(from_s=from_s, to_s=to_s),
-        bag=_bag(rgb_topic, depth_topic, target_frame=config.target_frame),
+        run=RunOptions(from_s=from_s, to_s=to_s, intrinsics_px=intrinsics_px),
+        bag=BagOptions(
+            topics=Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic),
+            target_frame=config.target_frame,
+        ),
         out=None if out is None else Path(out),
         golden=None if golden is None else Path(golden),
     )
@@ -100,31 +105,34 @@ def replay(
 def frames(
     recording: str | Path,
     *,
+    parameters: Mapping[str, Any] | None = None,
     rgb_topic: str = "",
     depth_topic: str = "",
+    info_topic: str = "",
+    intrinsics_px: Intrinsics | None = None,
     from_s: float = 0.0,
     to_s: float = float("inf"),
 ) -> Iterator[Frame]:
     """Frames of a bag, dataset, video or folder of images, in the order of their stamps.
 
-    What cannot be read is left out, and logged as warnings when the iteration ends.
+    The arguments are those of `replay`; only `parameters` of reading have an effect, for example
+    `depth.raw_unit_m`. What cannot be read is left out, and logged as warnings when the iteration
+    ends.
     """
-    source = open_source(
-        Path(recording), config=NodeConfig(), options=_bag(rgb_topic, depth_topic)
-    )
+    config = with_values(NodeConfig(), dict(parameters or {}))
+    topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic)
+    options = BagOptions(topics=topics, target_frame=config.target_frame)
+    run = RunOptions(from_s=from_s, to_s=to_s, intrinsics_px=intrinsics_px)
+    source = open_source(Path(recording), config=config, options=options)
     problems = source.health.problems
     try:
-        for raw in between(source.raw_frames(), RunOptions(from_s=from_s, to_s=to_s)):
-            frame = decode(raw, problems)
+        for raw in between(source.raw_frames(), run):
+            frame = decode(raw, problems, intrinsics_px=intrinsics_px)
             if frame is not None:
                 yield frame
     finally:
         for kind, seen in problems.as_dict().items():
             _log.warning("%s: %s (%d×), first: %s", recording, kind, seen["count"], seen["first"])
-
-
-def _bag(rgb_topic: str, depth_topic: str, *, target_frame: str = "") -> BagOptions:
-    return BagOptions(topics=Topics(rgb=rgb_topic, depth=depth_topic), target_frame=target_frame)
 
 
 def _result(found: dict[str, Any]) -> ReplayResult:

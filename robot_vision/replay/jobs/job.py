@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from math import isinf
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -12,9 +13,9 @@ from robot_vision.core.disk import DiskFullError, writing_to
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.frames import FrameSource
 from robot_vision.replay.reading.sources import open_source
-from robot_vision.replay.reporting.comparison.figure_drift import Drift
-from robot_vision.replay.reporting.comparison.golden import behaviour_of, check, load_golden
+from robot_vision.replay.reporting.comparison.golden import behaviour_of, check, golden_for
 from robot_vision.replay.reporting.replay_summary import Figures
 from robot_vision.replay.running.runner import RunCounts, RunOptions, run
 from robot_vision.replay.writing.outputs import Images, TracksFormat, open_outputs
@@ -51,8 +52,12 @@ def run_job(job: Job, *, progress: Progress = no_progress) -> dict[str, Any]:
     start_s = perf_counter()
     result: dict[str, Any] = {"bag": job.name, "path": str(job.path), "error": "", "drifts": []}
     try:
+        # A golden file that cannot decide is reported before the replay, not after it.
+        golden = None if job.golden is None else golden_for(job.golden, bag=job.name)
         result |= _replay(job, progress)
-        drifts = _judge(job, result["behaviour"])
+        drifts = []
+        if golden is not None:
+            drifts = check(golden, bag=job.name, behaviour=result["behaviour"])
         result["drifts"] = [asdict(drift) for drift in drifts]
         result["status"] = "regression" if drifts else "pass"
     except (RobotVisionError, OSError) as error:
@@ -88,7 +93,8 @@ def _replay(job: Job, progress: Progress) -> dict[str, Any]:
     provider = pipeline.perceiver.provider
     pipeline.perceiver.close()
     if counts.processed == 0:
-        raise RobotVisionError(f"{job.path}: no frame could be replayed ({_why(source)})")
+        why = _why_none(source, counts, job.run)
+        raise RobotVisionError(f"{job.path}: no frame could be replayed ({why})")
     values = figures.as_dict()
     return {
         "figures": values,
@@ -109,17 +115,12 @@ def _replay(job: Job, progress: Progress) -> dict[str, Any]:
     }
 
 
-def _why(source: Any) -> str:
-    problems = source.health.as_dict()["problems"]
-    return (
-        "; ".join(f"{kind}: {seen['first']}" for kind, seen in problems.items()) or "it is empty"
-    )
-
-
-def _judge(job: Job, behaviour: dict[str, Any]) -> list[Drift]:
-    if job.golden is None:
-        return []
-    return check(load_golden(job.golden), bag=job.name, behaviour=behaviour)
+def _why_none(source: FrameSource, counts: RunCounts, options: RunOptions) -> str:
+    has_images = any(stream.count for stream in source.health.streams if stream.kind == "rgb")
+    if has_images and counts.read == 0 and options.from_s > 0:
+        until = "" if isinf(options.to_s) else f" to {options.to_s:g} s"
+        return f"it has no colour image from {options.from_s:g} s{until} after the first"
+    return str(source.health.problems) or "it is empty"
 
 
 def _write_results(out: Path, result: dict[str, Any]) -> None:

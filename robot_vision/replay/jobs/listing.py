@@ -13,11 +13,12 @@ from robot_vision.replay.reading.discovery import Topics
 from robot_vision.replay.reading.episodes.choice import choose_camera, choose_episodes
 from robot_vision.replay.reading.episodes.open import open_episodes
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
-from robot_vision.replay.reading.folders.image_sources import FolderSource
+from robot_vision.replay.reading.folders.image_sources import FolderSource, VideoSource
 from robot_vision.replay.reading.sources import open_source
 
 _MOST_EPISODES = 50
 _MOST_NAMES = 16
+_NO_INTRINSICS = "objects stay in 2-D without --intrinsics fx,fy,cx,cy"
 
 
 def lines_of(path: Path, *, config: ServiceConfig, bag: BagOptions) -> Iterator[str]:
@@ -33,9 +34,14 @@ def lines_of(path: Path, *, config: ServiceConfig, bag: BagOptions) -> Iterator[
         frames = source.pairs.frames
         paired = sum(frame.depth is not None for frame in frames)
         yield f"{len(frames)} colour files, {paired} with depth ({source.pairs.why})"
-        yield f"{len(source.pairs.unpaired)} depth files without colour"
-    else:
-        yield f"video {path.name}"
+        if source.pairs.unpaired:
+            yield f"{len(source.pairs.unpaired)} depth files without colour"
+        if paired and not source.has_intrinsics:
+            yield f"no intrinsics: {_NO_INTRINSICS}"
+    elif isinstance(source, VideoSource):
+        yield f"video: {source.format}"
+        if source.has_depth:
+            yield f"no intrinsics: {_NO_INTRINSICS}"
 
 
 def _topics(topics: Topics) -> list[str]:
@@ -45,10 +51,12 @@ def _topics(topics: Topics) -> list[str]:
         "camera_info": (topics.info, "info"),
         "depth camera_info": (topics.depth_info, "depth_info"),
     }
-    lines = [
-        f"{role}: {name or 'none'} ({topics.why.get(key, '')})"
-        for role, (name, key) in roles.items()
-    ]
+    lines = []
+    for role, (name, key) in roles.items():
+        about = f" {topics.formats[name]}" if name in topics.formats else ""
+        lines.append(f"{role}: {name or 'none'} ({topics.why.get(key, '')}){about}")
+    if topics.depth and not topics.info:
+        lines.append(f"no intrinsics: {_NO_INTRINSICS} or --info-topic NAME")
     others = (f"not used: {name} ({kind})" for name, kind in topics.others.items())
     return [*lines, *others]
 

@@ -108,8 +108,6 @@ def _intrinsics(text: str) -> Intrinsics | None:
         fx, fy, cx, cy = (float(part) for part in text.split(","))
     except ValueError as error:
         raise ConfigError(f"--intrinsics {text!r}: expected four numbers fx,fy,cx,cy") from error
-    if not (0 < fx < inf and 0 < fy < inf):
-        raise ConfigError(f"--intrinsics {text!r}: expected finite focal lengths above 0")
     return fx, fy, cx, cy
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from robot_vision.codecs.compressed import decode_compressed, decode_compressed_depth
 from robot_vision.codecs.depth import decode_depth
-from robot_vision.codecs.header import encoded_size_px
 from robot_vision.codecs.image import decode_image
 from robot_vision.core.config import ServiceConfig
 from robot_vision.core.limits_config import InputLimits
@@ -22,6 +21,7 @@ from robot_vision.replay.reading.discovery import (
     TRANSFORMS,
     Topics,
     find_topics,
+    recorded_size_px,
 )
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.frames import InputHealth, RawFrame, Stream
@@ -147,7 +147,7 @@ class BagSource:
             stamp_ns = message.log_ns
         is_depth = message.topic == self.topics.depth
         kind = "depth" if is_depth else "rgb"
-        size_px = _size_px(content, message.msgtype)
+        size_px = recorded_size_px(content, message.msgtype)
         frame_id = content.header.frame_id
         if why := self._one_camera[kind].problem(frame_id, size_px=size_px, stamp_ns=stamp_ns):
             problems.add(TWO_CAMERAS, f"{message.topic}: {why}")
@@ -238,13 +238,6 @@ class BagSource:
             detail = f"from {frame_id} to {target} within {stale_s:g} s of {stamp_ns} ns"
             self.health.problems.add("no transform", detail)
         return found
-
-
-def _size_px(content: Any, msgtype: str) -> tuple[int, int]:
-    """Width and height, for encoded images from the header; zeros if that is damaged."""
-    if msgtype == IMAGE:
-        return int(content.width), int(content.height)
-    return encoded_size_px(content.data)
 
 
 def _rgb_reader(image: RecordedImage, limits: InputLimits) -> Callable[[], np.ndarray]:

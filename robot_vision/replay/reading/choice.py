@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from robot_vision.core.clock import NS_PER_S
 from robot_vision.replay.reading.messages import IMAGE, BagError
 
 COLOR_WORDS = ("color", "colour", "rgb", "image_raw", "image_rect")
@@ -46,16 +47,25 @@ _STREAM_WORDS = frozenset(
 
 @dataclass
 class Seen:
-    """Topics as seen at the start of a recording; `stamps_ns` are the first stamps."""
+    """Topics as seen at the start of a recording; `stamps_ns` are the first stamps, `images` size
+    and encoding of the first image."""
 
     kinds: dict[str, str] = field(default_factory=dict)
     types: dict[str, str] = field(default_factory=dict)
     frames: dict[str, str] = field(default_factory=dict)
     stamps_ns: dict[str, list[int]] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
 
     def of_kind(self, kind: str) -> list[str]:
         return sorted(topic for topic, seen in self.kinds.items() if seen == kind)
+
+    def format_of(self, topic: str) -> str:
+        """Size and encoding of an image topic, and the rate by its first stamps."""
+        stamps_ns = self.stamps_ns[topic]
+        span_s = (max(stamps_ns) - min(stamps_ns)) / NS_PER_S
+        rate = f", {(len(stamps_ns) - 1) / span_s:.1f} Hz" if span_s > 0 else ""
+        return self.images[topic] + rate
 
     def same_frame(self, a: str, b: str) -> bool:
         return bool(self.frames.get(a)) and self.frames.get(a) == self.frames.get(b)
@@ -88,6 +98,7 @@ def choose_color(seen: Seen, *, near: str) -> Choice:
 def choose_depth(seen: Seen, rgb: str) -> Choice:
     """The depth topic of the camera of `rgb`. Raises `BagError` if two cameras fit."""
     names = [name for name in seen.of_kind("depth") if not _words(name, NOT_DEPTH_WORDS)]
+    names = [name for name in names if name != rgb]  # requested as colour
     own = [name for name in names if camera_of(name) == camera_of(rgb)]
     why = "the camera of the colour topic, by namespace"
     if not own:

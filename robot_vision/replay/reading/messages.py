@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.foreign import is_git_lfs_pointer
 
 MOST_TOPICS = 10_000
 LONGEST_NAME = 1000
@@ -16,6 +18,12 @@ IMAGE, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 
 class BagError(RobotVisionError, ValueError):
     """A recording cannot be opened, or contains nothing to replay."""
+
+
+def refuse_lfs_pointer(path: Path) -> None:
+    """Raise `BagError` if Git LFS has not fetched the file's content."""
+    if is_git_lfs_pointer(path):
+        raise BagError(f"{path} is a Git LFS pointer without its content; run `git lfs pull`")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +88,9 @@ class Problems:
 
     def __bool__(self) -> bool:
         return bool(self._seen)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{kind}: {first}" for kind, (_, first) in self._seen.items())
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         return {kind: {"count": n, "first": first} for kind, (n, first) in self._seen.items()}

@@ -13,7 +13,13 @@ from robot_vision.core.natural import natural
 from robot_vision.replay.reading.containers.mcap import McapFile
 from robot_vision.replay.reading.containers.ros1 import Ros1File
 from robot_vision.replay.reading.containers.sqlite import SqliteFile
-from robot_vision.replay.reading.messages import BagError, Container, Problems, RawMessage
+from robot_vision.replay.reading.messages import (
+    BagError,
+    Container,
+    Problems,
+    RawMessage,
+    refuse_lfs_pointer,
+)
 
 PLAIN = (".mcap", ".db3", ".bag")
 PACKED = (".zstd", ".zst")
@@ -33,6 +39,8 @@ class Recording:
         self._problems_on_opening = Problems()
         self._compressed_messages = False
         self._paths = self._find_files(path)
+        for file in self._paths:
+            refuse_lfs_pointer(file)
         self.is_ros1 = _is_ros1(self._paths[0])
         self.size_bytes = sum(file.stat().st_size for file in self._paths)
         self._read_before = 0

@@ -34,6 +34,11 @@ def open_source(path: Path, *, config: ServiceConfig, options: BagOptions) -> Fr
         return VideoSource(path, config=config)
     if path.is_dir() and not _is_recording(path):
         return FolderSource(path, config=config)
+    if path.is_file() and not path.name.endswith(SUFFIXES):
+        raise BagError(
+            f"{path}: expected a bag ({', '.join(SUFFIXES)}), a video "
+            f"({', '.join(VIDEO_SUFFIXES)}) or a folder of a bag, a dataset or images"
+        )
     return BagSource(path, config=config, options=options)
 
 

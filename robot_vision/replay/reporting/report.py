@@ -13,6 +13,11 @@ from robot_vision.viz.svg import COLORS, Bar, gantt, percent_bar
 MOST_TRACKS = 60
 MOST_DRIFTS = 200
 MOST_CLASSES = 30
+_PAIRING = {
+    "out_of_tolerance": "depth more than sync.tolerance_s away",
+    "no_depth": "no depth recorded",
+    "late": "depth missing",
+}
 _VERDICTS = {"pass": "pass", "regression": "regression", "failed": "could not run"}
 
 
@@ -20,7 +25,7 @@ def write_report(path: Path, result: dict[str, Any]) -> None:
     """Write the HTML report of a result of `run_job`; a failed one gets its error and inputs."""
     sections: list[Callable[[dict[str, Any]], str]] = [_head, _drifts]
     if "figures" in result:
-        sections += [_objects, _tracks, _pictures, _classes, _words, _ages]
+        sections += [_notes, _objects, _tracks, _pictures, _classes, _words, _ages]
         sections += [_depth, _inputs, _settings]
     body = "\n".join(section(result) for section in sections)
     template = (
@@ -92,6 +97,14 @@ def _objects(result: dict[str, Any]) -> str:
     ]
     table = html_table(["class", "detections", "tracks"], counts, numbers={1, 2})
     return html_section("Objects", chart + table)
+
+
+def _notes(result: dict[str, Any]) -> str:
+    """What the pipeline missed, for example intrinsics; empty if nothing."""
+    notes = [[escape(n), f"{count}"] for n, count in result["figures"]["notes"].items()]
+    if not notes:
+        return ""
+    return html_section("Notes", html_table(["note", "frames"], notes, numbers={1}))
 
 
 def _tracks(result: dict[str, Any]) -> str:
@@ -233,21 +246,20 @@ def _inputs(result: dict[str, Any]) -> str:
 
 
 def _pairing(health: dict[str, Any]) -> str:
-    counts = "; ".join(f"{count} {name}" for name, count in health["pairing"].items())
+    counts = "; ".join(
+        f"{_PAIRING.get(name, name)}: {count}" for name, count in health["pairing"].items()
+    )
     offset = health["pairing_offset_s"]
     if offset:
         counts += (
             f"; stamps differ by {1e3 * offset['p50']:.2f} ms (median), "
             f"{1e3 * offset['max']:.2f} ms at most"
         )
-    return f'<p style="margin-top:12px">Pairing: {escape(counts)}.</p>' if counts else ""
+    counts = counts[:1].upper() + counts[1:]
+    return f'<p style="margin-top:12px">{escape(counts)}.</p>' if counts else ""
 
 
 def _settings(result: dict[str, Any]) -> str:
     rows = [[escape(k), f"<code>{escape(str(v))}</code>"] for k, v in result["config"].items()]
     table = html_table(["parameter", "value"], rows)
-    notes = [[escape(n), f"{count}"] for n, count in result["figures"]["notes"].items()]
-    said = html_table(["the pipeline's notes", "frames"], notes, numbers={1}) if notes else ""
-    return html_section(
-        "Settings", f"{said}<details><summary>Parameters</summary>{table}</details>"
-    )
+    return html_section("Settings", f"<details><summary>Parameters</summary>{table}</details>")

@@ -5,7 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from time import monotonic_ns, perf_counter
 
+import numpy as np
+
 from robot_vision.core.clock import NS_PER_S, seconds_between
+from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import quoted
 from robot_vision.core.types import Frame, Perception
 from robot_vision.pipeline import Pipeline
 from robot_vision.replay.reading.frames import (
@@ -28,13 +32,31 @@ LONGEST_PAUSE_S = 60.0
 class RunOptions:
     """`rate` 0: as fast as possible, every frame; above 0: a multiple of real time.
 
-    `from_s` and `to_s` are seconds after the first frame.
+    `from_s` and `to_s` are seconds after the first frame. Raises `ConfigError` if they are
+    reversed, or if `intrinsics_px` is not fx, fy, cx and cy.
     """
 
     rate: float = 0.0
     from_s: float = 0.0
     to_s: float = float("inf")
     intrinsics_px: Intrinsics | None = None
+
+    def __post_init__(self) -> None:
+        if not self.from_s <= self.to_s:
+            raise ConfigError(
+                f"from {self.from_s:g} s to {self.to_s:g} s: expected an end after the beginning"
+            )
+        given = self.intrinsics_px
+        if given is not None and not _are_intrinsics(given):
+            raise ConfigError(
+                f"intrinsics {quoted(given)}: expected finite fx, fy, cx, cy in pixels, the focal "
+                "lengths fx and fy above 0"
+            )
+
+
+def _are_intrinsics(given: Intrinsics) -> bool:
+    is_four = np.shape(given) == (4,)  # not the matrix
+    return is_four and bool(np.isfinite(given).all()) and min(given[:2]) > 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -36,7 +36,7 @@ class Thumbnails:
         self._record("most objects", float(len(perception.tracks)), done)
         if done.number > 0:  # the first frame of a model is slow in its own right
             self._record("slowest frame", sum(done.stage_s.values()), done)
-        if perception.depth is not None:
+        if perception.depth is not None and perception.depth.valid_fraction < 1:
             self._record("least depth", 1.0 - perception.depth.valid_fraction, done)
         if switched:
             self._event("an object may have changed its id", done)

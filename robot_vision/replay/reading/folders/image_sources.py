@@ -13,6 +13,7 @@ from robot_vision.codecs.header import is_video
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.config import DepthConfig, ServiceConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.foreign import brief
 from robot_vision.core.limits_config import InputLimits
 from robot_vision.replay.reading.folders.folder_pairs import (
     DEFAULT_RATE_HZ,
@@ -23,13 +24,14 @@ from robot_vision.replay.reading.folders.folder_pairs import (
 )
 from robot_vision.replay.reading.folders.video_depth import depth_of_frames
 from robot_vision.replay.reading.frames import InputHealth, RawFrame, Stream
-from robot_vision.replay.reading.messages import BagError
+from robot_vision.replay.reading.messages import BagError, refuse_lfs_pointer
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v")
 FRAME_ID = "camera"
 TUM_UNIT_M = 1 / 5000
 # Number of damaged frames after which a video is not read further.
 MOST_LOST = 1000
+_MOST_NAMES = 8
 
 
 class VideoSource:
@@ -52,6 +54,7 @@ class VideoSource:
         video = self._open()
         self._count = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 1)
         self._rate_hz = video.get(cv2.CAP_PROP_FPS) or DEFAULT_RATE_HZ
+        self._size_px = _size_px(video)
         turned_deg = int(video.get(cv2.CAP_PROP_ORIENTATION_META))
         video.release()
         self._depth_of_frames = self._pair_depth(turned_deg)
@@ -59,6 +62,17 @@ class VideoSource:
     @property
     def done(self) -> float:
         return min(self._read / self._count, 1.0)
+
+    @property
+    def format(self) -> str:
+        """Size, length and rate that the file states, and whether depth lies beside it."""
+        width_px, height_px = self._size_px
+        depth = "with depth" if self.has_depth else "no depth"
+        return f"{width_px}×{height_px}, {self._count} frames, {self._rate_hz:.4g} Hz, {depth}"
+
+    @property
+    def has_depth(self) -> bool:
+        return bool(self._depth_files)
 
     def raw_frames(self) -> Iterator[RawFrame]:
         self._read = lost = 0
@@ -123,14 +137,14 @@ class VideoSource:
                 is_known = is_video(file.read(16))
         except OSError as error:
             raise BagError(f"{self._path} cannot be opened as a video: {error}") from error
+        refuse_lfs_pointer(self._path)
         # Each of FFmpeg's threads would buffer pictures.
         options = [cv2.CAP_PROP_N_THREADS, 1]
         video = cv2.VideoCapture(str(self._path), cv2.CAP_FFMPEG, options) if is_known else None
         if video is None or not video.isOpened():
             raise BagError(f"{self._path} cannot be opened as a video (MP4, MOV, Matroska or AVI)")
         video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # OpenCV 4 does not rotate by itself
-        sides = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-        width_px, height_px = (int(video.get(side)) for side in sides)
+        width_px, height_px = _size_px(video)
         try:
             check_size(
                 width_px, height_px, limits=self._config.limits, what=f"{self._path}: video"
@@ -151,7 +165,7 @@ class FolderSource:
         self._config = config
         self.pairs = folder_pairs(path, tolerance_s=config.sync.tolerance_s)
         if not self.pairs.frames:
-            raise BagError(f"{path} contains no images ({', '.join(IMAGE_SUFFIXES)})")
+            raise BagError(_nothing_in(path))
         self._stream = Stream(self.pairs.frames[0].rgb.parent.name, "rgb")
         self.health.streams = [self._stream]
         for detail in self.pairs.unpaired:
@@ -163,6 +177,10 @@ class FolderSource:
     @property
     def done(self) -> float:
         return self._read / len(self.pairs.frames)
+
+    @property
+    def has_intrinsics(self) -> bool:
+        return self._camera is not None
 
     def raw_frames(self) -> Iterator[RawFrame]:
         for index, frame in enumerate(self.pairs.frames):
@@ -188,6 +206,18 @@ class FolderSource:
         detail = f"1/5000 m, as in TUM's sets, instead of {unit_m} m (depth.raw_unit_m)"
         self.health.problems.add("depth unit by layout", detail)
         return TUM_UNIT_M
+
+
+def _size_px(video: cv2.VideoCapture) -> tuple[int, int]:
+    width, height = cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT
+    return int(video.get(width)), int(video.get(height))
+
+
+def _nothing_in(folder: Path) -> str:
+    inside = sorted(brief(item.name, most=60) for item in folder.iterdir() if item.is_dir())
+    hint = f"; it has the folders {', '.join(inside[:_MOST_NAMES])}" if inside else ""
+    images = ", ".join(IMAGE_SUFFIXES)
+    return f"{folder} contains no images ({images}), recording or dataset{hint}"
 
 
 def _raw_frame(

@@ -39,6 +39,8 @@ def behaviour_of(figures: dict[str, Any]) -> dict[str, Any]:
 
 def load_golden(path: Path) -> dict[str, Any]:
     """Read a golden file; raises `ConfigError` saying what is wrong with it."""
+    if not path.exists():
+        raise ConfigError(f"golden file {path} does not exist; --update-golden writes it")
     try:
         golden = read_json(path)
     except ForeignFileError as error:
@@ -64,6 +66,17 @@ def load_golden(path: Path) -> dict[str, Any]:
     return golden
 
 
+def golden_for(path: Path, *, bag: str) -> dict[str, Any]:
+    """A golden file that has `bag`; raises `ConfigError` if it cannot judge it."""
+    golden = load_golden(path)
+    if bag not in golden["bags"]:
+        known = ", ".join(sorted(golden["bags"])) or "none"
+        raise ConfigError(
+            f"golden file {path} has no bag {bag!r}; it has: {known}. --update-golden adds it"
+        )
+    return golden
+
+
 def save_golden(path: Path, behaviours: dict[str, dict[str, Any]]) -> None:
     """Write the behaviours of bags by name; keeps existing tolerances and other bags."""
     before = load_golden(path) if path.exists() else {}
@@ -78,9 +91,6 @@ def save_golden(path: Path, behaviours: dict[str, dict[str, Any]]) -> None:
 
 def check(golden: dict[str, Any], *, bag: str, behaviour: dict[str, Any]) -> list[Drift]:
     """Everything in which a replay of `bag` exceeds the golden file's tolerances."""
-    if bag not in golden["bags"]:
-        known = ", ".join(sorted(golden["bags"])) or "none"
-        raise ConfigError(f"the golden file has no bag {bag!r}; it has: {known}")
     tolerances = {**TOLERANCES, **golden.get("tolerances", {})}
     return compare_foreign(golden["bags"][bag], behaviour, tolerances=tolerances)
 

@@ -1,6 +1,7 @@
 """The one table and the one verdict of a replay of any number of bags."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ VERSION = 1
 EXIT_STATUS = {"pass": 0, "regression": 1, "failed": 2}
 _STYLE = {"pass": "green", "regression": "red", "failed": "red"}
 MOST_DRIFTS = 30
+MOST_NOTES = 10
+_DIGEST_CHARACTERS = 12
 
 
 def verdict_of(results: Sequence[dict[str, Any]]) -> str:
@@ -31,10 +34,13 @@ def write_json(path: Path, results: Sequence[dict[str, Any]]) -> None:
 
 
 def print_summary(console: Screen, results: Sequence[dict[str, Any]]) -> None:
-    """Table, drifts, problems of the inputs, and the verdict."""
+    """Table, drifts, problems of the inputs, the pipeline's notes, and the verdict."""
     table = Table(box=None, header_style="bold")
     for title in ("bag", "verdict", "frames", "×real time", "tracks", "id switches", "digest"):
         table.add_column(title, justify="left" if title in ("bag", "verdict") else "right")
+    # On a narrow screen or in CI's log a long name takes more lines; the digest stays whole.
+    table.columns[0].overflow = "fold"
+    table.columns[-1].no_wrap, table.columns[-1].min_width = True, _DIGEST_CHARACTERS
     for result in results:
         table.add_row(*_row(result))
     console.print(table)
@@ -57,7 +63,7 @@ def _row(result: dict[str, Any]) -> tuple[str | Text, ...]:
         f"{run['times_real_time']:.1f}",
         f"{len(figures['tracks'])}",
         f"{len(figures['id_switches'])}",
-        figures["digest"][:12],
+        figures["digest"][:_DIGEST_CHARACTERS],
     )
 
 
@@ -78,5 +84,10 @@ def _print_details(console: Screen, result: dict[str, Any]) -> None:
         say(f"{name}: and {len(result['drifts']) - MOST_DRIFTS} more drifts, see the JSON")
     for kind, seen in result.get("input", {}).get("problems", {}).items():
         say(f"{name}: {kind} ({seen['count']}×), first: {seen['first']}")
+    notes = Counter(result.get("figures", {}).get("notes", {}))
+    for note, count in notes.most_common(MOST_NOTES):
+        say(f"{name}: {note} ({count} of {result['figures']['frames']} frames)")
+    if len(notes) > MOST_NOTES:
+        say(f"{name}: and {len(notes) - MOST_NOTES} more notes, see the JSON")
     for why, count in result.get("run", {}).get("dropped", {}).items():
         say(f"{name}: {count} of {result['run']['read']} frames dropped: {why}")
