@@ -13,11 +13,13 @@ from robot_vision.core.interfaces import Perceiver, Tracker
 from robot_vision.core.timing import timed
 from robot_vision.core.types import (
     Frame,
+    Grounded,
     Grounding,
     Lifted,
     Measurements,
     Percept,
     Perception,
+    RobotView,
     no_detections,
 )
 from robot_vision.perception.lift import lift
@@ -100,20 +102,24 @@ class Pipeline:
 
     def _compute(self, frame: Frame, notes: list[str]) -> Perception:
         self._skipped = 0
-        stage_s: dict[str, float] = {}
-        percept = self._perceiver.perceive(frame, stage_s=stage_s)
+        percept, robot_mask = self._perceiver.perceive(frame), None
+        stage_s = dict(percept.stage_s)
         notes.extend(percept.notes)
-        percept, robot_mask = self._without_robot(frame, percept, stage_s)
+        if frame.robot is not None:
+            with timed(stage_s, "self_filter"):
+                percept, robot_mask = self._without_robot(frame.robot, percept)
         with timed(stage_s, "lift"):
             lifted = self._lift(frame, percept, robot_mask, notes)
         with timed(stage_s, "track"):
             tracks = self.tracker.update(self._measurements(frame, percept, lifted))
+        grounding = None
+        if percept.grounded is not None:
+            with timed(stage_s, "track_words"):
+                grounding = self._grounding(frame, percept, percept.grounded, robot_mask)
         return Perception(
+            **percept.results(),
             stamp_ns=frame.stamp_ns,
             frame=frame,
-            detections=percept.detections,
-            depth=percept.depth,
-            features=percept.features,
             lifted=lifted,
             tracks=tracks,
             class_names=self._perceiver.class_names,
@@ -121,30 +127,24 @@ class Pipeline:
             stage_s=stage_s,
             notes=tuple(notes),
             robot_mask=robot_mask,
-            classification=percept.classification,
-            segmentation=percept.segmentation,
-            grounding=self._grounding(frame, percept, robot_mask, stage_s),
+            grounding=grounding,
         )
 
     def _grounding(
         self,
         frame: Frame,
         percept: Percept,
+        found: Grounded,
         robot_mask: Bool[np.ndarray, "h w"] | None,
-        stage_s: dict[str, float],
-    ) -> Grounding | None:
+    ) -> Grounding:
         """Detections of the prompt, in 3-D and tracked separately: restarted when the prompt
         changes."""
-        found = percept.grounded
-        if found is None:
-            return None
         before = self._previous and self._previous.grounding
         if before is not None and before.found.prompt != found.prompt:
             self._words_tracker.reset()
         of_words = replace(percept, detections=found.detections)
-        with timed(stage_s, "track_words"):
-            lifted = self._lift(frame, of_words, robot_mask, notes=[])
-            tracks = self._words_tracker.update(self._measurements(frame, of_words, lifted))
+        lifted = self._lift(frame, of_words, robot_mask, notes=[])
+        tracks = self._words_tracker.update(self._measurements(frame, of_words, lifted))
         return Grounding(found=found, lifted=lifted, tracks=tracks)
 
     def _carry(self, frame: Frame, notes: list[str]) -> Perception:
@@ -201,19 +201,16 @@ class Pipeline:
         return ["the stamp was repeated: tracking did not advance"] if gone_s == 0 else []
 
     def _without_robot(
-        self, frame: Frame, percept: Percept, stage_s: dict[str, float]
-    ) -> tuple[Percept, Bool[np.ndarray, "h w"] | None]:
+        self, robot: RobotView, percept: Percept
+    ) -> tuple[Percept, Bool[np.ndarray, "h w"]]:
         """Drop detections of the robot itself; also returns its mask in the image."""
-        if frame.robot is None:
-            return percept, None
         config = self.config.self_filter
-        with timed(stage_s, "self_filter"):
-            shown = shown_robot(frame.robot, percept.depth, config=config)
-            found = without_robot(percept.detections, shown, config=config)
-            grounded = percept.grounded
-            if grounded is not None:
-                kept = without_robot(grounded.detections, shown, config=config)
-                grounded = replace(grounded, detections=kept)
+        shown = shown_robot(robot, percept.depth, config=config)
+        found = without_robot(percept.detections, shown, config=config)
+        grounded = percept.grounded
+        if grounded is not None:
+            kept = without_robot(grounded.detections, shown, config=config)
+            grounded = replace(grounded, detections=kept)
         return replace(percept, detections=found, grounded=grounded), shown
 
     def _lift(

@@ -136,6 +136,38 @@ MAY_IMPORT = {
     "threads": "",
 }
 
+# Folders of plug-ins: a file a command, format, model, loss, metric or task.
+PLUG_INS = {
+    "commands",
+    "formats",
+    "models/encoders",
+    "models/policies",
+    "training/losses",
+    "training/metrics",
+    "training/tasks",
+}
+# Rooms that still have more than twelve files, with their number: it may fall, never rise.
+LARGE_ROOMS = {
+    "bench": 43,
+    "calibration": 20,
+    "core": 61,
+    "datasets/lerobot": 15,
+    "datasets/meaning": 18,
+    "export": 19,
+    "importing": 16,
+    "perception": 15,
+    "policies": 34,
+    "rollouts": 20,
+    "segment": 14,
+    "similar": 14,
+    "simulation": 26,
+    "simulation/robot": 18,
+    "soak": 13,
+    "tracking": 15,
+    "training/data": 70,
+    "training/engine": 23,
+}
+
 
 def roots(names: set[str]) -> set[str]:
     return {name.split(".")[0] for name in names}
@@ -207,7 +239,7 @@ def test_extras_are_imported_where_they_serve_only(
 
 
 def test_core_imports_little() -> None:
-    for path in sorted((PACKAGE / "core").glob("*.py")):
+    for path in sorted((PACKAGE / "core").rglob("*.py")):
         foreign = roots(imports_of(path)) - CORE_MAY_IMPORT - sys.stdlib_module_names
         assert foreign == set(), f"{path.name} imports {foreign}"
 
@@ -265,10 +297,10 @@ def test_files_have_three_hundred_lines_at_most(part: str) -> None:
     assert {str(p): n for p, n in lines.items() if n > 300} == {}
 
 
-@pytest.mark.parametrize("part", ["ros", "topics", "console"])
-def test_rooms_have_twelve_files_at_most(part: str) -> None:
-    files = Counter(path.parent for path in (PACKAGE / part).rglob("*.py"))
-    assert {str(room): n for room, n in files.items() if n > 12} == {}
+def test_rooms_have_twelve_files_at_most() -> None:
+    files = Counter(path.parent.relative_to(PACKAGE).as_posix() for path in sources())
+    rooms = {room: n for room, n in files.items() if room not in PLUG_INS}
+    assert {room: n for room, n in rooms.items() if n > LARGE_ROOMS.get(room, 12)} == {}
 
 
 def test_commands_are_light_at_import() -> None:

@@ -68,7 +68,7 @@ class PictureText:
 
     def embed_picture(self, rgb: UInt8[np.ndarray, "h w 3"]) -> EmbeddedPicture:
         """A picture of any size; its cells are those that show it, without the margins."""
-        run = self._model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb), stage_s={})
+        run = self._model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb))
         cells = run.grid("features")
         if cells is None:
             raise BundleError(f"bundle {self.manifest.name!r} gives no features")

@@ -58,7 +58,7 @@ def _fills(model: str) -> dict[str, FillFrame]:
     perceiver = build_perceiver(config)
 
     def by_model(frame: Frame) -> Float32[np.ndarray, "h w"]:
-        depth = perceiver.perceive(frame, stage_s={}).depth
+        depth = perceiver.perceive(frame).depth
         assert depth is not None
         return depth.depth_m
 

@@ -27,7 +27,7 @@ def frame_run(bundle: Bundle, *, threads: int) -> Callable[[], None]:
 
     def run() -> None:
         stamp_ns = next(stamps_ns)
-        found = model.run(replace(frame, stamp_ns=stamp_ns), stage_s={})
+        found = model.run(replace(frame, stamp_ns=stamp_ns))
         if detector is not None:
             detector.detections(found, stamp_ns=stamp_ns)
         classification_of(found, stamp_ns=stamp_ns)

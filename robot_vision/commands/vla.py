@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from robot_vision.commands.json_file import JsonFile
+
 app = typer.Typer(no_args_is_help=True, help="Turn vision-language models into policies.")
 
 ModelFolder = Annotated[
@@ -95,7 +97,7 @@ def bench(
     policy: Annotated[str, typer.Argument(help="a policy's bundle: a name or a folder")],
     runs: Annotated[int, typer.Option(help="decisions to measure", min=1)] = 100,
     threads: Annotated[int, typer.Option(help="threads; 0: all cores", min=0)] = 1,
-    out: Annotated[Path, typer.Option(help="JSON file to write")] = Path("out/bench_network.json"),
+    out: JsonFile = Path("out/bench_network.json"),
 ) -> None:
     """Time and memory of a policy's network, in this process, without ROS."""
     from robot_vision.bench.policy_network import bench_network

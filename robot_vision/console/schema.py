@@ -35,7 +35,6 @@ Topic = Literal[
     "metrics",
 ]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
-PICTURE_TOPICS: tuple[Topic, ...] = ("frame", "depth", "features", "segmentation", "attention")
 Task = Literal[
     "detection",
     "depth",

@@ -37,14 +37,14 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Perceiver(Protocol):
-    """Runs the models on a frame. `stage_s` is filled with timings."""
+    """Runs the models on a frame."""
 
     class_names: tuple[str, ...]
     model_id: str
     provider: str
     fallback_reason: str
 
-    def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept: ...
+    def perceive(self, frame: Frame) -> Percept: ...
 
     def with_config(self, config: ServiceConfig) -> "Perceiver":
         """The same loaded models with other detector and depth parameters, or another prompt."""

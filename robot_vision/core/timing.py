@@ -1,7 +1,7 @@
 """Measuring: how long a stage took, and percentiles over the recent past."""
 
 from collections import deque
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from time import perf_counter
@@ -36,6 +36,12 @@ def timed(
         kept = _kept.get()
         if kept is not None:
             kept.append(Span(stage, start_s, end_s))
+
+
+def add_times(stage_s: MutableMapping[str, float], others_s: Mapping[str, float]) -> None:
+    """Add the durations of `others_s` to those of the same stages."""
+    for stage, seconds in others_s.items():
+        stage_s[stage] = stage_s.get(stage, 0.0) + seconds
 
 
 @contextmanager

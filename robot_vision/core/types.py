@@ -6,9 +6,9 @@ y down, z forward. Receivers treat arrays as read-only.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
@@ -307,18 +307,30 @@ class Tracks:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Percept:
-    """What the models say about one frame, before lifting and tracking.
-
-    `notes` describe implausible model outputs that were left out.
-    """
+class ModelResults:
+    """What the models say about one frame: shared by `Percept` and `Perception`."""
 
     detections: Detections
     depth: Depth | None
     features: Features | None
     classification: Classification | None = None
     segmentation: SemanticMap | None = None
+
+    def results(self) -> dict[str, Any]:
+        """The models' results by name, to build another object that has them."""
+        return {field.name: getattr(self, field.name) for field in fields(ModelResults)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Percept(ModelResults):
+    """The models' results for one frame, before lifting and tracking.
+
+    `stage_s` is the time each stage took; `notes` describe implausible model outputs that were
+    left out.
+    """
+
     grounded: Grounded | None = None
+    stage_s: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -332,7 +344,7 @@ class Grounding:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Perception:
+class Perception(ModelResults):
     """The service's answer to one frame. Every part carries the frame's stamp.
 
     `stage_s` is the time each stage took; `notes` describe what was missing or degraded.
@@ -341,9 +353,6 @@ class Perception:
 
     stamp_ns: int
     frame: Frame
-    detections: Detections
-    depth: Depth | None
-    features: Features | None
     lifted: Lifted | None
     tracks: Tracks
     class_names: tuple[str, ...]
@@ -351,8 +360,6 @@ class Perception:
     stage_s: Mapping[str, float]
     notes: tuple[str, ...] = ()
     robot_mask: Bool[np.ndarray, "h w"] | None = None
-    classification: Classification | None = None
-    segmentation: SemanticMap | None = None
     grounding: Grounding | None = None
 
 

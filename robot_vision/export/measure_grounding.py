@@ -137,12 +137,12 @@ class _Words:
     ) -> Iterator[tuple[Query, Detections, Float32[np.ndarray, "a 4"]]]:
         """For each query the boxes found, by falling score, and all boxes of the model."""
         frame = Frame(stamp_ns=0, frame_id="", rgb=sample.rgb)
-        everything = self._model.run(frame, stage_s={}).outputs["boxes_xyxy"][0]
+        everything = self._model.run(frame).outputs["boxes_xyxy"][0]
         for start in range(0, len(asked.queries), self._most):
             part = asked.queries[start : start + self._most]
             prompt = ", ".join(query.text for query in part)
             config = self._config.model_copy(update={"prompt": prompt})
-            found = Grounder(self._model, self._encoder, config).ground(frame, stage_s={})
+            found = Grounder(self._model, self._encoder, config).ground(frame)
             for phrase in found.prompt.phrases:
                 self.unknown.update(phrase.unknown_words)
             sought = found.prompt.sought

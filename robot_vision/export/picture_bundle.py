@@ -32,7 +32,7 @@ class PictureModel:
 
     def run(self, rgb: UInt8[np.ndarray, "h w 3"]) -> ModelRun:
         """The model's outputs for a picture of any size."""
-        return self._model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb), stage_s={})
+        return self._model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb))
 
 
 def weights_travel(bundle: Bundle) -> dict[str, Any]:

@@ -35,18 +35,11 @@ class Converted:
     renamed: Renamed
 
 
-def tensors_for(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of a known public layout by our names; ours are returned unchanged.
+def convert(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Converted:
+    """Weights of a known public layout by our names, with the options that the layout requires
+    and the choice leaves open; ours are returned unchanged.
 
     Raises `ConfigError` that names what is missing, unexpected or of another shape.
-    """
-    return _renamed(choice, tensors).tensors
-
-
-def convert(choice: EncoderChoice, tensors: Mapping[str, Tensor]) -> Converted:
-    """As `tensors_for`, with the options that the layout requires and the choice leaves open.
-
-    Raises `ConfigError` as `tensors_for` does.
     """
     renamed = _renamed(choice, tensors)
     options = {**renamed.layout.options, **choice.options}

@@ -1,7 +1,6 @@
 """Detects the objects that a prompt names, with a text-prompted model."""
 
 from robot_vision.core.config import ServiceConfig
-from robot_vision.core.timing import timed
 from robot_vision.core.types import Frame, Grounded, no_detections
 from robot_vision.grounding.prompt_encoder import PromptEncoder
 from robot_vision.perception.detect import Detector
@@ -21,14 +20,18 @@ class Grounder:
         manifest = model.manifest.model_copy(update={"classes": sought})
         self._detector = Detector(manifest, selection)
 
-    def ground(self, frame: Frame, *, stage_s: dict[str, float]) -> Grounded:
-        """Boxes of each phrase; adds the time to the stage `grounding`."""
+    @property
+    def seeks(self) -> bool:
+        """Whether the prompt has a valid phrase."""
+        return bool(self._encoded.prompt.sought)
+
+    def ground(self, frame: Frame) -> Grounded:
+        """Boxes of each phrase."""
         prompt = self._encoded.prompt
         detections = no_detections(frame.stamp_ns)
-        if prompt.sought:
-            with timed(stage_s, "grounding"):
-                run = self._model.run(frame, stage_s={}, prompt=self._encoded.inputs)
-                detections = self._detector.detections(run, stamp_ns=frame.stamp_ns)
+        if self.seeks:
+            run = self._model.run(frame, prompt=self._encoded.inputs)
+            detections = self._detector.detections(run, stamp_ns=frame.stamp_ns)
         return Grounded(
             prompt=prompt, detections=detections, model_id=self._model.manifest.model_id
         )

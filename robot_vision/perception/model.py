@@ -1,8 +1,8 @@
 """A bundle ready to run on frames: pre-processing, back-end, outputs by role."""
 
 import logging
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float32
@@ -27,11 +27,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelRun:
-    """A model's outputs for one frame, by role, and the frame's placement in its input."""
+    """A model's outputs for one frame, by role, and the frame's placement in its input.
+
+    `stage_s` is the time that pre-processing and inference took.
+    """
 
     manifest: ModelManifest
     outputs: Mapping[str, np.ndarray]
     placement: Placement
+    stage_s: Mapping[str, float] = field(default_factory=dict)
 
     def grid(self, role: str) -> Float32[np.ndarray, "c h w"] | None:
         """The part of an output [1, C, h, w] or [1, h, w] that shows the view; None if absent."""
@@ -69,17 +73,9 @@ class Model:
         """The roles of its outputs."""
         return tuple(self._tensor_of)
 
-    def run(
-        self,
-        frame: Frame,
-        *,
-        stage_s: MutableMapping[str, float],
-        prompt: Mapping[str, np.ndarray] | None = None,
-    ) -> ModelRun:
-        """Run the model on `frame`; adds the time of pre-processing and inference to `stage_s`.
-
-        `prompt` holds the inputs of a text-prompted model.
-        """
+    def run(self, frame: Frame, *, prompt: Mapping[str, np.ndarray] | None = None) -> ModelRun:
+        """Run the model on `frame`; `prompt` holds the inputs of a text-prompted model."""
+        stage_s: dict[str, float] = {}
         asked = self._unasked if prompt is None else prompt
         with timed(stage_s, "preprocess"):
             inputs, placement = self._preprocess(frame.rgb, frame.depth_m, frame.camera)
@@ -88,7 +84,10 @@ class Model:
             tensors = self._run({**inputs, **asked, **carried})
             self._carry.keep(tensors, stamp_ns=frame.stamp_ns)
         return ModelRun(
-            manifest=self.manifest, outputs=self._by_role(tensors), placement=placement
+            manifest=self.manifest,
+            outputs=self._by_role(tensors),
+            placement=placement,
+            stage_s=stage_s,
         )
 
     def forget(self) -> None:

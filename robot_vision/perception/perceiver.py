@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ import numpy as np
 from robot_vision.core.config import MODEL_PARAMETERS, ServiceConfig
 from robot_vision.core.errors import BundleError
 from robot_vision.core.interfaces import Perceiver
-from robot_vision.core.timing import timed
+from robot_vision.core.timing import add_times, timed
 from robot_vision.core.types import (
     Classification,
     Depth,
     Features,
     Frame,
+    Grounded,
     Percept,
     SemanticMap,
 )
@@ -72,14 +74,14 @@ class ModelPerceiver:
         reasons = dict.fromkeys(backend.fallback_reason for backend in backends)
         self.fallback_reason = "; ".join(reason for reason in reasons if reason)
 
-    def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept:
-        """The models' results for `frame`; adds the time of each stage to `stage_s`."""
-        runs = _Runs(self._models, frame, stage_s)
+    def perceive(self, frame: Frame) -> Percept:
+        """The models' results for `frame`, with the time of each stage."""
+        runs = _Runs(self._models, frame)
         run = runs.of("model")
-        with timed(stage_s, "postprocess"):
+        with timed(runs.stage_s, "postprocess"):
             detections = self._detector.detections(run, stamp_ns=frame.stamp_ns)
         notes: list[str] = []
-        grounded = self._grounder and self._grounder.ground(frame, stage_s=stage_s)
+        grounded = self._ground(frame, runs)
         if grounded is not None:
             notes.extend(grounded.prompt.problems)
         return Percept(
@@ -89,6 +91,7 @@ class ModelPerceiver:
             classification=_classification(frame, runs, notes),
             segmentation=_segmentation(frame, runs, notes),
             grounded=grounded,
+            stage_s=runs.stage_s,
             notes=tuple(notes),
         )
 
@@ -110,6 +113,13 @@ class ModelPerceiver:
         for model in dict.fromkeys(self._models.values()):
             model.backend.close()
 
+    def _ground(self, frame: Frame, runs: "_Runs") -> Grounded | None:
+        grounder = self._grounder
+        if grounder is None:
+            return None
+        with timed(runs.stage_s, "grounding") if grounder.seeks else nullcontext():
+            return grounder.ground(frame)
+
     def _depth(self, frame: Frame, runs: "_Runs") -> Depth | None:
         with timed(runs.stage_s, "depth"):
             wanted = uses_model(frame.depth_m, self._config.depth)
@@ -128,17 +138,22 @@ class ModelPerceiver:
 
 
 class _Runs:
-    """The runs of a frame's models: each model runs at most once, on first use."""
+    """The runs of a frame's models: each model runs at most once, on first use.
 
-    def __init__(self, models: Mapping[str, Model], frame: Frame, stage_s: dict[str, float]):
-        self._models, self._frame, self.stage_s = models, frame, stage_s
+    `stage_s` sums up the time of each stage.
+    """
+
+    def __init__(self, models: Mapping[str, Model], frame: Frame) -> None:
+        self._models, self._frame = models, frame
+        self.stage_s: dict[str, float] = {}
         self._done: dict[Model, ModelRun] = {}
 
     def of(self, parameter: str) -> ModelRun:
         """The run of the model for `parameter`, or of the detector if there is none."""
         model = self._models.get(parameter, self._models["model"])
         if model not in self._done:
-            self._done[model] = model.run(self._frame, stage_s=self.stage_s)
+            run = self._done[model] = model.run(self._frame)
+            add_times(self.stage_s, run.stage_s)
         return self._done[model]
 
 

@@ -134,9 +134,9 @@ class _Once:
         self.provider, self.fallback_reason = perceiver.provider, perceiver.fallback_reason
         self._known: tuple[int, Percept] | None = None
 
-    def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept:
+    def perceive(self, frame: Frame) -> Percept:
         if self._known is None or self._known[0] != frame.stamp_ns:
-            percept = self._perceiver.perceive(replace(frame, robot=None), stage_s=stage_s)
+            percept = self._perceiver.perceive(replace(frame, robot=None))
             self._known = frame.stamp_ns, percept
         return self._known[1]
 

@@ -53,7 +53,7 @@ class Embedder:
         """The map of a picture, and its embedding of unit norm."""
         self._model.forget()  # pictures have no time between them
         frame = Frame(stamp_ns=0, frame_id="", rgb=rgb)
-        found = features_of(frame, self._model.run(frame, stage_s={}))
+        found = features_of(frame, self._model.run(frame))
         assert found is not None
         return found
 

@@ -107,7 +107,7 @@ def test_our_own_model_fits_its_format_from_frame_to_percept(tmp_path: Path) -> 
     depth_m = np.full((96, 160), 1.2, np.float32)
     depth_m[40:60] = np.nan
     frame = Frame(stamp_ns=1, frame_id="c", rgb=rgb, depth_m=depth_m)
-    percept = perceiver.perceive(frame, stage_s={})
+    percept = perceiver.perceive(frame)
     assert len(percept.detections) > 0  # fresh weights: boxes of no meaning, but boxes
     assert percept.detections.mask is not None
     assert percept.depth is not None

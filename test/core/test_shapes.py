@@ -52,10 +52,11 @@ class Scripted:
     def __init__(self) -> None:
         self.next = found()
 
-    def perceive(self, frame: Frame, *, stage_s: dict[str, float]) -> Percept:
-        stage_s["inference"] = 0.0
+    def perceive(self, frame: Frame) -> Percept:
         detections = replace(self.next, stamp_ns=frame.stamp_ns)
-        return Percept(detections=detections, depth=None, features=None)
+        return Percept(
+            detections=detections, depth=None, features=None, stage_s={"inference": 0.0}
+        )
 
     def forget(self) -> None: ...
 

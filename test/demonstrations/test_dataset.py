@@ -12,7 +12,6 @@ from demonstrations_kit import (
     BASE_FROM_CAMERA,
     CAMERA,
     FORM,
-    FPS,
     LIMITS,
     START_NS,
     depth_of,
@@ -96,11 +95,10 @@ def test_any_step_in_any_order(written: Path, order: list[int]) -> None:
             assert dataset.episodes[step.episode_index].first_index + step.frame_index == index
 
 
-def test_frames_by_time_and_copies_for_other_processes(written: Path) -> None:
+def test_copies_for_other_processes(written: Path) -> None:
     with Dataset(written) as dataset:
-        assert dataset.frame_index_at(0, 1.0) == FPS
         with pytest.raises(DatasetError, match="no frame 100 in episode 0, which has 45"):
-            dataset.frame_index_at(0, 5.0)
+            dataset.image(0, 100, "observation.images.front")
         dataset[3]
         with pickle.loads(pickle.dumps(dataset)) as copy:  # noqa: S301 - our own, made here
             assert copy[3].stamp_ns == START_NS + 3 * 50_000_000

@@ -78,6 +78,8 @@ def test_every_python_name_has_its_place() -> None:
     page = python_page()
     assert re.findall(r"^## rv\.(\w+)", page, re.M) == list(rv.__all__)
     assert "rv.load(" in page
+    perception = page.partition("## rv.Perception\n")[2].partition("\n## ")[0]
+    assert "| `detections` | `Detections` |" in perception, "an inherited field"
 
 
 def anchors_of(text: str) -> set[str]:

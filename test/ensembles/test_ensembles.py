@@ -121,7 +121,7 @@ def bundle_of(recipe: dict[str, Any], folder: Path) -> Bundle:
 
 def shown(bundle: Bundle, rgb: np.ndarray) -> Any:
     model = load_model(bundle, ServiceConfig(device="cpu", threads=1))
-    return model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb), stage_s={})
+    return model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb))
 
 
 def picture() -> np.ndarray:
@@ -154,7 +154,7 @@ def test_the_shipped_detector_with_views_serves_as_any_other(tmp_path: Path) -> 
     found = []
     for model in ("native-s", str(tmp_path / "views")):
         perceiver = build_perceiver(ServiceConfig(model=model, threads=1))
-        found.append(perceiver.perceive(frame, stage_s={}).detections)
+        found.append(perceiver.perceive(frame).detections)
         perceiver.close()
     plain, joint = found
     iou = pairwise_iou(plain.box_xyxy_px.astype(float), joint.box_xyxy_px.astype(float))

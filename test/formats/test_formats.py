@@ -126,7 +126,7 @@ def perceive(bundle: str, *, frame: Frame | None = None, **config: Any) -> Perce
     }
     perceiver = build_perceiver(with_values(ServiceConfig(), values))
     try:
-        return perceiver.perceive(frame or a_frame(), stage_s={})
+        return perceiver.perceive(frame or a_frame())
     finally:
         perceiver.close()
 

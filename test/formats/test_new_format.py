@@ -82,7 +82,7 @@ def test_a_file_is_a_format_that_is_served(tmp_path: Path) -> None:
     config = ServiceConfig(device="cpu", threads=1)
     model = load_model(find_bundle(tmp_path / "m"), config)
     frame = Frame(stamp_ns=5, frame_id="camera", rgb=np.zeros((64, 128, 3), np.uint8))
-    run = model.run(frame, stage_s={})
+    run = model.run(frame)
     found = Detector(model.manifest, DetectorConfig()).detections(run, stamp_ns=frame.stamp_ns)
     model.backend.close()
     assert found.box_xyxy_px.tolist() == [[8, 16, 40, 48]]

@@ -72,7 +72,7 @@ def reference(name: str, folder: Path, bundle: Bundle) -> Reference:
 
 def ran(bundle: Bundle, rgb: np.ndarray, **more: Any) -> ModelRun:
     model = load_model(bundle, ServiceConfig(device="cpu", threads=1))
-    return model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb), stage_s={}, **more)
+    return model.run(Frame(stamp_ns=0, frame_id="", rgb=rgb), **more)
 
 
 def close(found: np.ndarray, expected: Any, *, most: float = 2e-4) -> None:

@@ -101,7 +101,7 @@ def detect(perceiver: Perceiver, image: Path) -> Detections:
     bgr = cv2.imread(str(image))
     assert bgr is not None, image
     rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    return perceiver.perceive(Frame(stamp_ns=0, frame_id="c", rgb=rgb), stage_s={}).detections
+    return perceiver.perceive(Frame(stamp_ns=0, frame_id="c", rgb=rgb)).detections
 
 
 def test_scores_on_the_bus_are_the_known_ones(

@@ -75,7 +75,7 @@ def detections(folder: Path, file: Path, shared_data: Path) -> Detections:
     assert bgr is not None
     frame = Frame(stamp_ns=0, frame_id="c", rgb=cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
     try:
-        return perceiver.perceive(frame, stage_s={}).detections
+        return perceiver.perceive(frame).detections
     finally:
         perceiver.close()
 
@@ -132,7 +132,7 @@ def test_of_a_batch_the_first_row_is_the_frame_and_the_cost_is_said(tmp_path: Pa
         with_values(ServiceConfig(), {"model": bundle, "device": "cpu"}), announce=said.append
     )
     frame = Frame(stamp_ns=0, frame_id="c", rgb=np.zeros((32, 64, 3), np.uint8))
-    found = perceiver.perceive(frame, stage_s={}).detections
+    found = perceiver.perceive(frame).detections
     perceiver.close()
     assert found.box_xyxy_px.tolist() == [[22, 11, 42, 21]]
     assert any("computes 2 pictures for each frame" in line for line in said)

@@ -55,11 +55,10 @@ def perceiver_of(bundles: dict[str, str], **config: str) -> Perceiver:
     return build_perceiver(with_values(ServiceConfig(threads=1, device="cpu"), values))
 
 
-def perceive(perceiver: Perceiver, depth_m: np.ndarray | None) -> tuple[Percept, dict[str, float]]:
+def perceive(perceiver: Perceiver, depth_m: np.ndarray | None) -> Percept:
     rgb = np.zeros((48, 64, 3), np.uint8)
-    stage_s: dict[str, float] = {}
     frame = Frame(stamp_ns=3, frame_id="camera", rgb=rgb, depth_m=depth_m)
-    return perceiver.perceive(frame, stage_s=stage_s), stage_s
+    return perceiver.perceive(frame)
 
 
 def half_of_the_sensor() -> np.ndarray:
@@ -71,12 +70,12 @@ def half_of_the_sensor() -> np.ndarray:
 @pytest.mark.parametrize("kind", ["metric", "relative"])
 def test_a_depth_model_fills_what_the_sensor_misses(bundles: dict[str, str], kind: str) -> None:
     perceiver = perceiver_of(bundles, depth_model=kind, **{"depth.fill": "model"})
-    percept, stage_s = perceive(perceiver, half_of_the_sensor())
+    percept = perceive(perceiver, half_of_the_sensor())
     assert percept.depth is not None
     assert (percept.depth.source, percept.depth.valid_fraction) == ("fused", 1.0)
     assert percept.depth.depth_m[20, 1] == pytest.approx(1.0, rel=0.05)
     assert percept.depth.depth_m[20, -1] == pytest.approx(3.0, rel=0.05)
-    assert set(stage_s) == STAGES
+    assert set(percept.stage_s) == STAGES
 
 
 def test_a_depth_model_that_fills_no_holes_is_reported(
@@ -89,15 +88,15 @@ def test_a_depth_model_that_fills_no_holes_is_reported(
 
 
 def test_depth_without_a_sensor_is_the_metric_models(bundles: dict[str, str]) -> None:
-    percept, _ = perceive(perceiver_of(bundles, depth_model="metric"), None)
+    percept = perceive(perceiver_of(bundles, depth_model="metric"), None)
     assert percept.depth is not None
     assert percept.depth.source == "model"
     assert np.allclose(percept.depth.depth_m, SLOPE_M * 2)
-    assert perceive(perceiver_of(bundles, depth_model="relative"), None)[0].depth is None
+    assert perceive(perceiver_of(bundles, depth_model="relative"), None).depth is None
 
 
 def test_without_a_depth_model_holes_are_filled_from_around(bundles: dict[str, str]) -> None:
-    percept, _ = perceive(perceiver_of(bundles), half_of_the_sensor())
+    percept = perceive(perceiver_of(bundles), half_of_the_sensor())
     assert percept.depth is not None
     assert (percept.depth.source, percept.depth.valid_fraction) == ("fused", 1.0)
     assert percept.depth.measured.mean() == 0.5
@@ -105,14 +104,14 @@ def test_without_a_depth_model_holes_are_filled_from_around(bundles: dict[str, s
 
 def test_the_sensor_alone_is_depth_too(bundles: dict[str, str]) -> None:
     perceiver = perceiver_of(bundles, **{"depth.mode": "sensor"})
-    percept, stage_s = perceive(perceiver, half_of_the_sensor())
+    percept = perceive(perceiver, half_of_the_sensor())
     assert percept.depth is not None
     assert (percept.depth.source, percept.depth.valid_fraction) == ("sensor", 0.5)
-    assert set(stage_s) == STAGES
+    assert set(percept.stage_s) == STAGES
 
 
 def test_a_feature_model_of_its_own(bundles: dict[str, str]) -> None:
-    percept, _ = perceive(perceiver_of(bundles, feature_model="features"), None)
+    percept = perceive(perceiver_of(bundles, feature_model="features"), None)
     assert percept.features is not None
     assert percept.features.model_id == "features@1"
     assert percept.features.grid.shape == (6, 3, 4)

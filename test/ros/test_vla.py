@@ -94,7 +94,7 @@ def test_the_arm_goes_over_what_it_is_told_and_nothing_is_told_when_the_robot_is
 def lead(monitor: Monitor, process: Any) -> None:
     operator, places = Operator(monitor), Places(monitor)
     seen, heard = operator.seen, monitor.heard
-    operator.wait_until_seen()
+    assert monitor.spin_until(lambda: bool(seen.task and seen.statuses), timeout_s=WAIT_S)
     assert monitor.spin_until(lambda: bool(heard.results), timeout_s=WAIT_S)
     wanted = confirmed(monitor)
     operator.instruct(f"over the {wanted}")

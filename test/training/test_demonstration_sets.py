@@ -28,7 +28,6 @@ from robot_vision.training.demonstrations.demonstrations import (
 )
 from robot_vision.training.demonstrations.feature_maps import feature_maps
 from robot_vision.training.demonstrations.statistics import (
-    constant_dimensions,
     state_statistics,
     statistics,
 )
@@ -311,7 +310,6 @@ def test_quantiles_go_to_plus_and_minus_one_and_constants_stay_put() -> None:
     assert (found.mean[6], found.scale[6]) == (0.5, 0.5)
     mean_std = statistics(made_up(seven(values)), kind="mean_std")
     assert mean_std.scale[0] == pytest.approx(values.std(), rel=1e-3)
-    assert constant_dimensions(made_up(seven(values))) == (1, 2, 3, 4, 5, 6)
 
 
 def test_a_motion_too_rare_for_the_quantiles_is_scaled_by_its_deviation() -> None:

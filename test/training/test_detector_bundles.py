@@ -65,7 +65,7 @@ def test_a_bundle_of_it_is_served(
     assert {"AP50", "best_f1_threshold", "held_out_data"} <= manifest.metrics.keys()
     loaded = load_model(bundle, ServiceConfig())
     rgb = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
-    run = loaded.run(Frame(stamp_ns=0, frame_id="camera", rgb=rgb), stage_s={})
+    run = loaded.run(Frame(stamp_ns=0, frame_id="camera", rgb=rgb))
     found = Detector(manifest, DetectorConfig(score_threshold=1e-6)).detections(run, stamp_ns=0)
     assert len(found.score) > 0
     assert {role: run.outputs[role].shape for role in beside} == beside

@@ -92,7 +92,7 @@ def test_it_learns_from_scenes_and_serves_what_it_learnt(scenes: Path, tmp_path:
     depth_mm = cv2.imread(str(scenes / "depth" / "000000.png"), cv2.IMREAD_UNCHANGED)
     depth_m = np.where(depth_mm > 0, depth_mm / np.float32(1000), np.float32(np.nan))
     frame = Frame(stamp_ns=1, frame_id="camera", rgb=rgb, depth_m=depth_m.astype(np.float32))
-    percept = perceiver.perceive(frame, stage_s={})
+    percept = perceiver.perceive(frame)
     perceiver.close()
     assert percept.depth is not None
     assert percept.features is not None

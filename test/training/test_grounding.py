@@ -221,7 +221,7 @@ def test_a_trained_model_is_served_with_its_words(bundle: Path) -> None:
     asked = config.model_copy(update={"prompt": f"{phrase}, a walrus"})
     grounder = Grounder(model, PromptEncoder(found), asked)
     rgb = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
-    grounded = grounder.ground(Frame(stamp_ns=5, frame_id="", rgb=rgb), stage_s={})
+    grounded = grounder.ground(Frame(stamp_ns=5, frame_id="", rgb=rgb))
     assert grounded.prompt.sought == (phrase,)
     assert grounded.prompt.phrases[1].unknown_words == ("walrus",)
     assert len(grounded.detections) > 0

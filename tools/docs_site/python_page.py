@@ -64,11 +64,14 @@ def _parameter(argument: ast.arg, default: ast.expr | None) -> str:
 
 
 def _fields(value: Any) -> str:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
-    assert isinstance(tree, ast.ClassDef)
+    """A row per field: its own, then the inherited ones."""
+    kinds = [kind for kind in value.__mro__ if dataclasses.is_dataclass(kind)]
+    trees = [ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0] for kind in kinds]
     rows = [
         f"| `{node.target.id}` | `{ast.unparse(node.annotation)}` | "
         f"{f'`{ast.unparse(node.value)}`' if node.value else ''} |".replace("'", '"')
+        for tree in trees
+        if isinstance(tree, ast.ClassDef)
         for node in tree.body
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     ]

@@ -120,12 +120,9 @@ class Analyst:
         for index, picture in enumerate(pictures):
             if self._closing:
                 raise ConsoleError(503, "the console is being shut down")
-            stage_s: dict[str, float] = {}
             frame = Frame(stamp_ns=0, frame_id="upload", rgb=picture.rgb)
-            percepts.append(perceiver.perceive(frame, stage_s=stage_s))
-            answers.append(
-                self._answer(index, picture, frame, percepts[-1], tasks, stage_s, colors)
-            )
+            percepts.append(perceiver.perceive(frame))
+            answers.append(self._answer(index, picture, frame, percepts[-1], tasks, colors))
         return Analysis(
             model=perceiver.model_id,
             provider=perceiver.provider,
@@ -164,7 +161,6 @@ class Analyst:
         frame: Frame,
         percept: Percept,
         tasks: Sequence[Task],
-        stage_s: dict[str, float],
         colors: FeatureColors,
     ) -> AnalyzedPicture:
         perceiver = self._models()
@@ -179,7 +175,7 @@ class Analyst:
             overlay=self.images.add(
                 jpeg(drawn, width_px=_OVERLAY_WIDTH_PX, quality=_JPEG_QUALITY)
             ),
-            stage_ms={stage: round(s * 1e3, 3) for stage, s in stage_s.items()},
+            stage_ms={stage: round(s * 1e3, 3) for stage, s in percept.stage_s.items()},
             detections=detected(frame, percept, perceiver.class_names, outlines=wants_masks)
             if wants_masks or "detection" in tasks
             else None,

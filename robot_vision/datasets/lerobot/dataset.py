@@ -114,12 +114,6 @@ class Dataset:
         self._columns.move_to_end(episode_index)
         return self._columns[episode_index]
 
-    def frame_index_at(self, episode_index: int, time_s: float) -> int:
-        """The frame `time_s` after an episode's first one; raises `DatasetError`."""
-        frame_index = round(time_s * self.fps)
-        self._must_have(episode_index, frame_index)
-        return frame_index
-
     def image(
         self, episode_index: int, frame_index: int, feature: str
     ) -> UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w"]:

@@ -51,7 +51,7 @@ class Service:
 
     def ask(self, question: Question, rgb: UInt8[np.ndarray, "h w 3"]) -> Reply:
         frame = Frame(stamp_ns=0, frame_id="picture", rgb=rgb)
-        found = self._perceiver.perceive(frame, stage_s={}).detections
+        found = self._perceiver.perceive(frame).detections
         things = seen_things(found, self._perceiver.class_names, rgb)
         return Reply(text=KINDS.get(question.kind).answer(question, things))
 

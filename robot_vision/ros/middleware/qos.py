@@ -15,7 +15,7 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 from robot_vision.core.config import InputConfig
-from robot_vision.topics.quality import RESULTS, Quality
+from robot_vision.topics.quality import Quality
 
 # Words are published once and latched for later subscribers.
 LATCHED_QOS = QoSProfile(
@@ -59,9 +59,6 @@ def input_qos(config: InputConfig) -> QoSProfile:
         depth=config.queue_depth,
         reliability=ReliabilityPolicy[config.reliability.upper()],
     )
-
-
-OUTPUT_QOS = profile_of(RESULTS)
 
 
 def describe(qos: QoSProfile) -> str:

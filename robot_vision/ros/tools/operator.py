@@ -100,10 +100,6 @@ class Operator:
         self._wait(is_there, "the new scene")
         return scene
 
-    def wait_until_seen(self) -> None:
-        """Wait until robot and policy have reported. Raises `OperatorError`."""
-        self._wait(lambda: bool(self.seen.task and self.seen.statuses), "robot_sim and policy")
-
     def _ask(self, client: Any, request: Any) -> Any:
         self._wait(client.service_is_ready, client.srv_name)
         future = client.call_async(request)

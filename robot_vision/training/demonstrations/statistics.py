@@ -34,12 +34,6 @@ def statistics(source: Demonstrations, *, kind: Kind = "mean_std") -> ActionStat
     )
 
 
-def constant_dimensions(source: Demonstrations) -> tuple[int, ...]:
-    """Indices of an action's constant numbers."""
-    spread = np.ptp(_taught(source), axis=0)
-    return tuple(np.flatnonzero(spread < _LEAST_SCALE).tolist())
-
-
 def state_statistics(
     source: Demonstrations, *, kind: Kind = "mean_std"
 ) -> tuple[Float32[np.ndarray, " s"], Float32[np.ndarray, " s"]]:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.model_store.store import find_bundle
-from robot_vision.models.convert import convert, tensors_for
+from robot_vision.models.convert import convert
 from robot_vision.models.encoders.encoder import (
     ENCODERS,
     EncoderChoice,
@@ -59,7 +59,7 @@ def test_no_two_weights_of_a_layout_have_one_name(name: str, layout: Layout) -> 
     tiny = ENCODERS.get(name).tiny
     choice = EncoderChoice(name=name, options=tiny.model_dump())
     public = public_tensors(choice, layout)
-    again = tensors_for(choice, public)
+    again = convert(choice, public).renamed.tensors
     own = build_encoder(choice).state_dict()
     assert {n: t.shape for n, t in again.items()} == {n: t.shape for n, t in own.items()}
     sources = [s for n in own for s in layout.sources(n, encoder_spec(choice))]
@@ -88,7 +88,7 @@ def test_the_command_writes_what_a_recipe_takes(kind: str, tmp_path: Path) -> No
     encoder = build_encoder(SMALL)
     load_exactly(encoder, weights, name="resnet18")
     again = build_encoder(SMALL)
-    again.load_state_dict(tensors_for(SMALL, public_resnet()))
+    again.load_state_dict(convert(SMALL, public_resnet()).renamed.tensors)
     x = pictures(1, 16, 16)
     assert torch.equal(encode(encoder.eval(), x).pooled, encode(again.eval(), x).pooled)
 
@@ -124,7 +124,7 @@ def test_weights_behind_any_prefix_are_found() -> None:
 
 def test_ours_are_returned_unchanged() -> None:
     own = build_encoder(SMALL).state_dict()
-    found = tensors_for(SMALL, own)
+    found = convert(SMALL, own).renamed.tensors
     assert all(found[name] is tensor for name, tensor in own.items())
 
 
@@ -139,12 +139,12 @@ def test_missing_and_unexpected_names_and_shapes_are_those_of_the_file() -> None
         r"shape: stem\.0\.weight \[4, 1, 7, 7\] for \[4, 3, 7, 7\]; expected \d+ tensors"
     )
     with pytest.raises(ConfigError, match=says):
-        tensors_for(SMALL, tensors)
+        convert(SMALL, tensors)
 
 
 def test_counts_of_batches_may_be_missing() -> None:
     old = {n: t for n, t in public_resnet().items() if not n.endswith("num_batches_tracked")}
-    assert tensors_for(SMALL, old).keys() == build_encoder(SMALL).state_dict().keys()
+    assert convert(SMALL, old).renamed.tensors.keys() == build_encoder(SMALL).state_dict().keys()
 
 
 def test_options_that_a_layout_needs_are_set_unless_they_are_given() -> None:
@@ -194,7 +194,7 @@ def test_the_bundle_native_s_gives_its_encoder_as_the_model_has_it() -> None:
     load_exactly(model, weights, name="native-s")
     choice = EncoderChoice(name="native-s")
     encoder = build_encoder(choice)
-    encoder.load_state_dict(tensors_for(choice, weights.tensors))
+    encoder.load_state_dict(convert(choice, weights.tensors).renamed.tensors)
     rgb = torch.randint(0, 256, (2, 64, 96, 3), dtype=torch.uint8)
     seen: list[Any] = []
     model.encoder.register_forward_hook(lambda _m, _i, output: seen.append(output))

@@ -8,7 +8,7 @@ import torch
 from encoder_kit import assert_equal_outputs, encode, pictures, shaken
 from torch import nn
 
-from robot_vision.models.convert import tensors_for
+from robot_vision.models.convert import convert
 from robot_vision.models.encoders.encoder import EncoderChoice, build_encoder, encoder_spec
 
 NAMES = ("efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3")
@@ -26,7 +26,7 @@ def assert_ours_equals(
     choice: EncoderChoice, reference: nn.Module, maps: Any, pooled: torch.Tensor, x: torch.Tensor
 ) -> None:
     encoder = build_encoder(choice)
-    encoder.load_state_dict(tensors_for(choice, reference.state_dict()))
+    encoder.load_state_dict(convert(choice, reference.state_dict()).renamed.tensors)
     assert_equal_outputs(encode(encoder.eval(), x), maps, pooled)
 
 

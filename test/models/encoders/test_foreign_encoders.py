@@ -9,7 +9,7 @@ import torch
 from encoder_kit import encode, pictures
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.models.convert import tensors_for
+from robot_vision.models.convert import convert
 from robot_vision.models.encoders import foreign
 from robot_vision.models.encoders.encoder import EncoderChoice, build_encoder
 
@@ -43,7 +43,7 @@ def test_models_of_timm_by_name(
     assert encoder.strides == strides
     reference = timm.create_model(model, pretrained=False, **arguments).eval()
     choice = EncoderChoice(name="timm", options={"model": model, "arguments": arguments})
-    encoder.load_state_dict(tensors_for(choice, reference.state_dict()))
+    encoder.load_state_dict(convert(choice, reference.state_dict()).renamed.tensors)
     x = pictures(2, 96, 64)
     with torch.no_grad():
         pooled = reference.forward_head(reference.forward_features(x), pre_logits=True)

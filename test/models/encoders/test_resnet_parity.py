@@ -8,7 +8,7 @@ import torch
 from encoder_kit import assert_equal_outputs, encode, pictures, shaken
 from torch import nn
 
-from robot_vision.models.convert import tensors_for
+from robot_vision.models.convert import convert
 from robot_vision.models.encoders.encoder import ENCODERS, Encoder, EncoderChoice, build_encoder
 
 SMALL = {"depths": [1, 2, 1], "width": 8}
@@ -26,7 +26,7 @@ CASES = [
 def ours(name: str, options: dict[str, Any], reference: nn.Module) -> Encoder:
     choice = EncoderChoice(name=name, options=options)
     encoder = build_encoder(choice)
-    encoder.load_state_dict(tensors_for(choice, reference.state_dict()))
+    encoder.load_state_dict(convert(choice, reference.state_dict()).renamed.tensors)
     return encoder.eval()
 
 

@@ -10,7 +10,7 @@ from encoder_kit import assert_equal_outputs, encode, pictures, shaken
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from robot_vision.models.convert import tensors_for
+from robot_vision.models.convert import convert
 from robot_vision.models.encoders.encoder import (
     Encoder,
     EncoderChoice,
@@ -39,7 +39,7 @@ DINOV2 = [
 
 def ours(choice: EncoderChoice, tensors: dict[str, Tensor]) -> Encoder:
     encoder = build_encoder(choice)
-    encoder.load_state_dict(tensors_for(choice, tensors))
+    encoder.load_state_dict(convert(choice, tensors).renamed.tensors)
     return encoder.eval()
 
 
