@@ -145,8 +145,9 @@ def _gain(fit: Fit, meaning: Meaning, of: _Quantity) -> Iterator[Finding]:
         return
     part = meaning.action.tool or meaning.action.joints
     assert part is not None  # guaranteed by `ActionMeaning`
-    is_position = of == "position" and isinstance(part, PoseColumns)
-    now, unit = (part.metres, "m") if is_position else (part.radians, "rad")
+    now, unit = part.radians, "rad"
+    if of == "position" and isinstance(part, PoseColumns):
+        now, unit = part.metres, "m"
     yield Finding(
         level="error",
         code="gain",
