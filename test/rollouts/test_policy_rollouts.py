@@ -299,11 +299,12 @@ def test_from_the_simulated_robot_to_an_evaluated_bundle(tmp_path: Path) -> None
     assert read_description(data).perception == PERCEPTION
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
-        f"train_sets: [{data}]\nval_sets: [{data}]\nsteps: 30\nbatch_size: 32\n"
-        "round_steps: 15\nval_samples: 60\n"
+        "task: policy\nmodel: policy-s\n"
+        "run: {steps: 30, budget_minutes: 0, batch_size: 32, round_steps: 15}\n"
+        f"options: {{train_sets: [{data}], val_sets: [{data}], val_samples: 60}}\n"
     )
-    run("train", "policy", str(recipe), "--out", str(tmp_path / "run"))
-    run("export", "policy", str(tmp_path / "run"), "--out", str(bundle))
+    run("train", str(recipe), "--out", str(tmp_path / "run"))
+    run("export", str(tmp_path / "run"), "--out", str(bundle))
     assert find_policy(str(bundle)).manifest.perception == PERCEPTION
     common = ["--policy", str(bundle), "--processes", "2"]
     names = "absent,lost_50,held_out"
