@@ -1,8 +1,11 @@
 """`ros2 topic list`, `topic echo`, `service call` and `param set`, which PyPI does not have.
 
-python examples/controller/by_hand.py list
-python examples/controller/by_hand.py echo /policy/status/json --once
-python examples/controller/by_hand.py set /perception detector.score_threshold 0.6
+    python examples/controller/by_hand.py list
+    python examples/controller/by_hand.py echo /policy/status/json --once
+    python examples/controller/by_hand.py call /policy/enable true
+    python examples/controller/by_hand.py set /perception detector.score_threshold 0.6
+
+Services are those of std_srvs: `Trigger`, and `SetBool` with `true` or `false`.
 """
 
 import argparse

@@ -75,12 +75,10 @@ class Follower(Node):
 
     def _on_status(self, message: String) -> None:
         status = json.loads(message.data)
-        state = (
-            "disabled" if not status["enabled"] else "holding" if status["holding"] else "moves"
-        )
-        if (state, "; ".join(status["reasons"])) != self._state:
-            self._state = state, "; ".join(status["reasons"])
-            self.get_logger().info(f"policy: {': '.join(filter(None, self._state))}")
+        state = "holds: " + "; ".join(status["reasons"]) if status["holding"] else "leads the arm"
+        if state != self._state:
+            self._state = state
+            self.get_logger().info(f"the policy {state}")
 
     def _check(self) -> None:
         if self._last is not None and not self._is_valid(self._last):

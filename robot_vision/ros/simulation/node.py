@@ -178,7 +178,7 @@ class RobotSim(Node):
         self._told_slow = True
         self.get_logger().warning(
             f"this machine is too slow for speed {self.config.speed:g} ({behind_s:.1f} s lost): "
-            "use -p speed:=0.2 or less, and -p use_sim_time:=true for the other nodes"
+            "set a lower one (-p speed:=0.2), and -p use_sim_time:=true for the other nodes"
         )
 
     def _on_parameters(self, changed: list[Parameter]) -> SetParametersResult:
