@@ -15,6 +15,7 @@ from geometry_msgs.msg import PoseStamped
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
@@ -85,12 +86,11 @@ def by_hand(graph: Graph, *arguments: str) -> tuple[int, str, str]:
 
 def test_only_commands_that_have_not_expired_reach_the_arm(graph: Graph) -> None:
     reached_ns: list[int] = []
-    graph.node.create_subscription(
-        PoseStamped,
-        "arm/pose",
-        lambda pose: reached_ns.append(ns_from_stamp(pose.header.stamp)),
-        10,
-    )
+
+    def reach(pose: PoseStamped) -> None:
+        reached_ns.append(ns_from_stamp(pose.header.stamp))
+
+    graph.node.create_subscription(PoseStamped, "arm/pose", reach, 10)
     publisher = graph.node.create_publisher(PoseStamped, "policy/command/pose", 10)
     sent_ns: list[int] = []
 
@@ -140,11 +140,13 @@ def test_services_are_called(graph: Graph) -> None:
 
 def test_a_parameter_is_set_or_its_refusal_shown(graph: Graph) -> None:
     graph.node.declare_parameter("score", 0.5)
-    graph.node.add_on_set_parameters_callback(
-        lambda changed: SetParametersResult(
-            successful=changed[0].value <= 1.0, reason="at most 1, please"
-        )
-    )
+
+    def check(changed: list[Parameter]) -> SetParametersResult:
+        value = changed[0].value
+        fits = isinstance(value, float) and value <= 1.0
+        return SetParametersResult(successful=fits, reason="at most 1, please")
+
+    graph.node.add_on_set_parameters_callback(check)
     assert by_hand(graph, "set", "/graph", "score", "0.75")[:2] == (0, "score is 0.75\n")
     assert graph.node.get_parameter("score").value == 0.75
     status, _, errors = by_hand(graph, "set", "/graph", "score", "7.5")

@@ -221,7 +221,8 @@ def test_parameters_that_are_read_at_the_start_are_refused_later(tmp_path: Path)
         r.wait_for(reset.service_is_ready)
         future = reset.call_async(Trigger.Request())
         r.wait_for(future.done)
-        assert json.loads(future.result().message)["seed"] == 17
+        answer: Any = future.result()
+        assert json.loads(answer.message)["seed"] == 17
 
 
 def test_help_lists_the_parameters() -> None:
