@@ -134,21 +134,25 @@ def test_a_signal_ends_recording_as_a_whole(tmp_path: Path) -> None:
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "COLUMNS": "1000",
     }
+    log = tmp_path / "log"
     speaker = subprocess.Popen([sys.executable, "-c", SPEAK], env=environment)
     record = [sys.executable, "-m", "robot_vision", "record", str(tmp_path / "a")]
-    recording = subprocess.Popen(record, stderr=subprocess.PIPE, text=True, env=environment)
+    with log.open("w") as file:
+        recording = subprocess.Popen(record, stderr=file, env=environment)
     try:
         deadline_s = monotonic() + 60
-        while not any((tmp_path / "a").glob("*.mcap")) and monotonic() < deadline_s:
+        while "recording /perception/objects/json" not in log.read_text():
+            assert monotonic() < deadline_s, log.read_text()
             sleep(0.1)
         sleep(1.0)
         recording.send_signal(signal.SIGTERM)
-        _, said = recording.communicate(timeout=60)
+        recording.wait(60)
     finally:
         speaker.kill()
         speaker.wait()
         recording.kill()
         recording.wait()
+    said = log.read_text()
     assert recording.returncode == 0, said
     assert "Traceback" not in said
     counted = re.search(r"/perception/objects/json: (\d+) messages", said)
