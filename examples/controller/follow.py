@@ -76,10 +76,10 @@ class Follower(Node):
 
     def _on_status(self, message: String) -> None:
         status = json.loads(message.data)
-        state = "holds: " + "; ".join(status["reasons"]) if status["holding"] else "leads the arm"
+        state = "holds" if status["holding"] else "leads the arm"
         if state != self._state:
             self._state = state
-            self.get_logger().info(f"the policy {state}")
+            self.get_logger().info(f"the policy {state} {'; '.join(status['reasons'])}")
 
     def _check(self) -> None:
         if self._last is not None and not self._is_valid(self._last):
