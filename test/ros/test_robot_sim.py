@@ -242,7 +242,7 @@ def test_a_machine_that_is_too_slow_is_reported_with_what_to_do(tmp_path: Path) 
         r.wait_for(lambda: r.task["behind_s"] > 4)
         log = (tmp_path / "robot.log").read_text()
         assert log.count("this machine is too slow for speed 100") == 1
-        assert "-p speed:=0.2" in log
+        assert "-p speed:=20" in log
 
 
 def test_at_another_speed_it_makes_the_time(tmp_path: Path) -> None:

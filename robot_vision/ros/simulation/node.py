@@ -172,13 +172,13 @@ class RobotSim(Node):
 
     def _warn_if_slow(self) -> None:
         """Once: a machine that cannot keep up makes perception and arm look broken."""
-        behind_s = self._physics.behind_s
+        behind_s, speed = self._physics.behind_s, self.config.speed
         if self._told_slow or behind_s < _BEHIND_S:
             return
         self._told_slow = True
         self.get_logger().warning(
-            f"this machine is too slow for speed {self.config.speed:g} ({behind_s:.1f} s lost): "
-            "set a lower one (-p speed:=0.2), and -p use_sim_time:=true for the other nodes"
+            f"this machine is too slow for speed {speed:g} ({behind_s:.1f} s lost): set a lower "
+            f"one (-p speed:={speed / 5:g}), and -p use_sim_time:=true for the other nodes"
         )
 
     def _on_parameters(self, changed: list[Parameter]) -> SetParametersResult:
