@@ -16,17 +16,19 @@ from rcl_interfaces.msg import SetParametersResult
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.ros.messages.convert import header, ns_from_stamp
+from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_ns
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 
 pytestmark = pytest.mark.ros
 
 EXAMPLES = Path(__file__).parents[2] / "examples/controller"
 WAIT_S = 60.0
+NOW_NS = 1_700_000_000 * NS_PER_S
 
 
 class Graph:
@@ -45,10 +47,6 @@ class Graph:
             assert monotonic() < until_s
             meanwhile()
             self._executor.spin_once(timeout_sec=0.02)
-
-    @property
-    def now_ns(self) -> int:
-        return self.node.get_clock().now().nanoseconds
 
 
 @pytest.fixture
@@ -92,21 +90,26 @@ def test_only_commands_that_have_not_expired_reach_the_arm(graph: Graph) -> None
 
     graph.node.create_subscription(PoseStamped, "arm/pose", reach, 10)
     publisher = graph.node.create_publisher(PoseStamped, "policy/command/pose", 10)
+    clock = graph.node.create_publisher(Clock, "/clock", 10)
     sent_ns: list[int] = []
 
     def command(age_s: float) -> None:
-        sent_ns.append(graph.now_ns - round(age_s * NS_PER_S))
+        """Simulated time stands still, so that a busy machine makes no command older."""
+        clock.publish(Clock(clock=stamp_from_ns(NOW_NS)))
+        sent_ns.append(NOW_NS + len(sent_ns) - round(age_s * NS_PER_S))
         publisher.publish(PoseStamped(header=header(sent_ns[-1], "base")))
 
-    with example("follow.py") as script:
+    with example("follow.py", "--ros-args", "-p", "use_sim_time:=true") as script:
         graph.wait_for(lambda: reached_ns, meanwhile=lambda: command(0.0))
         fresh = set(sent_ns)
         for _ in range(20):
             command(0.5)
             command(-0.5)
-        begin = len(reached_ns)
-        graph.wait_for(lambda: len(reached_ns) > begin + 3, meanwhile=lambda: command(0.0))
-        expired = set(sent_ns[len(fresh) : len(fresh) + 40])
+        expired = set(sent_ns) - fresh
+        later = len(sent_ns)
+        graph.wait_for(
+            lambda: set(sent_ns[later:]) & set(reached_ns), meanwhile=lambda: command(0.0)
+        )
         assert not expired & set(reached_ns)
         assert script.poll() is None
 
