@@ -61,18 +61,17 @@ def graph() -> Iterator[Graph]:
 
 @contextmanager
 def example(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    script = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(EXAMPLES / name), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONWARNINGS": "ignore"},
-    )
-    try:
-        yield script
-    finally:
-        script.kill()
-        script.wait()
+    ) as script:
+        try:
+            yield script
+        finally:
+            script.kill()
 
 
 def by_hand(graph: Graph, *arguments: str) -> tuple[int, str, str]:
