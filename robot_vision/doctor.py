@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from pathlib import Path
+from shutil import which
 from typing import Literal
 
 from robot_vision.bridge_trial import ADVICE, BridgeTrial, is_installed
@@ -118,7 +119,12 @@ def _ros() -> Iterator[Finding]:
             advice=advice,
         )
         return
-    yield Finding(subject="ROS 2", level="ok", found=distro or of_wheels or "rclpy")
+    yield Finding(
+        subject="ROS 2",
+        level="ok",
+        found=distro or of_wheels or "rclpy",
+        advice="" if which("ros2") else "without the command ros2: see docs/simulated_robot.md",
+    )
     for package in ROS_PACKAGES:
         yield _optional_ros_package(package)
     yield _cv_bridge()

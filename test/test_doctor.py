@@ -105,6 +105,8 @@ def test_wheels_are_of_the_distribution_that_they_are_of(monkeypatch: pytest.Mon
     monkeypatch.delenv("ROS_DISTRO", raising=False)
     monkeypatch.setattr(metadata, "version", installed("ros-kilted-rclpy"))
     assert [finding.found for finding in findings("ROS 2")] == ["kilted, wheels of rclpy 1.0"]
+    monkeypatch.setenv("PATH", "")
+    assert "without the command ros2" in findings("ROS 2")[0].advice
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     clash = findings("ROS 2")[0]
     assert clash.level == "error"

@@ -274,7 +274,7 @@ class ArmGate:
         if moved_m > most_m or moved_rad > most_rad:
             return (
                 f"the tool moved by {moved_m:.3g} m and {moved_rad:.3g} rad in {passed_s:.3g} s; "
-                f"the arm can do {most_m:.3g} m and {most_rad:.3g} rad"
+                f"expected at most {most_m:.3g} m and {most_rad:.3g} rad (arm.gap_s per gap)"
             )
         old, new = before.joint_position_rad, after.joint_position_rad
         if before.joint_names == after.joint_names and old.shape == new.shape and old.size:

@@ -16,7 +16,14 @@ from browser_rig import (
     wait_for_text,
     wait_until_true,
 )
-from console_rig import ConsoleRig, HeardCommander, console_rig, perceptions, video_of
+from console_rig import (
+    ConsoleRig,
+    HeardCommander,
+    console_rig,
+    diagnosis,
+    perceptions,
+    video_of,
+)
 
 TOKEN = "a token of this test"
 
@@ -135,6 +142,17 @@ def test_logging_in_with_the_token(chromium: Any) -> None:
         page.fill("#token", TOKEN)
         page.keyboard.press("Enter")
         wait_for_text(page, "#link", "Live")
+
+
+def test_a_long_cause_does_not_push_its_total_out_of_view(chromium: Any) -> None:
+    cause = "depth is rough, from colour alone: objects stay in 2-D (depth.lift_rough)"
+    with console_rig(fps=10) as rig:
+        rig.snapshots.diagnosed([diagnosis("inputs", "", **{f"degraded: {cause}": "41"})])
+        with opened(chromium, rig.url) as page:
+            wait_for_text(page, "#degraded", cause)
+            total = page.locator("#degraded td", has_text="41").bounding_box()
+            table = page.locator(".scroll:has(#degraded)").bounding_box()
+            assert total["x"] + total["width"] <= table["x"] + table["width"] + 1
 
 
 def test_a_server_that_ends_and_comes_back(chromium: Any) -> None:

@@ -91,6 +91,25 @@ def test_depth_on_another_clock_is_said_and_restarts_nothing(by_s: int, tmp_path
     assert f"{by_s:+.1f} s" in problems["depth on another clock"]["first"]
 
 
+def test_depth_is_used_where_simulated_time_ran_slower_than_the_recording(tmp_path: Path) -> None:
+    """Each depth image came before its colour image, 3.3 s after the one before."""
+    scene = Scene(frames=8, transforms=False)
+    slow = [
+        replace(
+            message,
+            log_ns=scene.start_ns
+            + 100 * (message.log_ns - scene.start_ns)
+            - 1_000_000 * (message.topic == DEPTH),
+        )
+        for message in scene.messages()
+    ]
+    path = write_mcap(tmp_path / "a.mcap", sorted(slow, key=lambda message: message.log_ns))
+    source = open_bag(path, Topics())
+    frames = [decode(raw, source.health.problems) for raw in source.raw_frames()]
+    assert source.health.problems.as_dict() == {}
+    assert [frame is not None and frame.depth_m is not None for frame in frames] == [True] * 8
+
+
 def test_a_clock_that_is_set_is_not_waited_for(detector: Path, tmp_path: Path) -> None:
     before = Scene(frames=6, start_ns=5_000_000_000, transforms=False).messages()
     after = Scene(frames=6, transforms=False).messages()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -125,3 +126,36 @@ def test_a_full_disk_ends_recording_with_the_reason_and_true_counts(tmp_path: Pa
         messages = list(Recording(disk / "a").messages(Problems()))
         assert len(messages) == int(found[1]) > 10
         assert f"message_count: {len(messages)}" in (disk / "a" / "metadata.yaml").read_text()
+
+
+def test_a_signal_ends_recording_as_a_whole(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "ROS_DOMAIN_ID": str((os.getpid() + 83) % 100 + 1),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "COLUMNS": "1000",
+    }
+    log = tmp_path / "log"
+    speaker = subprocess.Popen([sys.executable, "-c", SPEAK], env=environment)
+    record = [sys.executable, "-m", "robot_vision", "record", str(tmp_path / "a")]
+    with log.open("w") as file:
+        recording = subprocess.Popen(record, stderr=file, env=environment)
+    try:
+        deadline_s = monotonic() + 60
+        while "recording /perception/objects/json" not in log.read_text():
+            assert monotonic() < deadline_s, log.read_text()
+            sleep(0.1)
+        sleep(1.0)
+        recording.send_signal(signal.SIGTERM)
+        recording.wait(60)
+    finally:
+        speaker.kill()
+        speaker.wait()
+        recording.kill()
+        recording.wait()
+    said = log.read_text()
+    assert recording.returncode == 0, said
+    assert "Traceback" not in said
+    counted = re.search(r"/perception/objects/json: (\d+) messages", said)
+    assert counted is not None, said
+    messages = list(Recording(tmp_path / "a").messages(Problems()))
+    assert len(messages) == int(counted[1]) > 0

@@ -171,7 +171,7 @@ def test_a_turned_camera_speaks_in_a_frame_of_its_own(native_bundle: Path) -> No
         assert cube["position_m"] == pytest.approx([0, 0, 1.5], abs=0.05)
         changed = r.set_parameter("camera.rotate", 90)
         assert not changed.successful
-        assert "taken up when the node is configured" in changed.reason
+        assert "applied when the node is configured" in changed.reason
 
 
 def test_images_of_a_second_camera_on_the_topic_are_left_out(native_bundle: Path) -> None:

@@ -611,5 +611,7 @@ def test_an_operator_at_the_command_line(tmp_path: Path) -> None:
         assert give("failure").startswith("episode 0: 7 frames, failure")
         with pytest.raises(ConfigError, match="no recorder answers at /nobody"):
             give("discard", recorder="/nobody")
+        with pytest.raises(ConfigError, match="no recorder answers at /nobody"):
+            give("begin", instruction="put it down", recorder="/nobody")
     with Dataset(tmp_path / "set") as dataset:
         assert dataset.episodes[0].instruction == "put it down"

@@ -23,6 +23,7 @@ from policy_rig import (
 )
 from rclpy.context import Context
 from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock
 from seeker import HEIGHT_ABOVE_M, Seeker
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header, String
@@ -30,7 +31,7 @@ from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
 from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.policy_status import POLICY_STATUS
-from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.messages.convert import ns_from_stamp, stamp_from_ns
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.topics.policy_table import OUTPUTS, ROBOT_INPUTS
 
@@ -225,6 +226,23 @@ def test_perception_takes_parameters_only_from_a_policy_of_its_model(
 
     with surroundings(), served(nodes) as made:
         assert made[0].config.detector.score_threshold == score_threshold
+
+
+def test_a_clock_that_stands_still_is_reported_while_no_command_is_sent() -> None:
+    """Simulated time: the ages that the watchdogs compare do not grow then."""
+    with surroundings() as around, policy_alone(around, use_sim_time=True):
+        around.enable()
+        held = around.wait_until_held_for("the clock has stood still", "is /clock published?")
+        assert held["enabled"]
+        around.wait_until_said("commands", "holding", "the clock has stood still")
+        clock = around.node.create_publisher(Clock, "/clock", 10)
+        begin_ns = time_ns()
+
+        def is_moving_on() -> bool:
+            clock.publish(Clock(clock=stamp_from_ns(begin_ns + len(around.statuses) * 1_000_000)))
+            return not any("stood still" in why for why in around.statuses[-1]["reasons"])
+
+        around.wait_for(is_moving_on)
 
 
 def test_an_instruction_is_heard_from_a_publisher_that_latches_nothing(

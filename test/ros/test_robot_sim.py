@@ -1,6 +1,8 @@
 """The simulated robot in a process of its own: what it publishes, and how it takes commands."""
 
 import json
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ import rclpy
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
@@ -195,6 +199,50 @@ def test_reset_brings_another_scene(tmp_path: Path) -> None:
         assert r.task["instruction"] == answer["instruction"]
         pictures = len(r.heard["rgb"])
         r.wait_for(lambda: len(r.heard["rgb"]) > pictures + 2)
+
+
+def test_parameters_that_are_read_at_the_start_are_refused_later(tmp_path: Path) -> None:
+    with robot(tmp_path, camera_hz=2.0) as r:
+        client = AsyncParameterClient(r.node, "robot_sim")
+        r.wait_for(client.services_are_ready)
+
+        def answer_to(name: str, value: Any) -> Any:
+            future = client.set_parameters([Parameter(name, value=value)])
+            r.wait_for(future.done)
+            response = future.result()
+            assert response is not None
+            return response.results[0]
+
+        refused = answer_to("camera_hz", 5.0)
+        assert not refused.successful
+        assert refused.reason == "camera_hz: read at the start only; start robot_sim again"
+        assert answer_to("seed", 17).successful
+        reset = r.node.create_client(Trigger, "robot_sim/reset")
+        r.wait_for(reset.service_is_ready)
+        future = reset.call_async(Trigger.Request())
+        r.wait_for(future.done)
+        answer: Any = future.result()
+        assert json.loads(answer.message)["seed"] == 17
+
+
+def test_help_lists_the_parameters() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "robot_vision.ros.simulation.node", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "camera_hz: 10.0" in shown.stdout
+    assert "-p name:=value" in shown.stdout
+
+
+def test_a_machine_that_is_too_slow_is_reported_with_what_to_do(tmp_path: Path) -> None:
+    with robot(tmp_path, speed=100.0) as r:
+        r.wait_for(lambda: r.task["behind_s"] > 4)
+        log = (tmp_path / "robot.log").read_text()
+        assert log.count("this machine is too slow for speed 100") == 1
+        assert "-p speed:=20" in log
 
 
 def test_at_another_speed_it_makes_the_time(tmp_path: Path) -> None:

@@ -55,9 +55,10 @@ _HEAD = """\
 
 Written by `python tools/docs_site/topic_page.py > docs/topics.md` from the nodes' code. `~/`
 stands for the node's name (`/perception/…`), names without it are relative to the namespace, and
-all are remapped as usual. Outputs are made only while somebody subscribes. Outputs of
-`vision_msgs` are left out where that package is not installed; topics that end in `/json` carry
-the same.
+all are remapped as usual. Outputs are made only while somebody subscribes, and are reliable: a
+subscription with default QoS receives them. Latched ones also need `transient_local` to receive
+the last message. Outputs of `vision_msgs` are left out where that package is not installed; topics
+that end in `/json` carry the same.
 """
 
 

@@ -10,8 +10,12 @@ const SPREAD = [
   { of: "p99", color: "c4", dash: [2, 3] },
 ];
 
-const WORDS = { age: "age, in all", rgb: "colour in", depth: "depth in",
-  camera_info: "intrinsics in", output: "results out", command: "commands out" };
+// By table: `depth` is a stage and an input.
+const WORDS = {
+  stages: { age: "total age" },
+  rates: { rgb: "colour in", depth: "depth in", camera_info: "intrinsics in",
+    output: "results out", command: "commands out" },
+};
 
 export class Timing {
   constructor(series) {
@@ -60,7 +64,7 @@ export class Timing {
         const canvas = el("canvas", { class: "spark", "aria-hidden": "true" });
         this._painters.set(`${id} ${name}`, painter(canvas, drawer(name)));
         return el("tr", {},
-          el("th", { scope: "row", class: "text", textContent: WORDS[name] ?? name }),
+          el("th", { scope: "row", class: "text", textContent: WORDS[id]?.[name] ?? name }),
           el("td", {}, canvas),
           ...numbers([name, value]).map(() => el("td")));
       },

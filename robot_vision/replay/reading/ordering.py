@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from robot_vision.core.clock import NS_PER_S
+from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.replay.reading.frames import InputHealth
 
 ORDER_S = 0.5
@@ -36,22 +36,25 @@ def of_one_clock(images: Iterator[RecordedImage], health: InputHealth) -> Iterat
     """Colour, and depth whose stamps are on colour's clock.
 
     A stream's clock is identified by the offset of its stamps from the recording time, which is
-    one clock for all. Depth on another clock cannot be paired.
+    one clock for all. That offset changes in a recording of simulated time that ran slower or
+    faster; there, stamps close to colour's show that the clock is the same. Depth on another clock
+    cannot be paired.
     """
-    color_ahead_ns: int | None = None
+    color: RecordedImage | None = None
     early: deque[RecordedImage] = deque(maxlen=_EARLY_DEPTH)
     for image in images:
         if image.is_depth:
             early.append(image)
         else:
-            color_ahead_ns = image.stamp_ns - image.log_ns
-        while color_ahead_ns is not None and early:
+            color = image
+        while color is not None and early:
             depth = early.popleft()
-            apart_s = (depth.stamp_ns - depth.log_ns - color_ahead_ns) / NS_PER_S
-            if abs(apart_s) <= RESTART_S:
+            apart_s = seconds_between(color.stamp_ns, depth.stamp_ns)
+            ahead_s = apart_s - seconds_between(color.log_ns, depth.log_ns)
+            if min(abs(apart_s), abs(ahead_s)) <= RESTART_S:
                 yield depth
                 continue
-            detail = f"its stamps are {apart_s:+.1f} s from colour's: depth is not used"
+            detail = f"its stamps are {ahead_s:+.1f} s from colour's: depth is not used"
             health.problems.add("depth on another clock", detail)
         if not image.is_depth:
             yield image

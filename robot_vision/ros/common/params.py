@@ -46,8 +46,8 @@ def with_known_parameters(
 def configure_first(names: Iterable[str], state: str) -> str:
     """Why parameters are refused that only a configure transition applies."""
     return (
-        f"{', '.join(names)}: taken up when the node is configured; "
-        f"it is {state} now: clean it up first"
+        f"{', '.join(names)}: applied when the node is configured, and it is {state} now; set it "
+        "at start, or deactivate and clean up the node first"
     )
 
 

@@ -22,7 +22,7 @@ from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
 from robot_vision.ros.middleware.rclpy_internals import end_context
 from robot_vision.ros.middleware.shared_memory import clean_shared_memory
 
-_EXPECTED = (
+EXPECTED = (
     "expected ROS's own arguments: -p name:=value, --params-file FILE, -r from:=to, "
     "--log-level LEVEL"
 )
@@ -65,7 +65,7 @@ def run(ros_args: Sequence[str], make_nodes: Callable[[], Sequence[ServedNode]])
         with command_line_last(["--ros-args", *given]) as args:
             rclpy.init(args=[sys.argv[0], *args])
     except RuntimeError as error:  # rcl's own for what it does not know
-        print(f"error: {error}; {_EXPECTED}", file=sys.stderr)
+        print(f"error: {error}; {EXPECTED}", file=sys.stderr)
         return 2
     try:
         nodes = make_nodes()

@@ -35,9 +35,7 @@ def give(order: Order, *, instruction: str = "", recorder: str = "/demonstration
         kind = SetBool if _SERVICES[order] == "end" else Trigger
         client = node.create_client(kind, f"{recorder}/{_SERVICES[order]}")
         if not client.wait_for_service(timeout_sec=_MEET_S):
-            raise ConfigError(
-                f"no recorder answers at {recorder}; start `robot-vision demonstrations record`"
-            )
+            raise ConfigError(_absent(recorder))
         request = kind.Request()
         if isinstance(request, SetBool.Request):
             request.data = order == "success"
@@ -64,12 +62,17 @@ def _instruct(node: Node, words: str, recorder: str) -> None:
     namespace = recorder.rpartition("/")[0]
     publisher = node.create_publisher(String, f"{namespace}/instruction", LATCHED_QOS)
     publisher.publish(String(data=words))
+    _spin_until(node, lambda: bool(heard), _MEET_S, _absent(recorder))
     _spin_until(
         node,
         lambda: heard[-1:] == [words],
         _MEET_S,
         f"the recorder {recorder} did not take the instruction; is its topic another one?",
     )
+
+
+def _absent(recorder: str) -> str:
+    return f"no recorder answers at {recorder}; start `robot-vision demonstrations record`"
 
 
 def _spin_until(node: Node, condition: Callable[[], bool], limit_s: float, problem: str) -> None:

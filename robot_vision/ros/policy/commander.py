@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from threading import Lock
+from time import monotonic
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
@@ -13,6 +14,9 @@ from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies.controller import Controller
 from robot_vision.ros.policy.outputs import PolicyOutputs
+
+# Simulated time may advance in steps of this length on a slow machine.
+_STILL_S = 2.0
 
 
 class Commander:
@@ -39,6 +43,7 @@ class Commander:
         self._instruction: Instruction | None = None
         self._command: Command | None = None
         self._tick_ns = 0
+        self._moved_s: float | None = None  # when the clock last moved
         self._observation_ns = 0
         self._ages = Percentiles()
         self._source_fault = self._output_fault = ""
@@ -110,6 +115,8 @@ class Commander:
     def tick(self) -> None:
         """Send one command if the arm may be commanded; none while the clock stands still."""
         now_ns = self._now_ns()
+        if self._moved_s is None or now_ns != self._tick_ns:
+            self._moved_s = monotonic()
         if now_ns == self._tick_ns:
             return
         self._tick_ns = now_ns
@@ -135,14 +142,15 @@ class Commander:
         """The status as far as the commander knows it: all but timing, cameras and server."""
         status = self._controller.status(self._now_ns())
         instruction, command = self._instruction, self._command
+        still = self._clock_problem()
         return PolicyStatus(
             stamp_ns=status.stamp_ns,
             identity=self._policy.spec.identity,
             masked=status.masked,
             enabled=status.enabled,
-            holding=status.holding,
+            holding=status.holding or bool(still),
             needs_enable=status.needs_enable,
-            reasons=status.reasons,
+            reasons=(*still, *status.reasons),
             instruction=status.instruction,
             instruction_problem=instruction.problem if instruction else "",
             target_id=status.target_track_id,
@@ -155,6 +163,16 @@ class Commander:
             joint_warnings=self._controller.joint_warnings,
             chunk_age_s=status.chunk_age_s,
             perception_age_s=status.perception_age_s,
+        )
+
+    def _clock_problem(self) -> tuple[str, ...]:
+        """Ages do not grow while the clock stands still, so no watchdog notices that."""
+        still_s = 0.0 if self._moved_s is None else monotonic() - self._moved_s
+        if still_s < _STILL_S:
+            return ()
+        return (
+            f"the clock has stood still for {still_s:.0f} s, and no command was sent: with "
+            "use_sim_time, is /clock published?",
         )
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, TwistStamped
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import JointState
@@ -18,11 +20,12 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
+from robot_vision.core.errors import ConfigError
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.common.health import Health
-from robot_vision.ros.common.params import declare
-from robot_vision.ros.common.run import run
+from robot_vision.ros.common.params import declare, with_known_parameters
+from robot_vision.ros.common.run import EXPECTED, run
 from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_ns
 from robot_vision.ros.messages.joints import positions_of
 from robot_vision.ros.messages.poses import (
@@ -37,6 +40,7 @@ from robot_vision.ros.simulation.cameras import SimCameras
 from robot_vision.ros.simulation.physics import ArmCommand, ExposureSlot, Physics
 from robot_vision.ros.simulation.scene import Scene, build_scene
 from robot_vision.ros.simulation.transforms import SimTransforms
+from robot_vision.ros.tools.parameter_file import parameter_file
 from robot_vision.simulation.robot.arms import arm_named
 from robot_vision.simulation.robot.task import Kind
 from robot_vision.simulation.robot.urdf import urdf_of
@@ -46,6 +50,7 @@ BASE, TOOL = "base", "tool"
 _STATE_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 _COMMAND_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _TASK_PERIOD_NS = NS_PER_S // 5
+_BEHIND_S = 2.0  # of simulated time
 
 
 class RobotSim(Node):
@@ -63,6 +68,7 @@ class RobotSim(Node):
         self.busy = False  # none of its work takes long
         self._gripper = 1.0
         self._told_task = ("", 0)
+        self._told_slow = False
         self._joints = self.create_publisher(JointState, "joint_states", _STATE_QOS)
         self._tool = self.create_publisher(PoseStamped, "tool_pose", _STATE_QOS)
         self._camera_pose = self.create_publisher(PoseStamped, "camera_pose", LATCHED_QOS)
@@ -96,6 +102,7 @@ class RobotSim(Node):
             self._on_reset,
             callback_group=MutuallyExclusiveCallbackGroup(),
         )
+        self.add_on_set_parameters_callback(self._on_parameters)
         self._cameras.start()
         self._physics.start()
 
@@ -154,6 +161,7 @@ class RobotSim(Node):
         instruction, told_ns = self._told_task
         if instruction != scene.instruction or not 0 <= now_ns - told_ns < _TASK_PERIOD_NS:
             self._told_task = (scene.instruction, now_ns)
+            self._warn_if_slow()
             task = scene.status(
                 stamp_ns=now_ns,
                 behind_s=self._physics.behind_s,
@@ -161,6 +169,27 @@ class RobotSim(Node):
                 commands_refused=self._refused(),
             )
             self._task.publish(String(data=TASK_STATUS.write(task)))
+
+    def _warn_if_slow(self) -> None:
+        """Once: a machine that cannot keep up makes perception and arm look broken."""
+        behind_s, speed = self._physics.behind_s, self.config.speed
+        if self._told_slow or behind_s < _BEHIND_S:
+            return
+        self._told_slow = True
+        self.get_logger().warning(
+            f"this machine is too slow for speed {speed:g} ({behind_s:.1f} s lost): set a lower "
+            f"one (-p speed:={speed / 5:g}), and -p use_sim_time:=true for the other nodes"
+        )
+
+    def _on_parameters(self, changed: list[Parameter]) -> SetParametersResult:
+        """Refuse what is only read at the start; ~/reset reads `seed`."""
+        try:
+            names, wanted = with_known_parameters(self.config, changed)
+        except ConfigError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        fixed = wanted.model_copy(update={"seed": self.config.seed}) != self.config
+        reason = f"{', '.join(names)}: read at the start only; start robot_sim again"
+        return SetParametersResult(successful=not fixed, reason=reason if fixed else "")
 
     def _refused(self) -> int:
         return sum(why.total for why in self._health.report().drops.values())
@@ -261,6 +290,9 @@ class RobotSim(Node):
 
 def main() -> None:
     """Entry point of `ros2 run robot_vision robot_sim`."""
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(f"Simulated arm and cameras. {EXPECTED}\n\n{parameter_file('robot_sim')}", end="")
+        return
     sys.exit(run(sys.argv[1:], lambda: [RobotSim()]))
 
 

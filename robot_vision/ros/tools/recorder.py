@@ -228,6 +228,7 @@ def record(
     from rclpy.utilities import ok, try_shutdown
 
     from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
+    from robot_vision.ros.middleware.rclpy_internals import RCLError
     from robot_vision.ros.middleware.shared_memory import clean_shared_memory
 
     recording = RotatingRecording(folder, split_bytes=split_bytes, max_bytes=max_bytes)
@@ -251,6 +252,10 @@ def record(
             executor.spin_once(timeout_sec=0.2)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except RCLError:
+        # The wait fails if a signal shuts the context down while it begins.
+        if ok():
+            raise
     recorder.close()
     node.destroy_node()
     try_shutdown()
