@@ -91,6 +91,10 @@ class Model:
             manifest=self.manifest, outputs=self._by_role(tensors), placement=placement
         )
 
+    def answer(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by role for inputs that are already prepared; words are not asked."""
+        return self._by_role(self._run({**inputs, **self._unasked}))
+
     def forget(self) -> None:
         """Reset the state carried between frames."""
         self._carry.forget()
