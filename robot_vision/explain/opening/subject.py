@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.foreign import brief
 from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.core.params import Params
 from robot_vision.core.placement import Placement
@@ -102,6 +103,25 @@ def open_subject(name: str, *, size: Size | None = None) -> Subject:
     `size` of the pictures instead of that which it was trained for, where the network takes any.
     Raises `ConfigError`, `BundleError` or `ExplainError` where there is none that takes pictures.
     """
+    opened = _opened(name, size)
+    return opened if size is None else checked_size(opened)
+
+
+def checked_size(subject: Subject) -> Subject:
+    """Raises `ConfigError` where the network does not run at the size of its input."""
+    try:
+        with torch.no_grad():
+            subject.run(example_of(subject))
+    except (RuntimeError, ValueError, AssertionError) as error:  # up to the network
+        size = f"{subject.image.width_px}x{subject.image.height_px}"
+        raise ConfigError(
+            f"size {size}: {subject.name} does not run at it ({brief(error)}); most networks need "
+            "multiples of 32"
+        ) from error
+    return subject
+
+
+def _opened(name: str, size: Size | None) -> Subject:
     folder = Path(name)
     if (folder / RECIPE).is_file():
         return _of_run(folder, size)
