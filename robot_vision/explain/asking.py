@@ -164,7 +164,9 @@ def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -
     x0, y0, x1, y1 = (float(v) for v in boxes[row])
     score = float(scores[row, column])
     if score <= 0:
-        raise ExplainError(f"{subject.name} finds no object" + (f" for {which!r}" if which else ""))
+        raise ExplainError(
+            f"{subject.name} finds no object" + (f" for {which!r}" if which else "")
+        )
     doubt = ", too unsure to be a detection" if score < _LEAST_DETECTION else ""
     target = FoundTarget if subject.finds_anew else BoxTarget
     return target(

@@ -140,6 +140,8 @@ def test_free_sides_need_a_size_and_a_free_batch_gives_throughput(tmp_path: Path
     (network,) = profile(str(fixed), options).networks
     assert not network.timed[0].batch_is_free
     assert [one.batch for one in network.timed[0].throughput] == [1]
+    with pytest.raises(ConfigError, match="size 96x64: fixed takes 8x4"):
+        profile(str(fixed), options, size=SIZE)
 
 
 def test_what_is_not_there_says_so(tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ def detections_of(bundle: Bundle) -> Run:
     def run(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         arrays = {name: value.numpy() for name, value in inputs.items()}
         count = len(arrays[image.name])
-        found = [detected({n: v[row : row + 1] for n, v in arrays.items()}) for row in range(count)]
+        found = [
+            detected({n: v[row : row + 1] for n, v in arrays.items()}) for row in range(count)
+        ]
         return _rows(found, classes=len(manifest.classes))
 
     return run
