@@ -1,5 +1,6 @@
 """From words for a target to a question: `class:mug`, `box:mug`, `box:120,88`, `action:0,z`."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -226,7 +227,7 @@ def _in_input(x: float, y: float, placement: Placement) -> tuple[float, float]:
 
 def _is_number(text: str) -> bool:
     try:
-        return np.isfinite(float(text))
+        return math.isfinite(float(text))
     except ValueError:
         return False
 

@@ -218,7 +218,7 @@ def _exported(graphs: tuple[Graph, ...], folder: Path) -> tuple[Network, ...]:
         try:
             file = export_graph(graph, folder / graph.file)
         except BundleError as error:
-            notes = (f"no ONNX: {str(error).splitlines()[0]}",)
+            notes = (f"no ONNX: {brief(_first_cause(error))}",)
         networks.append(
             Network(
                 name=Path(graph.file).stem,
@@ -229,6 +229,11 @@ def _exported(graphs: tuple[Graph, ...], folder: Path) -> tuple[Network, ...]:
             )
         )
     return tuple(networks)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What the network raised, beneath what the exporter says of its own steps."""
+    return error if error.__cause__ is None else _first_cause(error.__cause__)
 
 
 def _first_samples(graph: Graph) -> dict[str, np.ndarray]:
