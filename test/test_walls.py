@@ -82,7 +82,9 @@ MAY_IMPORT = {
         "core alignment backends codecs formats grounding model_store models "
         "perception policies training viz"
     ),
-    "explain": "capture codecs core model_store models perception policies replay training",
+    "explain": (
+        "capture codecs core formats model_store models perception policies replay training"
+    ),
     "foundation": "core export formats importing model_store models perception",
     # a simulated world, and what is done in it
     "simulation": "core datasets demonstrations threads",

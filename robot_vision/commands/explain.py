@@ -276,14 +276,15 @@ def architecture(
     Screen().print(f"{len(nodes)} modules; written: {out}")
 
 
-def _fresh(model: str, size: str) -> Any:
+def _fresh(model: str, size_text: str) -> Any:
     """A registered model with fresh weights, which suffices to draw its modules."""
-    from robot_vision.explain.opening.subject import fresh_subject
+    from robot_vision.explain.opening.subject import checked_size, fresh_subject
     from robot_vision.models.card import Size
     from robot_vision.models.registry import MODELS
 
-    card, (width_px, height_px) = MODELS.get(model), size_px(size or "416x320")
-    return fresh_subject(card, card.spec, size=Size(width_px=width_px, height_px=height_px))
+    card, (width_px, height_px) = MODELS.get(model), size_px(size_text or "416x320")
+    size = Size(width_px=width_px, height_px=height_px)
+    return checked_size(fresh_subject(card, card.spec, size=size))
 
 
 def subject_named(model: str, size: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from robot_vision.compressing.chain import Made, Workshop
 from robot_vision.compressing.measuring import Cost, costs, metric_of
-from robot_vision.compressing.plan import Plan, Variant
+from robot_vision.compressing.plan import ORIGINAL, Plan, Variant
 from robot_vision.compressing.step import Case, NotAcceptedError
 from robot_vision.compressing.weights_folder import begin
 from robot_vision.core.errors import ConfigError
@@ -21,7 +21,6 @@ from robot_vision.training.engine.recipe_file import changed, load_recipe
 from robot_vision.training.engine.report import Reporter
 from robot_vision.training.engine.run import RECIPE, WEIGHTS, weights_file
 
-ORIGINAL = "original"
 _BEGUN = "begun.json"
 
 
@@ -90,9 +89,15 @@ def carry_out(
 def _begin(plan: Plan, recipe: Recipe, case: Case) -> None:
     """The original's folder; raises `ConfigError` if it is that of another plan.
 
-    Variants may come and go, and threads and rounds change: nothing is kept that depends on them.
+    Variants may come and go, and threads and rounds change: a step that depends on them is made
+    again.
     """
     options, file = plan.options, weights_file(plan.options.model)
+    if not file.is_file():
+        raise ConfigError(
+            f"model {options.model!r} has no {file.name}: expected the folder of a run, or a "
+            "bundle with weights; ONNX alone is not compressed"
+        )
     own = {
         "weights": sha256_of(file),
         "recipe": recipe.model_dump(mode="json"),
@@ -181,7 +186,7 @@ def _verdict(name: str, gain: float, lost: float, most_lost: float) -> str:
     faults = []
     if gain <= 1:
         faults.append(f"not faster ({gain:.2f} times)")
-    if lost > most_lost:
+    if not lost <= most_lost:  # not where it is NaN
         faults.append(f"loses {lost:.3f}, at most {most_lost:g} is allowed")
     return "not accepted: " + "; ".join(faults) if faults else "accepted"
 

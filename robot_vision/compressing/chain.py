@@ -147,8 +147,14 @@ class Workshop:
         }
 
     def _folder(self, step: Step, chain: Chain) -> Path:
-        """Of this step after that chain; other options are another folder."""
-        options = json.dumps([str(chain.run), step.kind, step.model_dump(mode="json")])
+        """Of this step after that chain; other options are another folder.
+
+        So are other timed runs for a step on the graph, which is accepted or refused by them.
+        """
+        options = json.dumps(
+            [str(chain.run), step.kind, step.model_dump(mode="json")]
+            + [self.case.threads, self.case.rounds] * isinstance(step, GraphStep)
+        )
         digest = hashlib.sha256(options.encode()).hexdigest()[:8]
         slug = _SLUG.sub("-", step.kind)
         return self.work / f"{chain.run.name.split('-', 1)[0]}-{slug}-{digest}"

@@ -13,6 +13,8 @@ from robot_vision.core.errors import ConfigError, UnknownNameError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.params import Params, faults_of, param
 
+ORIGINAL = "original"
+
 
 class VariantOptions(Params):
     """One chain of steps, each a mapping with its `kind` and options."""
@@ -67,6 +69,8 @@ def load_plan(file: Path, overrides: Mapping[str, object] | None = None) -> Plan
         if not getattr(options, name):
             raise ConfigError(f"{file} has no {name}: expected {_MEANT[name]}")
     names = [variant.name for variant in options.variants]
+    if ORIGINAL in names:
+        raise ConfigError(f"{file}: a variant may not be named {ORIGINAL!r}, as the first row is")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"{file}: variants of one name: {', '.join(twice)}")
     return Plan(

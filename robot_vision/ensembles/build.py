@@ -15,7 +15,8 @@ from torch import nn
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.manifest import ModelManifest, OutputReading
+from robot_vision.core.keypoints import side_of
+from robot_vision.core.manifest import ModelInput, ModelManifest, OutputReading
 from robot_vision.ensembles.decode import DECODERS
 from robot_vision.ensembles.fuse_boxes import FuseBoxes
 from robot_vision.ensembles.fuse_maps import FuseClasses, FuseDepth, FuseLabels
@@ -69,8 +70,21 @@ def _check(recipe: Recipe) -> None:
             f"{len(recipe.bundles)} bundles × {len(recipe.views)} views; expected 2 to "
             f"{_MOST_MEMBERS} in all: a view (--view flip) or another bundle"
         )
-    if len(recipe.weights) != len(recipe.bundles) or min(recipe.weights) <= 0:
+    are_weights = all(0 < weight < float("inf") for weight in recipe.weights)
+    if len(recipe.weights) != len(recipe.bundles) or not are_weights:
         raise ConfigError(f"weights {recipe.weights}: expected one above 0 for each bundle")
+    folders = [bundle.path.resolve() for bundle in recipe.bundles]
+    if len(set(folders)) < len(folders):
+        names = ", ".join(bundle.manifest.name for bundle in recipe.bundles)
+        raise ConfigError(
+            f"bundles {names}: one is given twice, which costs time and adds nothing"
+        )
+    of_side = {side_of(name): name for name in first.classes}
+    if {"left", "right"} <= of_side.keys() and any(view.flip for view in recipe.views):
+        raise ConfigError(
+            f"view flip: a mirrored picture exchanges {of_side['left']!r} and "
+            f"{of_side['right']!r}; leave flip out"
+        )
     known = (*DECODERS, *_MAPS)
     for bundle in recipe.bundles:
         manifest = bundle.manifest
@@ -87,14 +101,22 @@ def _check(recipe: Recipe) -> None:
         for what in ("input", "classes"):
             if getattr(manifest, what) != getattr(first, what):
                 raise BundleError(
-                    f"bundles {first.name!r} and {manifest.name!r} differ in their {what}: only "
-                    "models that are fed alike and know the same classes are joined"
+                    f"bundles {first.name!r} and {manifest.name!r} differ in their {what}"
+                    f"{_differences(first.input, manifest.input)}: only models that are fed alike "
+                    "and know the same classes are joined"
                 )
         if _family(manifest) != _family(first):
             raise BundleError(
                 f"bundles {first.name!r} ({first.format}) and {manifest.name!r} "
                 f"({manifest.format}) answer different things"
             )
+
+
+def _differences(one: ModelInput, other: ModelInput) -> str:
+    """Fields of the inputs that differ, in brackets."""
+    mine, theirs = one.model_dump(), other.model_dump()
+    found = [f"{n} {mine[n]} and {theirs[n]}" for n in mine if mine[n] != theirs[n]]
+    return f" ({', '.join(found)})" if found else ""
 
 
 def _family(manifest: ModelManifest) -> str:

@@ -107,10 +107,11 @@ class Views(nn.Module):
 
 
 def back_in_input(maps: Tensor, view: View) -> Tensor:
-    """Maps [1, c, h, w] of a view placed in the input; 0 beyond the view."""
+    """Maps [1, c, h, w] of a view placed in the input; beyond the view its edge continues."""
     if view.side == 1.0:
         return maps.flip(3) if view.flip else maps
-    return F.grid_sample(maps, _grid(view, maps, is_back=True), align_corners=False)
+    grid = _grid(view, maps, is_back=True)
+    return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
 
 
 def coverage(view: View, height: int, width: int) -> Tensor:

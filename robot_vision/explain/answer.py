@@ -13,6 +13,7 @@ from robot_vision.explain.measuring.judged import check
 from robot_vision.explain.network.tokens import pointing_of
 from robot_vision.explain.question import WAYS, Question
 from robot_vision.explain.targets import ActionTarget, BoxTarget, ClassTarget, DepthTarget
+from robot_vision.models.encoders.vit import ViT
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +39,10 @@ def usual_ways(question: Question) -> list[str]:
         return ["hires_cam", *(["pointing"] if pointing_of(question) is not None else [])]
     if isinstance(question.target, BoxTarget | DepthTarget):
         return ["hires_cam"]
-    return ["grad_cam"] if isinstance(question.target, ClassTarget) else ["rollout"]
+    if isinstance(question.target, ClassTarget):
+        return ["grad_cam"]
+    has_attention = any(isinstance(module, ViT) for module in question.subject.model.modules())
+    return ["rollout" if has_attention else "occlusion"]
 
 
 def answered(question: Question, ways: Sequence[str], *, is_checked: bool = True) -> list[Answer]:

@@ -1,5 +1,6 @@
 """From words for a target to a question: `class:mug`, `box:mug`, `box:120,88`, `action:0,z`."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -19,6 +20,7 @@ from robot_vision.explain.targets import (
     ClassTarget,
     DepthTarget,
     EmbeddingTarget,
+    FoundTarget,
     Outputs,
     Target,
     box_corners,
@@ -162,8 +164,13 @@ def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -
     row, column = divmod(best, scores.shape[1])
     x0, y0, x1, y1 = (float(v) for v in boxes[row])
     score = float(scores[row, column])
+    if score <= 0:
+        raise ExplainError(
+            f"{subject.name} finds no object" + (f" for {which!r}" if which else "")
+        )
     doubt = ", too unsure to be a detection" if score < _LEAST_DETECTION else ""
-    return BoxTarget(
+    target = FoundTarget if subject.finds_anew else BoxTarget
+    return target(
         words=f"{_name(column, subject)} {score:.2f}{doubt}",
         row=row,
         column=column,
@@ -181,21 +188,35 @@ def _depth(which: str, outputs: Outputs, placement: Placement, subject: Subject)
         raise ExplainError(f"{subject.name} gives no depth: {', '.join(outputs)}")
     rows, columns = (int(side) for side in outputs[role].shape[2:])
     height_px, width_px = _input_size(subject)
-    place = _place(which, placement) or (width_px / 2, height_px / 2)
-    column = min(int(place[0] * columns / width_px), columns - 1)
-    row = min(int(place[1] * rows / height_px), rows - 1)
-    if row < 0 or column < 0:
-        raise ConfigError(f"depth at {which}: expected a place in the picture, as X,Y in pixels")
+    place = _place(which, placement)
+    if which and place is None:
+        raise _no_place(which, placement)
+    x, y = place or (width_px / 2, height_px / 2)
+    if not (0 <= x < width_px and 0 <= y < height_px):
+        raise ConfigError(f"{which!r} is outside the part of the picture that the model sees")
+    column = min(int(x * columns / width_px), columns - 1)
+    row = min(int(y * rows / height_px), rows - 1)
     value = float(outputs[role][0, 0, row, column])
     return DepthTarget(words=f"{value:.2f} m", role=role, row=row, column=column, value=value)
 
 
 def _place(which: str, placement: Placement) -> tuple[float, float] | None:
-    """`X,Y` of the picture in the input; None for anything else."""
+    """`X,Y` of the picture in the input; None for anything else.
+
+    Raises `ConfigError` for a place outside the picture.
+    """
     parts = which.split(",")
     if len(parts) != 2 or not all(_is_number(part) for part in parts):
         return None
-    return _in_input(float(parts[0]), float(parts[1]), placement)
+    x, y = float(parts[0]), float(parts[1])
+    if not (0 <= x < placement.view_width_px and 0 <= y < placement.view_height_px):
+        raise _no_place(which, placement)
+    return _in_input(x, y, placement)
+
+
+def _no_place(which: str, placement: Placement) -> ConfigError:
+    size = f"{placement.view_width_px}×{placement.view_height_px}"
+    return ConfigError(f"{which!r} is no place in the picture of {size} px: expected X,Y in px")
 
 
 def _in_input(x: float, y: float, placement: Placement) -> tuple[float, float]:
@@ -206,7 +227,7 @@ def _in_input(x: float, y: float, placement: Placement) -> tuple[float, float]:
 
 def _is_number(text: str) -> bool:
     try:
-        return np.isfinite(float(text))
+        return math.isfinite(float(text))
     except ValueError:
         return False
 

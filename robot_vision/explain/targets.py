@@ -77,6 +77,19 @@ class BoxTarget(Target):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class FoundTarget(BoxTarget):
+    """A detection: how sure and how near its best match among the boxes of its class is.
+
+    For detectors whose rows are other objects in each picture (D-RISE, arXiv:2006.03204).
+    """
+
+    def share(self, outputs: Outputs) -> Tensor:
+        assert self.box_xyxy_px is not None
+        overlap = _iou(outputs["boxes_xyxy"], torch.tensor(self.box_xyxy_px))
+        return (overlap * outputs["scores"][..., self.column]).amax(dim=1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ActionTarget(Target):
     """A number of an action, in the direction in which it goes."""
 
@@ -153,6 +166,13 @@ def box_corners(outputs: Outputs, *, width_px: int, height_px: int) -> Float[Ten
     centre, size = outputs["boxes"].split(2, dim=2)
     scale = torch.tensor([width_px, height_px] * 2, dtype=centre.dtype)
     return torch.cat([centre - size / 2, centre + size / 2], dim=2) * scale
+
+
+def _iou(boxes: Float[Tensor, "b a 4"], box: Float[Tensor, "4"]) -> Float[Tensor, "b a"]:
+    low, high = torch.maximum(boxes[..., :2], box[:2]), torch.minimum(boxes[..., 2:], box[2:])
+    common = (high - low).clamp(min=0).prod(dim=-1)
+    area = (boxes[..., 2:] - boxes[..., :2]).prod(dim=-1) + (box[2:] - box[:2]).prod()
+    return common / (area - common)
 
 
 def _is_of_boxes(outputs: Outputs, role: str) -> bool:

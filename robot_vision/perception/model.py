@@ -90,6 +90,10 @@ class Model:
             stage_s=stage_s,
         )
 
+    def answer(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by role for inputs that are already prepared; words are not asked."""
+        return self._by_role(self._run({**inputs, **self._unasked}))
+
     def forget(self) -> None:
         """Reset the state carried between frames."""
         self._carry.forget()

@@ -1,5 +1,6 @@
 """Inputs for an ONNX file from what it declares."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def _shape(tensor: Any, file: Path, size_px: tuple[int, int] | None) -> tuple[in
             f"{file}: input {tensor.name!r} is {tensor.type}; expected {', '.join(_TYPES)}"
         )
     shape = list(tensor.shape)
-    sides = _sides(shape)
+    sides = picture_axes(shape)
     for axis, length in enumerate(shape):
         if isinstance(length, int):
             continue
@@ -58,7 +59,7 @@ def _shape(tensor: Any, file: Path, size_px: tuple[int, int] | None) -> tuple[in
     return tuple(shape)
 
 
-def _sides(shape: list[Any]) -> tuple[int, ...]:
+def picture_axes(shape: Sequence[Any]) -> tuple[int, ...]:
     """Axes of height and width, where an input is a picture."""
     if len(shape) != 4:
         return ()

@@ -17,7 +17,7 @@ from robot_vision.profiling.counting.torch_layers import Layer, Memory, torch_la
 from robot_vision.profiling.engines import Engine, Missing, open_engines
 from robot_vision.profiling.memory import peak_bytes
 from robot_vision.profiling.operators import Operator, onnx_operators, torch_operators
-from robot_vision.profiling.targets import Network, open_target
+from robot_vision.profiling.targets import Network, check_size, open_target
 from robot_vision.profiling.times import Latency, Throughput, latencies, throughputs
 
 _PROFILED_RUNS = 10
@@ -106,12 +106,14 @@ def profile(
 ) -> Profile:
     """Profile what `open_target` opens by `name`; `progress` hears what is being done.
 
-    Raises `ConfigError` or `BundleError` where it cannot be opened.
+    Raises `ConfigError` or `BundleError` where it cannot be opened, or not at that size.
     """
     asked = {"name": name, "spec": dict(spec or {}), "size": asdict(size) if size else None}
     with TemporaryDirectory(prefix="robot_vision-profile-") as folder:
         progress(f"opening {name}")
         target = open_target(name, Path(folder), size=size, spec=spec)
+        if size:
+            check_size(target, size)
         networks = [_profiled(one, options, asked, progress) for one in target.networks]
     return Profile(
         target=target.name,

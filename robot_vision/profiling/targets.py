@@ -21,7 +21,7 @@ from robot_vision.model_store.store import MANIFEST_FILE, find_bundle, stored_fo
 from robot_vision.models.card import Card, Graph, Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, load_exactly, read_weights, spec_of
-from robot_vision.profiling.onnx_inputs import inputs_of
+from robot_vision.profiling.onnx_inputs import inputs_of, picture_axes
 from robot_vision.training.engine.recipe_file import load_recipe
 from robot_vision.training.engine.run import RECIPE, WEIGHTS
 
@@ -84,6 +84,20 @@ def open_target(
     if spec:
         raise ConfigError(f"--set is for registered models; {name} is a {target.kind}")
     return target
+
+
+def check_size(target: Target, size: Size) -> None:
+    """Raises `ConfigError` where files fix the size of their pictures, and it is another."""
+    if target.kind not in ("bundle", "file"):
+        return
+    shapes = [value.shape for one in target.networks for value in one.inputs.values()]
+    found = {tuple(shape[axis] for axis in picture_axes(shape)) for shape in shapes} - {()}
+    if (size.height_px, size.width_px) not in found:
+        known = ", ".join(f"{width}x{height}" for height, width in sorted(found)) or "no pictures"
+        raise ConfigError(
+            f"size {size.width_px}x{size.height_px}: {target.name} takes {known}; export it at "
+            "that size, or leave --size out"
+        )
 
 
 def _is_stored(name: str) -> bool:
@@ -204,7 +218,7 @@ def _exported(graphs: tuple[Graph, ...], folder: Path) -> tuple[Network, ...]:
         try:
             file = export_graph(graph, folder / graph.file)
         except BundleError as error:
-            notes = (f"no ONNX: {str(error).splitlines()[0]}",)
+            notes = (f"no ONNX: {brief(_first_cause(error))}",)
         networks.append(
             Network(
                 name=Path(graph.file).stem,
@@ -215,6 +229,11 @@ def _exported(graphs: tuple[Graph, ...], folder: Path) -> tuple[Network, ...]:
             )
         )
     return tuple(networks)
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """What the network raised, beneath what the exporter says of its own steps."""
+    return error if error.__cause__ is None else _first_cause(error.__cause__)
 
 
 def _first_samples(graph: Graph) -> dict[str, np.ndarray]:

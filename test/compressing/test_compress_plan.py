@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import yaml
+from onnx_models import make_bundle
 from runs import Rows, assert_same, shapes_recipe
 
 from robot_vision.compressing.carry_out import Outcome, carry_out
@@ -18,6 +19,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.model_store.store import find_bundle
 from robot_vision.models.weights import read_weights
 from robot_vision.training.engine.loop import train
+from robot_vision.training.engine.run import RECIPE
 
 pytest.importorskip("torch_pruning")
 INT8 = {"kind": "int8", "operators": [["Conv"]], "per_channel": [True], "samples": 2}
@@ -108,6 +110,31 @@ def test_a_second_call_makes_nothing_again(outcome: Outcome, plan_file: Path) ->
 
 
 @pytest.mark.usefixtures("outcome")
+def test_a_search_is_made_again_for_other_threads(plan_file: Path) -> None:
+    said: list[str] = []
+    plan = load_plan(plan_file, {"threads": 2})
+    carry_out(plan, plan_file.parent / "out", reporter=Reporter, say=said.append)
+    assert any("trying 1 of" in text for text in said)
+    assert not any("prune" in text for text in said)
+
+
+def test_onnx_alone_is_not_compressed(plan_file: Path, tmp_path: Path) -> None:
+    bundle = make_bundle(
+        tmp_path / "foreign",
+        manifest={
+            "task": "features",
+            "format": "features",
+            "input": {"name": "images", "width_px": 8, "height_px": 4},
+        },
+        echoes={"same": "images"},
+    )
+    recipe = str(plan_file.parent / "run" / RECIPE)
+    plan = load_plan(plan_file, {"model": str(bundle.path), "recipe": recipe})
+    with pytest.raises(ConfigError, match="ONNX alone is not compressed"):
+        carry_out(plan, tmp_path / "out", reporter=Reporter, say=print)
+
+
+@pytest.mark.usefixtures("outcome")
 def test_a_folder_of_another_plan_is_refused(plan_file: Path, tmp_path: Path) -> None:
     file = tmp_path / "plan.yaml"
     file.write_text(json.dumps({**yaml.safe_load(plan_file.read_text()), "images": 1}))
@@ -147,6 +174,7 @@ def test_the_front_has_what_nothing_beats(outcome: Outcome) -> None:
         ({"variants": [{"name": "a", "steps": [{"kind": "prune", "ratio": 2}]}]}, "ratio = 2"),
         ({"variants": [{"name": "a", "steps": [{"kind": "fp16"}, *PRUNED]}]}, "the last step"),
         ({"variants": [{"name": "a", "steps": PRUNED}] * 2}, "of one name: a"),
+        ({"variants": [{"name": "original", "steps": PRUNED}]}, "may not be named 'original'"),
         ({"unknown": 1}, "unknown"),
     ],
 )

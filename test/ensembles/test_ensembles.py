@@ -163,6 +163,15 @@ def test_the_shipped_detector_with_views_serves_as_any_other(tmp_path: Path) -> 
     assert len(joint.score) <= len(plain.score) + 3
 
 
+def test_depth_at_the_edge_of_a_crop_is_not_pulled_towards_one_metre() -> None:
+    lens = DETECTOR.input.model_copy(update={"focal_name": "focal"})
+    knows = DETECTOR.model_copy(update={"task": "depth", "format": "depth_metric", "input": lens})
+    far = torch.full((1, 1, 80, 80), 4.0)
+    unaligned = parse_view("crop:0.105,0.105,0.7")
+    depth = FuseDepth([(knows, View()), (knows, unaligned)], [1.0, 1.0])(far, far)
+    assert depth.numpy() == pytest.approx(4.0, rel=1e-4)
+
+
 def test_what_cannot_be_joined_is_refused(tmp_path: Path) -> None:
     classifier = find_bundle(color_classifier(tmp_path / "a"))
     segmenter = find_bundle(color_segmenter(tmp_path / "b"))
@@ -176,6 +185,15 @@ def test_what_cannot_be_joined_is_refused(tmp_path: Path) -> None:
     pair = (classifier, find_bundle("native-s"))
     with pytest.raises(BundleError, match="differ in their input"):
         bundle_of({"bundles": pair, "weights": (1.0, 1.0)}, out)
+    with pytest.raises(ConfigError, match="weights"):
+        bundle_of({"bundles": (classifier,), "weights": (float("nan"),)}, out)
+    with pytest.raises(ConfigError, match="a, a: one is given twice"):
+        bundle_of({"bundles": (classifier,) * 2, "weights": (1.0, 1.0)}, out)
+    hands = find_bundle(
+        color_classifier(tmp_path / "hands", classes=("left_hand", "right_hand", "none"))
+    )
+    with pytest.raises(ConfigError, match="exchanges 'left_hand' and 'right_hand'"):
+        bundle_of({"bundles": (hands,)}, out)
     assert not out.exists()
 
 

@@ -162,6 +162,20 @@ def test_a_target_that_the_model_does_not_have_is_an_error(target: str) -> None:
         ask(color_subject(), two_squares(), target)
 
 
+@pytest.mark.parametrize("target", ["depth:mug", "depth:99,1", "depth:-1,4", "depth:1"])
+def test_a_depth_of_no_place_in_the_picture_is_an_error(target: str) -> None:
+    card = MODELS.get("tiny-depth")
+    subject = fresh_subject(card, card.tiny, size=Size(width_px=96, height_px=64))
+    with pytest.raises(ConfigError, match="no place in the picture of 96×64 px"):
+        ask(subject, noise(64, 96), target)
+
+
+def test_an_embedding_without_attention_is_explained_by_hiding() -> None:
+    card = MODELS.get("simclr")
+    subject = fresh_subject(card, card.tiny, size=Size(width_px=96, height_px=64))
+    assert usual_ways(ask(subject, noise(64, 96), "embedding")) == ["occlusion"]
+
+
 def of_pictures() -> list[str]:
     cards = {name: MODELS.get(name) for name in MODELS}
     return [n for n, card in cards.items() if card.serving and card.serving.image]

@@ -140,6 +140,16 @@ def test_free_sides_need_a_size_and_a_free_batch_gives_throughput(tmp_path: Path
     (network,) = profile(str(fixed), options).networks
     assert not network.timed[0].batch_is_free
     assert [one.batch for one in network.timed[0].throughput] == [1]
+    with pytest.raises(ConfigError, match="size 96x64: fixed takes 8x4"):
+        profile(str(fixed), options, size=SIZE)
+
+
+def test_why_there_is_no_onnx_is_said_by_the_network(tmp_path: Path) -> None:
+    odd = Size(width_px=100, height_px=33)
+    spec = flatten(MODELS.get("dino").tiny)
+    (network,) = open_target("dino", tmp_path, size=odd, spec=spec).networks
+    assert network.file is None
+    assert "expected sides that its stride of" in network.notes[0]
 
 
 def test_what_is_not_there_says_so(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from robot_vision.codecs.bounded import read_image
 from robot_vision.core.boxes import pairwise_iou
 from robot_vision.core.errors import ConfigError
 from robot_vision.explain.asking import ask
+from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import Question
 from robot_vision.explain.targets import BoxTarget
@@ -101,7 +102,10 @@ def _objects(
     for number in spread(len(images), count):
         image = images[number]
         rgb, truth = _read(image), instance_map(image)
-        found = ask(subject, rgb, "box")
+        try:
+            found = ask(subject, rgb, "box")
+        except ExplainError:  # nothing is found
+            continue
         row = _match(found, image, names)
         if row is not None and (truth == row + 1).any():
             yield Case(rgb=rgb, mask=truth == row + 1, question=found)

@@ -36,9 +36,13 @@ class Shown:
 def one_picture(source: str, *, frame: int, options: BagOptions) -> Shown:
     """The `frame`-th of a source, or what a camera shows now; raises `BagError` and others."""
     path = Path(source).expanduser()
-    if path.suffix.lower() in _PICTURES and path.is_file():
+    is_picture = path.suffix.lower() in _PICTURES and path.is_file()
+    is_live = source.isdecimal() or source.startswith("/dev/") or "://" in source
+    if frame and (is_picture or is_live):
+        raise ConfigError(f"frame {frame}: {source} has no numbered frames; leave --frame out")
+    if is_picture:
         return Shown(rgb=read_image(path, cv2.IMREAD_COLOR_RGB))
-    if source.isdecimal() or source.startswith("/dev/") or "://" in source:
+    if is_live:
         return Shown(rgb=_grabbed(source))
     opened = open_source(path, config=ServiceConfig(), options=options)
     raw = next(islice(opened.raw_frames(), frame, None), None)

@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelInput
+from robot_vision.core.foreign import brief
+from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.core.params import Params
 from robot_vision.core.placement import Placement
 from robot_vision.core.types import Camera
 from robot_vision.explain.heat import ExplainError
+from robot_vision.explain.opening.detections import detections_of
+from robot_vision.formats.registry import FORMATS
 from robot_vision.model_store.store import Bundle, find_bundle
 from robot_vision.models.card import Card, Size
 from robot_vision.models.registry import MODELS
@@ -35,7 +38,8 @@ class Subject:
 
     `run` gives outputs by role of a batch of inputs by name; with a model they have gradients.
     `quick` gives them without, by ONNX Runtime, where the bundle has both. `margin_px` is how far
-    the network pads the picture below and right of it.
+    the network pads the picture below and right of it. `finds_anew`: a row of boxes is another
+    object in each picture.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Subject:
     card: Card[Any] | None = None
     spec: Params | None = None
     margin_px: tuple[int, int] = (0, 0)
+    finds_anew: bool = False
 
     def prepared(
         self,
@@ -56,7 +61,7 @@ class Subject:
     ) -> tuple[dict[str, Tensor], Placement]:
         """Inputs of one picture u8 [h,w,3], as the service feeds it, and where it lies in them."""
         arrays, placement = Preprocessor(self.image)(rgb, depth_m, camera)
-        inputs = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+        inputs = {name: torch.from_numpy(array[:1].copy()) for name, array in arrays.items()}
         return inputs, placement
 
     @property
@@ -98,37 +103,62 @@ def open_subject(name: str, *, size: Size | None = None) -> Subject:
     `size` of the pictures instead of that which it was trained for, where the network takes any.
     Raises `ConfigError`, `BundleError` or `ExplainError` where there is none that takes pictures.
     """
+    opened = _opened(name, size)
+    return opened if size is None else checked_size(opened)
+
+
+def checked_size(subject: Subject) -> Subject:
+    """Raises `ConfigError` where the network does not run at the size of its input."""
+    try:
+        with torch.no_grad():
+            subject.run(example_of(subject))
+    except (RuntimeError, ValueError, AssertionError) as error:  # up to the network
+        size = f"{subject.image.width_px}x{subject.image.height_px}"
+        raise ConfigError(
+            f"size {size}: {subject.name} does not run at it ({brief(error)}); most networks need "
+            "multiples of 32"
+        ) from error
+    return subject
+
+
+def _opened(name: str, size: Size | None) -> Subject:
     folder = Path(name)
     if (folder / RECIPE).is_file():
         return _of_run(folder, size)
     bundle = find_bundle(name)
     if bundle.manifest.input.carried:
         raise ExplainError(f"{name} carries state from frame to frame: one picture is not enough")
-    _check_readable(bundle)
-    teacher = of_onnx(bundle, _CPU)
     if bundle.manifest.architecture in MODELS and (bundle.path / BUNDLE_WEIGHTS).is_file():
-        return replace(_of_weights(bundle, size), quick=None if size else teacher.run)
+        quick = None if size else of_onnx(bundle, _CPU).run
+        return replace(_of_weights(bundle, size), quick=quick)
     if size:
         raise ConfigError(f"{name} is ONNX of a fixed size: it takes no other")
+    finds = _finds_anew(bundle.manifest)
     return Subject(
         name=bundle.manifest.name,
         image=bundle.manifest.input,
         classes=bundle.manifest.classes,
-        run=teacher.run,
+        run=detections_of(bundle) if finds else of_onnx(bundle, _CPU).run,
+        finds_anew=finds,
     )
 
 
-def _check_readable(bundle: Bundle) -> None:
-    """Raises `ExplainError` for outputs that `targets` would read as something else."""
-    manifest = bundle.manifest
-    reading, is_ours = manifest.reading, manifest.architecture in MODELS
+def _finds_anew(manifest: ModelManifest) -> bool:
+    """Whether it is explained by its detections, because `targets` would misread its outputs.
+
+    Raises `ExplainError` where it has none.
+    """
+    reading, format = manifest.reading, FORMATS.get(manifest.format)
+    is_ours = manifest.architecture in MODELS
     fits = manifest.format in _FORMATS and reading.background == "none"
     if is_ours or (fits and (manifest.format != "detr_logits" or reading.activation == "softmax")):
-        return
+        return False
+    if format.detection is not None and not format.asked_by_words:
+        return True
     raise ExplainError(
         f"{manifest.name}: outputs of format {manifest.format!r} (background "
-        f"{reading.background!r}, activation {reading.activation!r}) are not explained; those of "
-        f"{', '.join(_FORMATS)} without a background class are"
+        f"{reading.background!r}, activation {reading.activation!r}) are not explained; detectors "
+        f"whose classes are no words are, and {', '.join(_FORMATS)} without a background class"
     )
 
 
