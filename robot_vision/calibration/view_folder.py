@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from robot_vision.calibration.sight import BoardFinder, Sight
 from robot_vision.calibration.views import ToolPose, View
@@ -62,7 +63,7 @@ def find_board(folder: Path, names: Sequence[str], finder: BoardFinder) -> Sight
     return Sightings(found=found, missed=missed)
 
 
-def read_picture(folder: Path, name: str) -> np.ndarray:
+def read_picture(folder: Path, name: str) -> UInt8[np.ndarray, "h w 3"]:
     """A picture in BGR, as stored: not rotated by its EXIF. Raises `ForeignFileError`."""
     path = inside(folder, name)
     if not path.is_file():

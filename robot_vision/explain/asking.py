@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -137,7 +137,7 @@ def class_target(name: str, subject: Subject, outputs: Outputs) -> ClassTarget:
     )
 
 
-def _are_probabilities(scores: Tensor) -> bool:
+def _are_probabilities(scores: Float[Tensor, "b c *hw"]) -> bool:
     """ONNX models of other people often end with a softmax; ours give logits."""
     total = scores.sum(dim=1)
     return bool((scores >= 0).all() and ((total - 1).abs() < 1e-3).all())
@@ -237,7 +237,7 @@ def _action(which: str, subject: Subject, outputs: Outputs) -> ActionTarget:
     )
 
 
-def _largest_that_moves(action: Tensor, names: tuple[str, ...]) -> int:
+def _largest_that_moves(action: Float[Tensor, " a"], names: tuple[str, ...]) -> int:
     """A joint or a way of the tool; not the gripper, which is always at one of its ends.
 
     Turns are left out too: where demonstrations hardly turn, the least of them is large.

@@ -2,13 +2,15 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool
+from jaxtyping import Bool, Real
 from torch import Tensor
 
 from robot_vision.explain.question import Question
 
 
-def hidden(question: Question, masks: Bool[Tensor, "n h w"], filling: Tensor) -> dict[str, Tensor]:
+def hidden(
+    question: Question, masks: Bool[Tensor, "n h w"], filling: Real[Tensor, "1 _ _ _"]
+) -> dict[str, Tensor]:
     """Inputs of the question once for each mask: `filling` where it says, and no depth there."""
     picture = question.inputs[question.picture]
     spread = masks[:, None] if question.is_planar else masks[..., None]
@@ -25,14 +27,16 @@ def hidden(question: Question, masks: Bool[Tensor, "n h w"], filling: Tensor) ->
     return inputs
 
 
-def mean_color(picture: Tensor, question: Question) -> Tensor:
+def mean_color(picture: Real[Tensor, "b ..."], question: Question) -> Real[Tensor, "b _ _ _"]:
     """The picture's mean, which hides without an edge as bright as black or white would have."""
     newest = _newest(picture).float()
     mean = newest.mean(dim=(2, 3) if question.is_planar else (1, 2), keepdim=True)
     return mean.round().to(picture.dtype) if picture.dtype == torch.uint8 else mean
 
 
-def blurred(picture: Tensor, question: Question, *, cells: int = 4) -> Tensor:
+def blurred(
+    picture: Real[Tensor, "b ..."], question: Question, *, cells: int = 4
+) -> Real[Tensor, "b _ _ _"]:
     """The picture with nothing finer than a few cells: what deletion ends with."""
     newest = _newest(picture).float()
     planes = newest if question.is_planar else newest.permute(0, 3, 1, 2)
@@ -42,5 +46,5 @@ def blurred(picture: Tensor, question: Question, *, cells: int = 4) -> Tensor:
     return back.round().to(picture.dtype) if picture.dtype == torch.uint8 else back
 
 
-def _newest(picture: Tensor) -> Tensor:
+def _newest(picture: Real[Tensor, "b ..."]) -> Real[Tensor, "b _ _ _"]:
     return picture[:, -1] if picture.dim() == 5 else picture

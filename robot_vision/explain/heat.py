@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Real
 
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.placement import Placement
@@ -49,7 +49,11 @@ class Heat:
 
 
 def checked(
-    values: np.ndarray, *, about: str, empty: str, margin_px: tuple[int, int] = (0, 0)
+    values: Real[np.ndarray, "rows columns"],
+    *,
+    about: str,
+    empty: str,
+    margin_px: tuple[int, int] = (0, 0),
 ) -> Heat:
     """The map; raises `ExplainError` where it is not finite, empty (`empty` says why) or flat."""
     values = np.ascontiguousarray(values, np.float32)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from robot_vision.core.placement import Placement
@@ -54,7 +55,7 @@ class Question:
             return None
         return self.placement.boxes_in_view(np.array([box], np.float32))[0].tolist()
 
-    def with_pictures(self, pictures: Tensor) -> dict[str, Tensor]:
+    def with_pictures(self, pictures: Real[Tensor, "b ..."]) -> dict[str, Tensor]:
         """Inputs of a batch of other pictures; all else is the same."""
         count = len(pictures)
         same = {
@@ -70,7 +71,7 @@ class Question:
         return {**self.inputs, self.picture: picture}
 
     @torch.no_grad()
-    def shares(self, inputs: Mapping[str, Tensor], *, at_once: int = 16) -> Tensor:
+    def shares(self, inputs: Mapping[str, Tensor], *, at_once: int = 16) -> Float[Tensor, " b"]:
         """How sure the model is of the target in each moment of a batch of inputs."""
         run = self.subject.quick or self.subject.run
         count = len(inputs[self.picture])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -38,19 +38,19 @@ class ClassTarget(Target):
     """A class of a picture, or of those of its pixels that were taken for it."""
 
     row: int
-    seen: Tensor | None = None  # bool [h,w] of a label map
+    seen: Bool[Tensor, "hm wm"] | None = None  # of a label map
     is_probability: bool = False
 
-    def logit(self, outputs: Outputs) -> Tensor:
+    def logit(self, outputs: Outputs) -> Float[Tensor, " b"]:
         scores = self._mean(outputs["output"])
         return _logit_of(scores[:, self.row]) if self.is_probability else scores[:, self.row]
 
-    def share(self, outputs: Outputs) -> Tensor:
+    def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
         scores = outputs["output"]
         shares = scores if self.is_probability else scores.softmax(dim=1)
         return self._mean(shares)[:, self.row]
 
-    def _mean(self, scores: Tensor) -> Tensor:
+    def _mean(self, scores: Float[Tensor, "b c *hw"]) -> Float[Tensor, "b c"]:
         if scores.dim() == 2:
             return scores
         if self.seen is None or scores.shape[2:] == (1, 1):
@@ -66,13 +66,13 @@ class BoxTarget(Target):
     row: int
     column: int
 
-    def logit(self, outputs: Outputs) -> Tensor:
+    def logit(self, outputs: Outputs) -> Float[Tensor, " b"]:
         for role in ("class_logits", "logits"):
             if _is_of_boxes(outputs, role):
                 return outputs[role][:, self.row, self.column]
         return _logit_of(self.share(outputs))
 
-    def share(self, outputs: Outputs) -> Tensor:
+    def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
         return box_scores(outputs)[:, self.row, self.column]
 
 
@@ -84,10 +84,10 @@ class ActionTarget(Target):
     number: int
     value: float
 
-    def logit(self, outputs: Outputs) -> Tensor:
+    def logit(self, outputs: Outputs) -> Float[Tensor, " b"]:
         return outputs["action"][:, self.step, self.number] * (1 if self.value >= 0 else -1)
 
-    def share(self, outputs: Outputs) -> Tensor:
+    def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
         """1 as it is, 0 where what is decided lies as far away as the action is large."""
         away = (outputs["action"][:, self.step, self.number] - self.value).abs()
         return (1 - away / max(abs(self.value), 0.1)).clamp(0, 1)
@@ -102,10 +102,10 @@ class DepthTarget(Target):
     column: int
     value: float
 
-    def logit(self, outputs: Outputs) -> Tensor:
+    def logit(self, outputs: Outputs) -> Float[Tensor, " b"]:
         return outputs[self.role][:, 0, self.row, self.column].clamp(min=_LEAST_SCORE).log()
 
-    def share(self, outputs: Outputs) -> Tensor:
+    def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
         away = (self.logit(outputs) - math.log(max(self.value, _LEAST_SCORE))).abs()
         return (1 - away).clamp(0, 1)
 
@@ -114,16 +114,16 @@ class DepthTarget(Target):
 class EmbeddingTarget(Target):
     """The embedding as a whole: how alike it stays. Its gradient at the picture itself is zero."""
 
-    unit: Tensor
+    unit: Float[Tensor, " d"]
 
-    def logit(self, outputs: Outputs) -> Tensor:
+    def logit(self, outputs: Outputs) -> Float[Tensor, " b"]:
         del outputs
         raise ExplainError(
             "an embedding is most alike to itself, so that it has no gradient there: take the "
             "way `rollout`, `attention` or `occlusion`"
         )
 
-    def share(self, outputs: Outputs) -> Tensor:
+    def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
         found = torch.nn.functional.normalize(outputs["embedding"].flatten(1), dim=1)
         return (found @ self.unit).clamp(0, 1)
 
@@ -169,5 +169,5 @@ def class_row(name: str, classes: tuple[str, ...]) -> int:
     raise ConfigError(f"class {name!r} is not known; the model has {', '.join(classes) or 'none'}")
 
 
-def _logit_of(share: Tensor) -> Tensor:
+def _logit_of(share: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
     return share.clamp(_LEAST_SCORE, 1 - _LEAST_SCORE).logit()

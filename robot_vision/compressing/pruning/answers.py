@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 # What multiplies by weights of its own, as autograd calls it: beyond it channels are inner ones.
@@ -43,7 +44,7 @@ def _leads_to_leaf(node: Any) -> bool:
     return _leaf(node) is not None
 
 
-def _leaf(node: Any) -> Tensor | None:
+def _leaf(node: Any) -> Float[Tensor, "..."] | None:
     """The parameter that a node is, or the transpose of."""
     while not hasattr(node, "variable"):
         if node.name() not in ("TBackward0", "TransposeBackward0", "PermuteBackward0"):

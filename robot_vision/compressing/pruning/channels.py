@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.compressing.pruning.answers import answering_layers
@@ -167,7 +168,7 @@ def _kept(width: int, members: set[str], wanted: Wanted) -> int:
     return kept
 
 
-def _scores(pruning: Any, group: Any, by: Importance) -> Tensor:
+def _scores(pruning: Any, group: Any, by: Importance) -> Float[Tensor, " channels"]:
     """How much each channel of the group matters, over all layers of the group."""
     if by == "magnitude":
         return pruning.importance.GroupMagnitudeImportance(p=2)(group)

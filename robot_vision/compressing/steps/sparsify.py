@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.compressing.step import STEPS, Case, WeightStep
@@ -33,7 +34,7 @@ class Sparsify(WeightStep):
         return f"{zeros} of {total} weights of {len(layers)} layers are zero"
 
 
-def _zero_smallest(weight: Tensor, ratio: float) -> None:
+def _zero_smallest(weight: Float[Tensor, "..."], ratio: float) -> None:
     """In place. Layers so small that the part is less than a weight stay as they are."""
     count = int(weight.numel() * ratio)
     if count:

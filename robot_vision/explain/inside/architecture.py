@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -38,7 +39,7 @@ class _Follower(TorchFunctionMode):
     """Marks of tensors by identity; the tensors are kept, so that none takes another's place."""
 
     marks: dict[int, frozenset[str]] = field(default_factory=dict)
-    kept: list[Tensor] = field(default_factory=list)
+    kept: list[Shaped[Tensor, "..."]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class _Follower(TorchFunctionMode):
                 self.mark(tensor, marks)
         return answer
 
-    def mark(self, tensor: Tensor, marks: frozenset[str]) -> None:
+    def mark(self, tensor: Shaped[Tensor, "..."], marks: frozenset[str]) -> None:
         self.marks[id(tensor)] = marks
         self.kept.append(tensor)
 
@@ -124,7 +125,7 @@ def _drawn(model: nn.Module, depth: int) -> list[str]:
     return found
 
 
-def _tensors(value: Any) -> Iterable[Tensor]:
+def _tensors(value: Any) -> Iterable[Shaped[Tensor, "..."]]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):

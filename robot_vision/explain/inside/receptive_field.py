@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Real
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -27,6 +27,8 @@ _SAME = {
     "softplus", "dropout", "dropout_", "batch_norm", "layer_norm", "rms_norm",
 }  # fmt: skip
 _PICTURES = 4
+
+Call = Callable[[Real[Tensor, "1 h w 3"]], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +50,8 @@ class Field:
 
 def fields(
     model: nn.Module,
-    call: Callable[[Tensor], Mapping[str, Tensor]],
-    pictures: Sequence[Tensor],
+    call: Call,
+    pictures: Sequence[Real[Tensor, "1 h w 3"]],
     *,
     layers: Sequence[str] = (),
 ) -> list[Field]:
@@ -81,8 +83,8 @@ def fields(
 
 def _gradients(
     model: nn.Module,
-    call: Callable[[Tensor], Mapping[str, Tensor]],
-    picture: Tensor,
+    call: Call,
+    picture: Real[Tensor, "1 h w 3"],
     layers: Sequence[str],
     *,
     mode: TorchFunctionMode | None,
@@ -111,7 +113,7 @@ def _gradients(
     return found
 
 
-def _one_number(channels: Tensor, *, is_positive: bool) -> Tensor:
+def _one_number(channels: Float[Tensor, " c"], *, is_positive: bool) -> Float[Tensor, ""]:
     """Channels with signs of their own, so that they do not cancel each other in a sum."""
     if is_positive:
         return channels.sum()
@@ -167,7 +169,7 @@ class _Positive(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _joined(func: Any, args: Any, kwargs: Any) -> Tensor:
+def _joined(func: Any, args: Any, kwargs: Any) -> Float[Tensor, "..."]:
     """With all weights alike, so large that sums stay as large as what they are sums of."""
     values, weight, *rest = args
     with torch.no_grad():
@@ -178,14 +180,14 @@ def _joined(func: Any, args: Any, kwargs: Any) -> Tensor:
 
 
 def _mean_pool(
-    values: Tensor,
+    values: Float[Tensor, "*bc _h _w"],
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor:
+) -> Float[Tensor, "*bc _hm _wm"]:
     """In place of a maximum, of which one pixel alone would have a gradient."""
     if dilation not in (1, (1, 1)) or return_indices:
         raise ExplainError("receptive fields are not known for max pooling with holes or indices")

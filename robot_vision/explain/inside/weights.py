@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64, Real
 from torch import Tensor, nn
 
 from robot_vision.explain.heat import ExplainError
@@ -54,7 +54,7 @@ class Activations:
     lowest: float = 0.0
     highest: float = 0.0
     values: list[Float64[np.ndarray, " n"]] = field(default_factory=list)
-    largest: Tensor | None = None
+    largest: Float[Tensor, " c"] | None = None
     spread: float = 0.0
     seen: int = 0
 
@@ -112,7 +112,9 @@ def activations_of(
     return list(known.values())
 
 
-def _add(known: dict[str, Activations], name: str, kind: str, value: Tensor) -> None:
+def _add(
+    known: dict[str, Activations], name: str, kind: str, value: Real[Tensor, "_b ..."]
+) -> None:
     by_channel = value.movedim(1 if value.dim() == 4 else -1, 0).flatten(1).double()
     largest = by_channel.amax(dim=1)
     one = known.setdefault(name, Activations(layer=name, module=kind, channels=len(largest)))

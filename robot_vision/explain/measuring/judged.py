@@ -107,7 +107,7 @@ def _spot(shape: tuple[int, ...]) -> Float32[np.ndarray, "h w"]:
     return np.outer(down, across).astype(np.float32)
 
 
-def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+def _rank_correlation(one: Float32[np.ndarray, "h w"], other: Float32[np.ndarray, "h w"]) -> float:
     """Spearman's, over cells of a coarse grid: neighbours in a picture are no two opinions."""
     small = [cv2.resize(each, (16, 16), interpolation=cv2.INTER_AREA) for each in (one, other)]
     ranks = [np.argsort(np.argsort(each, axis=None)) for each in small]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from robot_vision.explain.drawing import over_picture, tile
 from robot_vision.explain.heat import ExplainError
@@ -132,7 +132,7 @@ def figures_of(rows: Sequence[Judged]) -> dict[str, float]:
     return figures
 
 
-def _mean(values: np.ndarray) -> float:
+def _mean(values: Float64[np.ndarray, " n"]) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
 

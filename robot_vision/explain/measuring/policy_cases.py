@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.explain.measuring.cases import Case
@@ -53,7 +53,10 @@ def policy_cases(opened: PolicyEpisodes, *, count: int) -> Iterator[Case]:
 
 @torch.no_grad()
 def _about(
-    locator: Locator, inputs: Mapping[str, torch.Tensor], camera: str, way_m: np.ndarray
+    locator: Locator,
+    inputs: Mapping[str, torch.Tensor],
+    camera: str,
+    way_m: Float[np.ndarray, " 3"],
 ) -> Bool[np.ndarray, "h w"]:
     """Pixels whose place is near that which the tool is on its way to."""
     found = locator(

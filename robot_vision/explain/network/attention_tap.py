@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -22,14 +23,14 @@ class Attention:
     """How much queries attend to keys in a layer, [b,heads,queries,keys]; rows sum to one."""
 
     layer: str
-    weights: Tensor
+    weights: Float[Tensor, "b heads q k"]
 
     @property
     def is_among_itself(self) -> bool:
         """Whether it is square: tokens that attend to each other."""
         return self.weights.shape[2] == self.weights.shape[3]
 
-    def mean(self) -> Tensor:
+    def mean(self) -> Float[Tensor, "b q k"]:
         """Mean of the heads, [b,queries,keys]."""
         return self.weights.mean(dim=1)
 
@@ -74,15 +75,15 @@ class _Unfused(TorchFunctionMode):
 
 
 def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
+    query: Float[Tensor, "b heads q _d"],
+    key: Float[Tensor, "b _heads k _d"],
+    value: Float[Tensor, "b _heads k width"],
+    attn_mask: Shaped[Tensor, "..."] | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Float[Tensor, "b heads q width"], Float[Tensor, "b heads q k"]]:
     """As the kernel has it, and its weights; `dropout_p` is of training, and left out."""
     del dropout_p
     if enable_gqa:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.explain.heat import ExplainError
@@ -27,7 +28,7 @@ class Tap:
     name: str
     module: str
     kind: str
-    value: Tensor
+    value: Float[Tensor, "n ..."]
     rows: int
     columns: int
 
@@ -35,7 +36,7 @@ class Tap:
     def is_norm(self) -> bool:
         return self.module.endswith(_NORMS)
 
-    def as_map(self, tensor: Tensor) -> Tensor:
+    def as_map(self, tensor: Float[Tensor, "n ..."]) -> Float[Tensor, "n c rows columns"]:
         """What has the shape of `value` as [n,c,rows,columns]; tokens of no place are left out."""
         if self.kind == "map":
             return tensor
@@ -97,7 +98,7 @@ def hooked(model: nn.Module, keep: Callable[[str, nn.Module, object], None]) -> 
 
 
 def _tap(
-    name: str, module: str, value: Tensor, size: tuple[int, int], before: list[Tap]
+    name: str, module: str, value: Float[Tensor, "..."], size: tuple[int, int], before: list[Tap]
 ) -> Tap | None:
     found = _places(value, size, before)
     if found is None:
@@ -107,7 +108,7 @@ def _tap(
 
 
 def _places(
-    value: Tensor, size: tuple[int, int], before: list[Tap]
+    value: Float[Tensor, "..."], size: tuple[int, int], before: list[Tap]
 ) -> tuple[str, int, int] | None:
     if value.dim() == 4:
         _, a, b, c = (int(side) for side in value.shape)

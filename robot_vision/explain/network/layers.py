@@ -11,6 +11,7 @@ the last norm, as the best-known library does unless it is asked otherwise, is e
 
 from collections.abc import Sequence
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.explain.heat import ExplainError
@@ -24,7 +25,7 @@ _CELLS_OF_BOX = 2.0
 
 def chosen_layer(
     taps: Sequence[Tap],
-    gradients: Sequence[Tensor | None],
+    gradients: Sequence[Float[Tensor, "n ..."] | None],
     *,
     scope: str,
     picture_px: int,
@@ -55,7 +56,7 @@ def chosen_layer(
     return [tap for tap in enough if min(tap.rows, tap.columns) == fewest][-1]
 
 
-def is_reached(tap: Tap, gradient: Tensor | None) -> bool:
+def is_reached(tap: Tap, gradient: Float[Tensor, "n ..."] | None) -> bool:
     """Whether the target depends on any place of a layer."""
     return gradient is not None and bool((tap.as_map(gradient) != 0).any())
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -65,7 +66,7 @@ def asked_token(question: Question, found: Sequence[Attention]) -> Asked:
     )
 
 
-def picture_cells(row: Tensor, asked: Asked) -> Tensor:
+def picture_cells(row: Float[Tensor, " k"], asked: Asked) -> Float[Tensor, "rows columns"]:
     """The part of a row over all keys that is places, [rows,columns]."""
     rows, columns = asked.grid
     return row[asked.start : asked.start + rows * columns].reshape(rows, columns)

@@ -50,9 +50,9 @@ def one_picture(source: str, *, frame: int, options: BagOptions) -> Shown:
 
 def _grabbed(source: str) -> UInt8[np.ndarray, "h w 3"]:
     """The first frame of a webcam or a stream."""
-    came, kept = Event(), list[np.ndarray]()
+    came, kept = Event(), list[UInt8[np.ndarray, "h w 3"]]()
 
-    def keep(bgr: np.ndarray, _stamp_ns: int) -> None:
+    def keep(bgr: UInt8[np.ndarray, "h w 3"], _stamp_ns: int) -> None:
         if not kept:
             kept.append(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
             came.set()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -50,8 +51,8 @@ class Subject:
 
     def prepared(
         self,
-        rgb: np.ndarray,
-        depth_m: np.ndarray | None = None,
+        rgb: UInt8[np.ndarray, "h w 3"],
+        depth_m: Float32[np.ndarray, "hd wd"] | None = None,
         camera: Camera | None = None,
     ) -> tuple[dict[str, Tensor], Placement]:
         """Inputs of one picture u8 [h,w,3], as the service feeds it, and where it lies in them."""

@@ -1,6 +1,7 @@
 """Where a transformer looks: attention of its last layer, rollout, and relevance of a target."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.explain.heat import ExplainError, Heat, checked
@@ -11,7 +12,9 @@ from robot_vision.explain.question import Question, Way, register_way
 _EMPTY = "nothing of the picture is attended to"
 
 
-def attention_of(question: Question, *, gradients: bool) -> tuple[list[Attention], Tensor | None]:
+def attention_of(
+    question: Question, *, gradients: bool
+) -> tuple[list[Attention], Float[Tensor, ""] | None]:
     """All attention of a run, and the target's logit where gradients are wanted."""
     model = question.subject.network(wanted_for="attention")
     with watched(model) as found, torch.set_grad_enabled(gradients):
@@ -69,7 +72,9 @@ def _relevance(question: Question) -> Heat:
     )
 
 
-def _through(parts: list[tuple[Attention, Tensor]], asked: Asked, *, keep: bool) -> Tensor:
+def _through(
+    parts: list[tuple[Attention, Float[Tensor, "_q _k"]]], asked: Asked, *, keep: bool
+) -> Float[Tensor, "q k"]:
     """How tokens of each kind depend on those of each other, layer after layer.
 
     How many tokens they have says which kind is which. `keep`: half of a token stays as it is, as
@@ -100,12 +105,12 @@ def _through(parts: list[tuple[Attention, Tensor]], asked: Asked, *, keep: bool)
     return across[asked.queries, asked.keys]
 
 
-def _row(rows: Tensor, asked: Asked) -> Tensor:
+def _row(rows: Float[Tensor, "q k"], asked: Asked) -> Float[Tensor, " k"]:
     """Of the tokens that are asked, the mean of their rows."""
     return rows[asked.rows].mean(dim=0)
 
 
-def _heat(question: Question, row: Tensor, asked: Asked, about: str) -> Heat:
+def _heat(question: Question, row: Float[Tensor, " k"], asked: Asked, about: str) -> Heat:
     return checked(
         picture_cells(row, asked).numpy(),
         about=about,

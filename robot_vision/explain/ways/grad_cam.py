@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.explain.heat import ExplainError, Heat, checked
@@ -16,8 +17,8 @@ class Read:
     """A layer's answer and the target's gradient there, both [c,rows,columns]."""
 
     layer: str
-    value: Tensor
-    gradient: Tensor
+    value: Float[Tensor, "c rows columns"]
+    gradient: Float[Tensor, "c rows columns"]
 
 
 def read_layer(question: Question) -> Read:
@@ -48,7 +49,9 @@ def read_layer(question: Question) -> Read:
     )
 
 
-def _tap(question: Question, taps: list[Tap], gradients: list[Tensor | None]) -> Tap:
+def _tap(
+    question: Question, taps: list[Tap], gradients: list[Float[Tensor, "n ..."] | None]
+) -> Tap:
     if question.layer:
         return named(taps, question.layer)
     model, box = question.subject.model, question.target.box_xyxy_px
@@ -73,7 +76,7 @@ def _hires_cam(question: Question) -> Heat:
     return _positive(read.gradient * read.value, read, question)
 
 
-def _positive(parts: Tensor, read: Read, question: Question) -> Heat:
+def _positive(parts: Float[Tensor, "c rows columns"], read: Read, question: Question) -> Heat:
     values = parts.sum(dim=0).clamp(min=0).numpy()
     return checked(
         values,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.core.errors import MissingDependencyError
@@ -22,7 +23,7 @@ def _integrated(question: Question) -> Heat:
             "integrated_gradients needs captum: pip install 'robot_vision[explain]'"
         ) from error
 
-    def logit(picture: Tensor) -> Tensor:
+    def logit(picture: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         return question.target.logit(question.subject.run(question.with_pictures(picture)))
 
     picture = question.inputs[question.picture].float()

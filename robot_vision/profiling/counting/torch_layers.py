@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
@@ -33,7 +34,7 @@ class Memory:
     peak_activations: int
 
 
-def torch_layers(module: nn.Module, inputs: Sequence[Tensor]) -> list[Layer]:
+def torch_layers(module: nn.Module, inputs: Sequence[Shaped[Tensor, "..."]]) -> list[Layer]:
     """Layers that multiply or hold parameters, in the order of their modules."""
     macs = _own_macs(macs_by_module(module, inputs))
     seen: set[int] = set()
@@ -52,7 +53,7 @@ def torch_layers(module: nn.Module, inputs: Sequence[Tensor]) -> list[Layer]:
     return layers
 
 
-def torch_memory(module: nn.Module, inputs: Sequence[Tensor]) -> Memory:
+def torch_memory(module: nn.Module, inputs: Sequence[Shaped[Tensor, "..."]]) -> Memory:
     """Of one run without gradients: what its operators allocate."""
     tensors = {id(t): t for t in (*module.parameters(), *module.buffers())}
     weights = sum(t.numel() * t.element_size() for t in tensors.values())
