@@ -120,7 +120,7 @@ def _recipe(plan: Plan) -> Recipe:
     file = Path(options.recipe) if options.recipe else own
     if not file.is_file():
         raise ConfigError(
-            f"{options.model!r} is no run, and the plan has no recipe: expected `recipe`, by "
+            f"{options.model!r} is not a run, and the plan has no recipe: expected `recipe`, by "
             "which the model is tuned and measured, as config/recipes/perception/native-s.yaml"
         )
     return changed(load_recipe(file), {"run.init_weights": "", **options.set})

@@ -58,7 +58,7 @@ def checked(
     """The map; raises `ExplainError` where it is not finite, empty (`empty` says why) or flat."""
     values = np.ascontiguousarray(values, np.float32)
     if not np.isfinite(values).all():
-        raise ExplainError(f"the map of {about} has values that are no numbers")
+        raise ExplainError(f"the map of {about} has values that are not finite")
     if values.size < 2:
         raise ExplainError(f"the map of {about} has one cell: it has no places to compare")
     if float(values.max()) <= 0:

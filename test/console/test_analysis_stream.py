@@ -154,7 +154,7 @@ def test_who_sends_only_nonsense_or_too_much_is_let_go() -> None:
                 socket.recv(20)
 
 
-def test_who_is_silent_or_one_too_many_is_let_go_and_told_why() -> None:
+def test_a_silent_or_surplus_client_is_disconnected_with_a_reason() -> None:
     limits = {"uploads": 1, "body_s": 0.5}
     with (
         console_rig(feed=False, limits=limits) as rig,

@@ -242,12 +242,12 @@ def test_a_report_is_quoted(policy_run: Path, tmp_path: Path) -> None:
     options = ExportOptions(evaluation=report)
     assert export_run(policy_run, tmp_path / "acts", options).metrics["success"] == 0.9
     report.write_text("[1]")
-    with pytest.raises(ConfigError, match="is no report"):
+    with pytest.raises(ConfigError, match="is not a report"):
         export_run(policy_run, tmp_path / "acts", options)
 
 
 def test_what_is_no_run_is_named(native_run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"is no run .*it has no recipe\.yaml"):
+    with pytest.raises(ConfigError, match=r"is not a run .*it has no recipe\.yaml"):
         export_run(tmp_path, tmp_path / "out")
     with pytest.raises(ConfigError, match=r"cannot read the weights .*best\.safetensors"):
         export_run(native_run, tmp_path / "out", ExportOptions(weights="best.safetensors"))

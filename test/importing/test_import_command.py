@@ -166,7 +166,7 @@ def test_all_axes_open_take_the_size_given(tmp_path: Path) -> None:
     assert (manifest.input.width_px, manifest.input.layout) == (518, "nchw")
 
 
-def test_formats_that_pictures_cannot_tell_apart_are_asked_for(tmp_path: Path) -> None:
+def test_formats_that_pictures_cannot_separate_are_asked_for(tmp_path: Path) -> None:
     file = net(tmp_path, {"predicted_depth": np.ones((1, 640, 640), np.float32)})
     assert "--format depth_metric" in refused(file)
 

@@ -130,7 +130,7 @@ def described(tmp_path: Path, **changes: object) -> ModelManifest:
     return describe_onnx(file, **call)  # type: ignore[arg-type]
 
 
-def test_an_onnx_file_tells_its_names_sizes_and_types(tmp_path: Path) -> None:
+def test_an_onnx_file_has_its_names_sizes_and_types(tmp_path: Path) -> None:
     manifest = described(tmp_path)
     assert (manifest.task, manifest.input.width_px, manifest.input.height_px) == (
         "detection",

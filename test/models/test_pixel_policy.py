@@ -261,7 +261,7 @@ def test_cells_are_placed_by_their_depth() -> None:
     points.out = torch.nn.Identity()  # type: ignore[assignment]
     numbers = points.waves.numbers
     depth_m = torch.full((1, 1, 40, 80), 0.8)
-    depth_m[..., ::2, :] = 0.0  # holes are no places
+    depth_m[..., ::2, :] = 0.0  # holes are not places
     state = torch.tensor([0.4, 0.0, 0.3, 1, 0, 0, 0, -1, 0, 1.0]).expand(1, 1, 10)
     yes = torch.ones(1, 1, dtype=torch.bool)
     found = points(locator(depth_m, yes, state, yes))[0, 0]

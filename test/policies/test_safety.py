@@ -57,7 +57,7 @@ def test_no_step_is_longer_than_allowed_however_large_the_numbers_are(action):
     }
 
 
-def test_a_step_that_is_too_long_keeps_its_direction_and_is_told():
+def test_a_step_that_is_too_long_keeps_its_direction_and_is_reported():
     action = moving((0.3, 0.4, 0.0))
     action[3, :3] *= 10
     admission = admitted(decision_of(action))

@@ -139,7 +139,7 @@ def test_a_policy_that_holds_is_followed_in_this_too():
     rig.controller.decided(hold, robot, rig.now_ns)
     assert ticks_to_hold(rig) == 1
     assert last(rig).reasons == ("no red cube in view",)
-    assert [told.limit for told in last(rig).interventions] == ["policy"]
+    assert [one.limit for one in last(rig).interventions] == ["policy"]
     rig.camera_alive = True
     assert_goes_on(rig)
 

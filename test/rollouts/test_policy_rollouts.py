@@ -131,7 +131,7 @@ def test_conditions_share_scenes_and_change_one_thing() -> None:
 
 
 def test_labels_point_at_the_token_of_what_is_named(eyesight: Eyesight) -> None:
-    """By place: the token's measured centre lies at the item, which no token is told."""
+    """By place: the token's measured centre lies at the item, which no token contains."""
     checked = 0
     for seed in range(6):
         rng = np.random.default_rng(seed)

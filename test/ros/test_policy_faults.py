@@ -126,7 +126,7 @@ def test_a_robot_controller_that_restarts_elsewhere_waits_to_be_enabled_anew(
         around.wait_for_status(needs_enable=True, holding=True)
         around.wait_until_said("commands", "holding", "call ~/enable again")
         assert largest_step_m(around) < MOST_STEP_M
-        before = len(around.arm.told)
+        before = len(around.arm.commands)
         around.enable()
         around.wait_until_moving()
         # One new beginning, at the arm; from there on no step is larger than the limits allow.

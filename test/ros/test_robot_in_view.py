@@ -87,7 +87,7 @@ def test_a_joint_that_is_too_old_hides_nothing_and_is_reported(native_bundle: Pa
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("no URDF", "robot_description is no URDF"),
+        ("no URDF", "robot_description is not a URDF"),
         (ARM.replace("box size", "mesh filename"), "no shape of a moving link that can be drawn"),
     ],
 )

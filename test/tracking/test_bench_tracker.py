@@ -32,7 +32,7 @@ def test_positions_and_velocities_are_exact_and_their_covariance_is_honest():
     assert errors["samples"] > 300
     assert errors["median_position_error_m"] < 0.02
     assert errors["median_velocity_error_mps"] < 0.05
-    # Three degrees of freedom: 3 on average where the covariance tells the truth.
+    # Three degrees of freedom: 3 on average where the covariance is right.
     assert 2.0 < errors["mean_nees"] < 4.0
 
 
@@ -77,7 +77,7 @@ def test_a_folder_that_is_no_sequence_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("left_px", "known"), [(0.0, (640, 480)), (-30.0, None)])
-def test_the_image_s_size_is_told_where_boxes_end_at_its_border(tmp_path, left_px, known):
+def test_the_image_s_size_is_used_where_boxes_end_at_its_border(tmp_path, left_px, known):
     for name in ("det", "gt"):
         (tmp_path / name).mkdir()
         row = f"1,1,{left_px},100,50,80,1\n"

@@ -29,7 +29,7 @@ PLAIN = ViewOptions(color=0, grey=0, blur=0, flip=0)
 
 
 def write_pictures(root: Path, count: int) -> Path:
-    """Each of one grey, by which it can be told: 10, 20, …"""
+    """Each of one grey, which identifies it: 10, 20, …"""
     root.mkdir(parents=True)
     for number in range(count):
         picture = np.full((40, 60, 3), 10 * (number + 1), np.uint8)

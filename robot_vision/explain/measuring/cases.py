@@ -45,7 +45,7 @@ def cases(subject: Subject, folder: str, *, count: int) -> Iterator[Case]:
     """
     opened = open_set(folder)
     if not isinstance(opened, DetectionSet):
-        raise ConfigError(f"{folder} is no set with boxes and masks, as `scenes generate` writes")
+        raise ConfigError(f"{folder} is not a set with boxes and masks, as `scenes generate` writes")
     masked = [image for image in opened.images if any(image.segmentation)]
     if not masked:
         raise ConfigError(f"{folder} has no masks (`segmentation`) to compare maps with")

@@ -108,7 +108,7 @@ def _spot(shape: tuple[int, ...]) -> Float32[np.ndarray, "h w"]:
 
 
 def _rank_correlation(one: Float32[np.ndarray, "h w"], other: Float32[np.ndarray, "h w"]) -> float:
-    """Spearman's, over cells of a coarse grid: neighbours in a picture are no two opinions."""
+    """Spearman's, over cells of a coarse grid: neighbouring pixels are not independent."""
     small = [cv2.resize(each, (16, 16), interpolation=cv2.INTER_AREA) for each in (one, other)]
     ranks = [np.argsort(np.argsort(each, axis=None)) for each in small]
     one_ranks, other_ranks = (rank - rank.mean() for rank in ranks)

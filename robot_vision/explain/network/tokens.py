@@ -45,7 +45,7 @@ class Layout:
 def asked_token(question: Question, found: Sequence[Attention]) -> Asked:
     """Who is asked: a word or the readout of a policy, a box's query, the class token, else all.
 
-    Raises `ExplainError` where the tokens are no places of the picture.
+    Raises `ExplainError` if the tokens are not places of the picture.
     """
     model = question.subject.model
     if isinstance(model, PixelPolicy):
@@ -61,7 +61,7 @@ def asked_token(question: Question, found: Sequence[Attention]) -> Asked:
             return _of_picture(question, count, grid)
     raise ExplainError(
         f"{question.subject.name}: attention is among {sorted(set(counts)) or 'no'} tokens, which "
-        f"are no places of a picture of {question.size[1]}×{question.size[0]} px; attention "
+        f"are not places of a picture of {question.size[1]}×{question.size[0]} px; attention "
         "within windows cannot be followed through a picture"
     )
 
@@ -76,7 +76,7 @@ def word_tokens(question: Question) -> tuple[Layout, int]:
     """Where a policy's words stand among its tokens, and where the first of them is."""
     model = question.subject.model
     if not isinstance(model, PixelPolicy):
-        raise ExplainError(f"{question.subject.name} is no policy from pixels: it reads no words")
+        raise ExplainError(f"{question.subject.name} is not a policy from pixels: it reads no words")
     for layout in _layouts(model.fusion):
         if "words" in layout.starts:
             return layout, layout.starts["words"]
@@ -106,7 +106,7 @@ def picture_tokens(question: Question) -> Places:
     """Where the picture that is explained stands among a policy's tokens."""
     policy = question.subject.model
     if not isinstance(policy, PixelPolicy):
-        raise ExplainError(f"{question.subject.name} is no policy from pixels")
+        raise ExplainError(f"{question.subject.name} is not a policy from pixels")
     name = question.picture.removeprefix("rgb_") + ".color"
     seen = next((one for one in _layouts(policy.fusion) if name in one.starts), None)
     if seen is None:

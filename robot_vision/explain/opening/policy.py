@@ -136,7 +136,7 @@ def _opened(name: str) -> tuple[Subject, DemonstrationTravels]:
     weights = read_weights(weights_file(name))
     if weights.model != _POLICY:
         raise ConfigError(
-            f"{name} is no policy from pixels, but {weights.model!r}: expected a run of task "
+            f"{name} is not a policy from pixels but {weights.model!r}: expected a run of task "
             f"'demonstrations' with model {_POLICY!r}, or a bundle that it was exported to"
         )
     travels = read_travels(weights.travels)

@@ -29,7 +29,7 @@ class RemotePolicy:
     """A bundle of kind `remote`. See `core.interfaces.Policy`.
 
     Raises `BundleError` if the bundle is invalid, or its server is reachable but made for another
-    robot. A server that is not reachable yet is no error: the arm holds, and reports it, until it
+    robot. A server that is not reachable yet is not an error: the arm holds, and reports it, until it
     is.
     """
 

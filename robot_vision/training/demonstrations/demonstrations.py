@@ -181,7 +181,7 @@ class _Opened:
             length=np.repeat(lengths, lengths),
             instructions=tuple(episodes.instructions(number) for episodes, number in of),
             success=tuple(
-                # The leading agent's actions are no evidence against the expert's labels.
+                # The leading agent's actions are not evidence against the expert's labels.
                 None if numbers.is_corrected else episodes.success(number)
                 for (episodes, number), numbers in zip(of, self._numbers, strict=True)
             ),

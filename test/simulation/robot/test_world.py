@@ -151,7 +151,7 @@ def test_lights_can_be_changed(world: RobotWorld) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_words_tell_all_things_apart_and_training_never_sees_held_out_ones(kind) -> None:
+def test_words_identify_all_objects_and_training_never_sees_held_out_ones(kind) -> None:
     shares_class = shares_color = held_out = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
