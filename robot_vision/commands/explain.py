@@ -27,7 +27,7 @@ Source = Annotated[
 Target = Annotated[
     str,
     typer.Option(
-        help="class[:NAME], box[:NAME or :X,Y], action[:STEP,NAME], depth[:X,Y]; empty: surest"
+        help="class[:NAME], box[:NAME or :X,Y], action[:STEP,NAME], depth[:X,Y]; empty: the surest"
     ),
 ]
 Layer = Annotated[str, typer.Option(help="`explain layers` lists them; empty: chosen")]

@@ -1,4 +1,4 @@
-"""What of a model's answer is explained: a class, a box, a number of an action, an embedding."""
+"""The part of a model's output to explain: a class, a box, a number of an action, an embedding."""
 
 import math
 from abc import ABC, abstractmethod
@@ -19,23 +19,23 @@ Outputs = Mapping[str, Tensor]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Target(ABC):
-    """`words` says it. `box_xyxy_px` is where it lies in the input, where it is a box."""
+    """`words` describes it. `box_xyxy_px` is its position in the input, if it is a box."""
 
     words: str
     box_xyxy_px: tuple[float, float, float, float] | None = None
 
     @abstractmethod
     def logit(self, outputs: Outputs) -> Float[Tensor, " b"]:
-        """What gradients are taken of: before any squashing that would stop them."""
+        """The value to differentiate: before any activation that would saturate gradients."""
 
     @abstractmethod
     def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
-        """How sure the model is of it, 0 to 1; of an action how far it still goes that way."""
+        """The model's confidence, 0 to 1; for an action, how much of it remains."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClassTarget(Target):
-    """A class of a picture, or of those of its pixels that were taken for it."""
+    """A class of a picture, or of the pixels classified as it."""
 
     row: int
     seen: Bool[Tensor, "hm wm"] | None = None  # of a label map
@@ -61,7 +61,7 @@ class ClassTarget(Target):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BoxTarget(Target):
-    """A class of one box among those that a detector proposes: `row` is its cell or query."""
+    """A class of one of a detector's candidate boxes: `row` is its cell or query."""
 
     row: int
     column: int
@@ -78,7 +78,7 @@ class BoxTarget(Target):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ActionTarget(Target):
-    """A number of an action, in the direction in which it goes."""
+    """A number of an action, in the direction of its sign."""
 
     step: int
     number: int
@@ -88,14 +88,14 @@ class ActionTarget(Target):
         return outputs["action"][:, self.step, self.number] * (1 if self.value >= 0 else -1)
 
     def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
-        """1 as it is, 0 where what is decided lies as far away as the action is large."""
+        """1 for the original action, 0 if the change is as large as the action."""
         away = (outputs["action"][:, self.step, self.number] - self.value).abs()
         return (1 - away / max(abs(self.value), 0.1)).clamp(0, 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DepthTarget(Target):
-    """The depth of one cell: how far its logarithm stays where it is."""
+    """The depth of one cell, compared by its logarithm."""
 
     role: str
     row: int
@@ -112,14 +112,14 @@ class DepthTarget(Target):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EmbeddingTarget(Target):
-    """The embedding as a whole: how alike it stays. Its gradient at the picture itself is zero."""
+    """The whole embedding, by similarity. Its gradient at the picture itself is zero."""
 
     unit: Float[Tensor, " d"]
 
     def logit(self, outputs: Outputs) -> Float[Tensor, " b"]:
         del outputs
         raise ExplainError(
-            "an embedding is most alike to itself, so that it has no gradient there: take the "
+            "an embedding is most similar to itself, so its gradient there is zero: use the "
             "way `rollout`, `attention` or `occlusion`"
         )
 
@@ -129,7 +129,7 @@ class EmbeddingTarget(Target):
 
 
 def box_scores(outputs: Outputs) -> Float[Tensor, "b a c"]:
-    """Probabilities of a detector's classes, whatever it calls them."""
+    """Probabilities of a detector's classes, from outputs of any supported name."""
     if _is_of_boxes(outputs, "class_logits"):
         return outputs["class_logits"].sigmoid()
     if _is_of_boxes(outputs, "scores"):
@@ -139,7 +139,7 @@ def box_scores(outputs: Outputs) -> Float[Tensor, "b a c"]:
     if {"class_scores", "confidence"} <= outputs.keys():
         return outputs["class_scores"] * outputs["confidence"].unsqueeze(2)
     raise ExplainError(
-        f"boxes are explained by the outputs class_logits, scores, logits or class_scores; the "
+        f"boxes need one of the outputs class_logits, scores, logits or class_scores; the "
         f"model has {', '.join(outputs)}"
     )
 
@@ -156,12 +156,12 @@ def box_corners(outputs: Outputs, *, width_px: int, height_px: int) -> Float[Ten
 
 
 def _is_of_boxes(outputs: Outputs, role: str) -> bool:
-    """Whether an output has a row for each box, and is not of the whole picture."""
+    """Whether an output has a row per box rather than per picture."""
     return role in outputs and outputs[role].dim() == 3
 
 
 def class_row(name: str, classes: tuple[str, ...]) -> int:
-    """The row of a class by its name or number; raises `ConfigError` with those that there are."""
+    """The row of a class by its name or number; raises `ConfigError` with the known classes."""
     if name in classes:
         return classes.index(name)
     if name.isdecimal() and int(name) < max(len(classes), 1):

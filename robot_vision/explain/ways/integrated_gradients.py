@@ -1,4 +1,4 @@
-"""Integrated gradients (arXiv:1703.01365) by captum, where it is installed."""
+"""Integrated gradients (arXiv:1703.01365) by captum, if it is installed."""
 
 from typing import Any
 
@@ -39,14 +39,14 @@ def _integrated(question: Question) -> Heat:
     return checked(
         values.detach().numpy(),
         about=f"the input, by {_STEPS} steps from its mean colour",
-        empty=f"no pixel speaks for {question.target.words}",
+        empty=f"no pixel increases {question.target.words}",
     )
 
 
 register_way(
     Way(
         name="integrated_gradients",
-        about="gradients on the way from a blank picture, by captum (extra `explain`)",
+        about="gradients along a path from a blank picture, by captum (extra `explain`)",
         explain=_integrated,
         paper="arXiv:1703.01365",
     )
