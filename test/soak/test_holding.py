@@ -78,9 +78,9 @@ def test_commands_that_go_on_under_a_reported_hold() -> None:
 
 
 def test_what_is_too_short_or_hardly_moves_is_not_judged() -> None:
-    assert judged(held_after_s=9, stands_after_s=9, lasts_s=0.25)[0] == "too short to say"
+    assert judged(held_after_s=9, stands_after_s=9, lasts_s=0.25)[0] == "too short to judge"
     slow = judged(held_after_s=9, stands_after_s=9, speed=0.01, travel_m=0.1)
-    assert slow == ("not asked", set())
+    assert slow == ("no hold required", set())
     quick = judged(held_after_s=9, stands_after_s=9, speed=0.3, travel_m=0.1)
     assert quick == ("not held", {"hold reported", "stands"})
     # The truth is back before the fault ends.
