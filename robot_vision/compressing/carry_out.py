@@ -1,4 +1,4 @@
-"""Carries out a plan: builds every variant, times all side by side, judges each by the gate."""
+"""Carries out a plan: builds every variant, times all side by side, accepts or refuses each."""
 
 import json
 from collections.abc import Callable

@@ -62,7 +62,7 @@ def _page(picture: Path, outcome: Outcome, measured: str) -> str:
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Compression</title><style>{_STYLE}</style>
 <h1>Compression</h1>
-<p>{escape(measured)}. The dotted line is the gate: {outcome.most_lost:g} of
+<p>{escape(measured)}. The dotted line is the limit: {outcome.most_lost:g} of
 {escape(outcome.metric)} may be lost. ★: no other variant is both faster and better.</p>
 <table><tr>{head}</tr>
 {body}</table>

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.network.layer_taps import Tap
 from robot_vision.models.encoders.encoder import Encoder
-from robot_vision.models.multitask.native_parts import Encoder as NativeEncoder
+from robot_vision.models.multitask.native_parts import NativeEncoder
 
 _LEAST_CELLS = 6
 _CELLS_OF_BOX = 2.0

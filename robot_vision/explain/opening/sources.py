@@ -25,7 +25,7 @@ _LIVE_S = 15.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shown:
+class SourcePicture:
     """A picture as the service would get it: with depth and camera if the source has them."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
@@ -33,19 +33,19 @@ class Shown:
     camera: Camera | None = None
 
 
-def one_picture(source: str, *, frame: int, options: BagOptions) -> Shown:
+def one_picture(source: str, *, frame: int, options: BagOptions) -> SourcePicture:
     """The `frame`-th of a source, or a camera's current picture; raises `BagError` and others."""
     path = Path(source).expanduser()
     if path.suffix.lower() in _PICTURES and path.is_file():
-        return Shown(rgb=read_image(path, cv2.IMREAD_COLOR_RGB))
+        return SourcePicture(rgb=read_image(path, cv2.IMREAD_COLOR_RGB))
     if source.isdecimal() or source.startswith("/dev/") or "://" in source:
-        return Shown(rgb=_grabbed(source))
+        return SourcePicture(rgb=_grabbed(source))
     opened = open_source(path, config=ServiceConfig(), options=options)
     raw = next(islice(opened.raw_frames(), frame, None), None)
     if raw is None:
         raise ConfigError(f"{source} has no frame {frame}; frames are counted from 0")
     depth_m = raw.read_depth() if raw.read_depth else None
-    return Shown(rgb=raw.read_rgb(), depth_m=depth_m, camera=raw.camera)
+    return SourcePicture(rgb=raw.read_rgb(), depth_m=depth_m, camera=raw.camera)
 
 
 def _grabbed(source: str) -> UInt8[np.ndarray, "h w 3"]:

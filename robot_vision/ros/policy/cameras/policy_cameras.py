@@ -32,7 +32,7 @@ class _Seen:
     problem: str = ""
 
 
-class NamedCameras:
+class PolicyCameras:
     """Keeps images at the policy's input size, as far back as its history."""
 
     def __init__(self, seen: ObservationSpec, *, frozen_s: float) -> None:
