@@ -22,7 +22,7 @@ from robot_vision.rollouts.pictures import known_to_stand, must_be_simulated, ne
 from robot_vision.rollouts.simulated_perception import SimulatedPerception
 from robot_vision.simulation.robot.demonstrate import TAUGHT_STEPS, Job, RecordedEpisode
 from robot_vision.simulation.robot.episode import PERIOD_S
-from robot_vision.simulation.robot.expert import plan
+from robot_vision.simulation.robot.expert.plan import plan
 from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 from robot_vision.simulation.robot.tasks import success
 

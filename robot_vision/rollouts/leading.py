@@ -8,7 +8,7 @@ from robot_vision.core.interfaces import Policy
 from robot_vision.core.types import Observation
 from robot_vision.rollouts.closed_loop import ClosedLoop, Delays
 from robot_vision.rollouts.simulated_perception import SimulatedPerception
-from robot_vision.simulation.robot.expert import is_finished, is_lost
+from robot_vision.simulation.robot.expert.plan import is_finished, is_lost
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
