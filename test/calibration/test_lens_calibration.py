@@ -127,7 +127,7 @@ def test_few_views_are_refused() -> None:
     refused(sights_of(camera_of_model("plumb_bob"), views=5), "5 of 5 views .* expected 8")
 
 
-def test_the_same_view_again_is_no_new_one() -> None:
+def test_the_same_view_again_is_not_a_new_one() -> None:
     sights = sights_of(camera_of_model("plumb_bob"), views=4)
     again = {f"{i}.png": list(sights.values())[i % 4] for i in range(20)}
     refused(again, "4 of 20 views of the board differ")

@@ -141,7 +141,7 @@ def throw_bytes(rig: ConsoleRig, *, count: int) -> None:
     throw()
 
 
-def test_bytes_that_are_no_requests_do_no_harm(rig: ConsoleRig) -> None:
+def test_bytes_that_are_not_requests_do_no_harm(rig: ConsoleRig) -> None:
     before_mb = rss_mb()
     throw_bytes(rig, count=COUNT)
     assert rss_mb() - before_mb < SPARE_MB

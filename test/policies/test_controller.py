@@ -322,7 +322,7 @@ def test_a_spec_that_does_not_fit_lists_every_difference():
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
-def test_statistics_that_are_no_use_do_not_start(scale):
+def test_statistics_that_are_unusable_do_not_start(scale):
     statistics = ActionStatistics(mean=(0.0,) * 7, scale=(*(0.1,) * 6, scale))
     with pytest.raises(ConfigError, match="finite with scales above zero"):
         Controller(spec_of(statistics=statistics), PolicyConfig())

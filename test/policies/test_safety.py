@@ -106,7 +106,7 @@ def test_an_action_of_another_horizon_is_refused():
     assert "(8, 7), expected (12, 7)" in admission.refused
 
 
-def test_a_decision_to_hold_is_no_intervention():
+def test_a_decision_to_hold_is_not_an_intervention():
     admission = admitted(decision_of(None, hold_reason="no red cube in view"))
     assert (admission.chunk, admission.refused) == (None, "no red cube in view")
     assert admission.interventions == ()

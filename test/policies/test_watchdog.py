@@ -74,7 +74,7 @@ def test_perception_that_ends_is_held_at_its_limit_and_recovered_from():
     assert rig.controller.status(rig.now_ns).interventions["perception"] == 1
 
 
-def test_frames_that_stand_still_are_no_perception():
+def test_frames_that_stand_still_are_not_perception():
     rig = rig_of(**{"watchdog.perception_s": 0.2}).begin()
     rig.camera_alive = False
     stamp_ns, robot = rig.now_ns, robot_of(rig.pose, rig.now_ns)

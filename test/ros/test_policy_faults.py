@@ -60,7 +60,7 @@ def test_a_picture_that_stands_still_holds_though_stamps_go_on(native_bundle: Pa
         around.wait_until_moving()
 
 
-def test_actions_that_are_no_numbers_hold(native_bundle: Path) -> None:
+def test_actions_that_are_not_numbers_hold(native_bundle: Path) -> None:
     with policy_rig(native_bundle) as around:
         going(around)
         around.instruct("go mad")

@@ -224,7 +224,7 @@ def test_an_instruction_is_heard_from_a_publisher_that_latches_nothing(
         around.wait_for_status(instruction="to the cube")
 
 
-def test_a_state_of_the_robot_that_is_no_use_is_counted_by_cause(native_bundle: Path) -> None:
+def test_a_state_of_the_robot_that_is_unusable_is_counted_by_cause(native_bundle: Path) -> None:
     with policy_rig(native_bundle, gripper__joint="finger") as around:
         around.wait_until_said("inputs", "robot state unusable", "no joint 'finger'")
         around.enable()

@@ -87,7 +87,7 @@ def test_a_link_without_joints_is_left_out() -> None:
     assert not view.mask.any()
 
 
-def test_the_table_is_no_link_of_the_robot() -> None:
+def test_the_table_is_not_a_link_of_the_robot() -> None:
     table = '<visual><origin xyz="0 0 1.1"/><geometry><box size="2 2 0.1"/></geometry></visual>'
     view = filter_of(urdf(table=table)).view(
         CAMERA, base_from_camera=np.eye(4), joints={"slide": 0.0}

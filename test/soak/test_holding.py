@@ -108,7 +108,7 @@ def stays(from_s: float, until_s: float, *, holding: bool = True, followed: bool
     return violated(ledger)
 
 
-def test_who_holds_stays() -> None:
+def test_a_held_arm_stays() -> None:
     assert stays(0.0, 0.0) == set()
     assert stays(1.0, 1.5) == {"held stays"}
     # It brakes at first.

@@ -61,7 +61,7 @@ def test_reports_of_velocities_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("names", "positions"), [(["a"], [1.0, 2.0]), (["a"], [math.nan]), ([], [1.0])]
 )
-def test_what_is_no_report_is_refused(names: list[str], positions: list[float]) -> None:
+def test_input_that_is_not_a_report_is_refused(names: list[str], positions: list[float]) -> None:
     with pytest.raises(ValueError, match="expected a finite one for each"):
         JointHistory().add(names, positions, stamp_ns=NS)
 

@@ -71,7 +71,7 @@ def test_a_perfect_answer_scores_a_hundred(shared_data):
     assert judge(sequence, perfect).hota == pytest.approx(100)
 
 
-def test_a_folder_that_is_no_sequence_is_named(tmp_path):
+def test_a_folder_that_is_not_a_sequence_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"det\.txt"):
         read_mot_sequence(tmp_path)
 
@@ -94,7 +94,7 @@ def sequence_folder(folder, *, truth: str, seen: str = "1,-1,10,10,50,80,1\n"):
 
 
 @pytest.mark.parametrize("world", ["-1,-1,-1", "4.2,-0.3,0", "1,0.5,0", "2,1,0"])
-def test_places_in_the_world_of_mot15_are_no_classes(tmp_path, world):
+def test_places_in_the_world_of_mot15_are_not_classes(tmp_path, world):
     folder = sequence_folder(tmp_path, truth=f"1,1,10,10,50,80,1,{world}\n")
     (truth,) = read_mot_sequence(folder).truths
     assert truth.object_id.tolist() == [1]

@@ -170,7 +170,7 @@ def walker_at(x: float) -> list[float]:
     return [x - 35, 200, x + 35, 380]
 
 
-def test_who_appears_far_from_a_lost_neighbour_is_somebody_else():
+def test_an_object_far_from_a_lost_neighbour_gets_a_new_id():
     """Large in the image, people are near each other: a lost one does not become the next."""
     walk = [measure([walker_at(100 + 4 * k)], frame=k) for k in range(10)]
     lost = [measure([], frame=k) for k in range(10, 20)]
@@ -212,7 +212,7 @@ def passing(centres_x, *, step: float = 4, side: float = 80) -> list[Measurement
 
 
 @pytest.mark.parametrize("turn_x", [-60, 700])
-def test_who_left_over_the_border_is_known_again_however_little_is_seen(turn_x):
+def test_an_object_that_left_over_the_border_keeps_its_id_however_little_is_seen(turn_x):
     away = np.sign(turn_x - 320) * np.arange(12) * 34.0
     frames = passing([*(turn_x - away[::-1]), *(turn_x - away[1:])])
     answers = run(frames)

@@ -146,7 +146,7 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path: Path) -> None:
     ],
     ids=["none", "absent", "empty", "no bag"],
 )
-def test_what_is_no_source_is_refused(make, words: str, tmp_path: Path) -> None:
+def test_input_that_is_not_a_source_is_refused(make, words: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(ConfigError, match=words):
         open_frames(make(tmp_path), SIZE)
