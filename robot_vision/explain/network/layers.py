@@ -25,7 +25,7 @@ _CELLS_OF_BOX = 2.0
 
 def chosen_layer(
     taps: Sequence[Tap],
-    gradients: Sequence[Float[Tensor, "n ..."] | None],
+    gradients: Sequence[Float[Tensor, "_n ..."] | None],
     *,
     scope: str,
     picture_px: int,

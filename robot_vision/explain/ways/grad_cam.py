@@ -52,7 +52,7 @@ def read_layer(question: Question) -> Read:
 
 
 def _tap(
-    question: Question, taps: list[Tap], gradients: list[Float[Tensor, "n ..."] | None]
+    question: Question, taps: list[Tap], gradients: list[Float[Tensor, "_n ..."] | None]
 ) -> Tap:
     if question.layer:
         return named(taps, question.layer)
