@@ -40,7 +40,7 @@ class Service:
 
         `depth_m` covers the view of the picture, at any size. Objects are placed in 3-D where
         depth and `camera` are given. Tracks need stamps that go forward: a picture without
-        `stamp_ns` has the time of the call. Raises `FrameError` for arrays that are no frame.
+        `stamp_ns` has the time of the call. Raises `FrameError` for arrays that are not a frame.
         """
         if isinstance(picture, Frame):
             if not (depth_m is None and camera is None and stamp_ns is None):

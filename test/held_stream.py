@@ -40,7 +40,7 @@ class Followed:
 
 def positions(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
     """Stamps (ns) and positions (m) of all commands so far."""
-    heard = [message for _, message in list(around.arm.told)]
+    heard = [message for _, message in list(around.arm.commands)]
     stamps_ns = np.array([ns_from_stamp(m.header.stamp) for m in heard])
     at_m = [[m.pose.position.x, m.pose.position.y, m.pose.position.z] for m in heard]
     return stamps_ns, np.array(at_m)
@@ -49,7 +49,7 @@ def positions(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
 def assert_still(around: Surroundings, held: dict[str, Any]) -> None:
     """Commands go on; once the hold has come to stay (a last frame may be under way) and the arm
     has braked within its limits, they repeat one pose."""
-    before = len(around.arm.told)  # the clock may have jumped: stamps of before say nothing
+    before = len(around.arm.commands)  # the clock may have jumped: stamps of before say nothing
 
     def braked_ns() -> int:
         statuses = list(around.statuses)

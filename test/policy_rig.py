@@ -57,7 +57,7 @@ WAIT_S = 60.0
 
 
 class TestArm:
-    """Publishes where it is, goes where it is told at once, and remembers what it was told."""
+    """Publishes where it is, goes where it is commanded at once, and records its commands."""
 
     __test__ = False
 
@@ -65,7 +65,7 @@ class TestArm:
         self.node = node
         self.base_from_tool = np.eye(4)
         self.base_from_tool[:3, :3], self.base_from_tool[:3, 3] = DOWN, START_M
-        self.told: list[tuple[float, PoseStamped]] = []
+        self.commands: list[tuple[float, PoseStamped]] = []
         self.silent = False
         self.frame_id = "base"
         self.joints = node.create_publisher(JointState, "joint_states", 5)
@@ -90,11 +90,11 @@ class TestArm:
         )
 
     def _on_pose(self, message: PoseStamped) -> None:
-        self.told.append((monotonic(), message))
-        told = transform_from_pose(message.pose)
+        self.commands.append((monotonic(), message))
+        commanded = transform_from_pose(message.pose)
         # Like that of a real arm, its controller refuses to leap.
-        if not self.silent and np.abs(told[:3, 3] - self.position_m).max() < LEAP_M:
-            self.base_from_tool = told
+        if not self.silent and np.abs(commanded[:3, 3] - self.position_m).max() < LEAP_M:
+            self.base_from_tool = commanded
 
     @property
     def position_m(self) -> np.ndarray:
@@ -252,9 +252,9 @@ class Surroundings:
         return held()[0]
 
     def wait_until_moving(self) -> None:
-        """Until the policy is followed, and the arm was told so."""
+        """Until the policy is followed, and the arm got a command."""
         status = self.wait_for_status(enabled=True, holding=False)
-        self.wait_for(lambda: self.arm.told and self.stamps_ns()[-1] >= status["stamp_ns"])
+        self.wait_for(lambda: self.arm.commands and self.stamps_ns()[-1] >= status["stamp_ns"])
 
     def instruct(self, text: str) -> None:
         if self._instruction is None:
@@ -275,7 +275,7 @@ class Surroundings:
         return future.result()
 
     def stamps_ns(self) -> list[int]:
-        return [ns_from_stamp(message.header.stamp) for _, message in self.arm.told]
+        return [ns_from_stamp(message.header.stamp) for _, message in self.arm.commands]
 
 
 def ros_arguments(parameters: dict[str, Any]) -> list[str]:

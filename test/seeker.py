@@ -15,7 +15,7 @@ STEP_M = 0.01
 
 @dataclass
 class Seeker:
-    """Moves over the middle of the object; `go mad` gives actions that are no numbers."""
+    """Moves over the middle of the object; `go mad` gives actions that are NaN."""
 
     perception_model_id: str = "tiny@1"
     names: tuple[str, ...] = ("cube", "cup")
@@ -43,7 +43,7 @@ class Seeker:
         self.decided_ns.append(observation.stamp_ns)
         words, stamp_ns = instruction.text.split(), observation.stamp_ns
         if "fail" in words:
-            raise RuntimeError("this policy was told to fail")
+            raise RuntimeError("this policy fails on request")
         if "mad" in words:
             return Decision(stamp_ns=stamp_ns, action=np.full((12, 7), np.nan, np.float32))
         tracks, names = observation.perception.tracks, observation.perception.class_names

@@ -53,7 +53,7 @@ def test_a_profile_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPat
         ("rmw_zenoh_cpp", "ZENOH_SESSION_CONFIG_URI", "zenoh_session.json5"),
     ],
 )
-def test_other_middlewares_are_told_their_file_for_images(
+def test_doctor_names_other_middlewares_file_for_images(
     rmw: str, variable: str, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RMW_IMPLEMENTATION", rmw)

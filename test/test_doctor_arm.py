@@ -31,7 +31,7 @@ def test_links_whose_mesh_cannot_be_read_are_named(tmp_path: Path) -> None:
     assert "self-collision" in shown.output
 
 
-def test_what_is_no_urdf_is_an_error(tmp_path: Path) -> None:
+def test_input_that_is_not_a_urdf_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "arm.urdf").write_text("no URDF")
     for path in (tmp_path / "arm.urdf", tmp_path / "nowhere.urdf"):
         (finding,) = examine_arm(path)

@@ -91,7 +91,7 @@ def test_stamps_that_go_back_begin_an_epoch_with_new_ids(bundle: Path) -> None:
     assert again[-1].tracks.track_id[0] > first.tracks.track_id[0]
 
 
-def test_a_repeated_stamp_is_told_and_restarts_nothing(bundle: Path) -> None:
+def test_a_repeated_stamp_is_reported_and_restarts_nothing(bundle: Path) -> None:
     pipeline = make_pipeline(bundle)
     before = run(pipeline)[-1]
     after = pipeline.process(before.frame)

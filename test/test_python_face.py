@@ -132,13 +132,13 @@ def test_a_closed_service_says_so(service: rv.Service) -> None:
         (RGB[:0], r"no pixels"),
     ],
 )
-def test_what_is_no_picture_is_refused(service: rv.Service, rgb: Any, words: str) -> None:
+def test_input_that_is_not_a_picture_is_refused(service: rv.Service, rgb: Any, words: str) -> None:
     with pytest.raises(FrameError, match=words):
         service(rgb)
     assert len(service(RGB).detections) == 1
 
 
-def test_what_is_no_array_is_refused() -> None:
+def test_input_that_is_not_an_array_is_refused() -> None:
     with pytest.raises(FrameError, match="a picture is a list; expected a NumPy array"):
         check_rgb([[1, 2, 3]])  # by the service too; these tests check its types before it can
 
@@ -152,7 +152,9 @@ def test_what_is_no_array_is_refused() -> None:
         (np.zeros((0, 64), np.float32), r"give None"),
     ],
 )
-def test_what_is_no_depth_is_refused(service: rv.Service, depth_m: np.ndarray, words: str) -> None:
+def test_input_that_is_not_depth_is_refused(
+    service: rv.Service, depth_m: np.ndarray, words: str
+) -> None:
     with pytest.raises(FrameError, match=words):
         service(RGB, depth_m)
 

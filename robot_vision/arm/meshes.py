@@ -38,7 +38,7 @@ def read_mesh(uri: str) -> Triangles:
         raise ValueError(f"{quoted(uri)} is none of {', '.join(readers)}")
     try:
         if not path.is_file():
-            raise ValueError(f"{quoted(uri)} is no file here: {path}")
+            raise ValueError(f"{quoted(uri)} is not a file here: {path}")
         if path.stat().st_size > _MOST_BYTES:
             raise ValueError(f"{quoted(uri)} has more than {_MOST_BYTES} bytes")
         return reader(path.read_bytes())
@@ -52,7 +52,7 @@ def _find(uri: str) -> Path:
     if address.scheme in ("", "file"):
         return Path("/", name)
     if address.scheme != "package":
-        raise ValueError(f"{quoted(uri)} is no package://, no file:// and no path")
+        raise ValueError(f"{quoted(uri)} is not a package:// or file:// address, nor a path")
     prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
     for prefix in prefixes:
         share = Path(prefix, "share")

@@ -100,7 +100,7 @@ def read_urdf(text: str) -> Robot:
         links = [_link(element) for element in root.findall("link")]
         joints = [_joint(element) for element in root.findall("joint")]
     except (ForeignFileError, ValueError) as error:
-        raise ConfigError(f"robot_description is no URDF: {error}") from error
+        raise ConfigError(f"robot_description is not a URDF: {error}") from error
     return Robot(
         name=root.get("name", ""),
         links={link.name: link for link in links},

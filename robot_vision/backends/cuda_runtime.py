@@ -8,6 +8,7 @@ import ctypes
 import ctypes.util
 
 import numpy as np
+from jaxtyping import Shaped
 
 from robot_vision.core.errors import DeviceError
 
@@ -30,11 +31,11 @@ class CudaRuntime:
         self._call("cudaMalloc", ctypes.byref(address), ctypes.c_size_t(size_bytes))
         return address.value or 0
 
-    def upload(self, address: int, array: np.ndarray) -> None:
+    def upload(self, address: int, array: Shaped[np.ndarray, "..."]) -> None:
         """Copy a contiguous array to the device, in the stream's order."""
         self._copy(address, array.ctypes.data, array.nbytes, _TO_DEVICE)
 
-    def download(self, array: np.ndarray, address: int) -> None:
+    def download(self, array: Shaped[np.ndarray, "..."], address: int) -> None:
         """Copy into a contiguous array; the data have arrived after `wait`."""
         self._copy(array.ctypes.data, address, array.nbytes, _TO_HOST)
 

@@ -23,7 +23,7 @@ def read_engine(path: Path) -> EngineFile:
     """The plan in `path` and its metadata; raises `BundleError` if it cannot be read.
 
     Ultralytics begins a file with the length of a JSON object (four bytes, little-endian) and
-    that object. A plan of TensorRT begins with `ftrt`, which is no such length.
+    that object. A plan of TensorRT begins with `ftrt`, which is not a valid length.
     """
     try:
         content = path.read_bytes()

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from robot_vision.bench.calibration_setups import (
     Disturbance,
@@ -70,7 +71,7 @@ def rendered_setup(seed: int, *, mount: Mount = "tool") -> Setup:
     return replace(setup, views=tuple(views))
 
 
-def rendered_pictures(setup: Setup, seed: int) -> list[np.ndarray]:
+def rendered_pictures(setup: Setup, seed: int) -> list[UInt8[np.ndarray, "h w"]]:
     """Render a picture of each view."""
     rng = np.random.default_rng(seed)
     carried = other_from_carrier([view.base_from_tool for view in setup.views], setup.mount)

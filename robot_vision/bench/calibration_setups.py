@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from robot_vision.calibration.board import Board
 from robot_vision.calibration.hand_eye import Mount
-from robot_vision.calibration.sight import Sight
+from robot_vision.calibration.sight import BoardSighting
 from robot_vision.calibration.views import View
 from robot_vision.core.calibration_config import BoardConfig
 from robot_vision.core.geometry import project, transform_points
@@ -124,13 +124,13 @@ def _view_of_board(rng: np.random.Generator, board: Board, turn_deg: float) -> n
 
 def _sight(
     rng: np.random.Generator, board: Board, camera: Camera, pose: np.ndarray, noise_px: float
-) -> Sight:
+) -> BoardSighting:
     pixel_px = project(transform_points(pose, board.points_m), camera=camera)
     pixel_px = pixel_px + rng.normal(0, noise_px, pixel_px.shape)
     size_px = np.array([camera.width_px, camera.height_px])
     is_seen = ((pixel_px > 2) & (pixel_px < size_px - 3)).all(axis=1)
     ids = np.flatnonzero(is_seen)
-    return Sight(
+    return BoardSighting(
         ids=ids,
         points_m=board.points_m[ids],
         pixel_px=pixel_px[ids],

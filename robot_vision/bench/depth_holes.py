@@ -19,8 +19,8 @@ _TRIES = 60
 
 def rectangles(
     rng: np.random.Generator,
-    depth_m: np.ndarray,
-    others: Sequence[np.ndarray],  # noqa: ARG001 (one shape for all)
+    depth_m: Float32[np.ndarray, "h w"],
+    others: Sequence[Float32[np.ndarray, "h w"]],  # noqa: ARG001 (one shape for all)
 ) -> Bool[np.ndarray, "h w"]:
     """Three to seven rectangles of up to a quarter of the picture's sides."""
     cut = np.zeros(depth_m.shape, bool)
@@ -34,8 +34,8 @@ def rectangles(
 
 def objects(
     rng: np.random.Generator,
-    depth_m: np.ndarray,
-    others: Sequence[np.ndarray],  # noqa: ARG001
+    depth_m: Float32[np.ndarray, "h w"],
+    others: Sequence[Float32[np.ndarray, "h w"]],  # noqa: ARG001
 ) -> Bool[np.ndarray, "h w"]:
     """Whole surfaces bounded by depth edges, including their rims: nothing of them stays
     visible."""
@@ -61,7 +61,9 @@ def objects(
 
 
 def patterns(
-    rng: np.random.Generator, depth_m: np.ndarray, others: Sequence[np.ndarray]
+    rng: np.random.Generator,
+    depth_m: Float32[np.ndarray, "h w"],
+    others: Sequence[Float32[np.ndarray, "h w"]],
 ) -> Bool[np.ndarray, "h w"]:
     """The holes of another picture of the same sensor, mirrored and shifted around."""
     cut = np.isnan(others[int(rng.integers(len(others)))])[:, :: int(rng.choice([-1, 1]))]

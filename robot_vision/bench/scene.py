@@ -6,7 +6,7 @@ World and first camera share REP 103's optical axes: x right, y down, z forward.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
 from robot_vision.core.types import Camera
 
@@ -41,7 +41,7 @@ def pinhole_camera(*, width_px: int, height_px: int, focal_px: float) -> Camera:
 
 def swaying_camera(
     rng: np.random.Generator, *, t: int, frame_rate_hz: float, pan_rad: float, travel_m: float
-) -> np.ndarray:
+) -> Float64[np.ndarray, "{t} 4 4"]:
     """Poses (t, 4, 4) of a camera that pans and moves back and forth in sums of slow waves."""
     time_s = np.arange(t)[:, None] / frame_rate_hz
     rate = 2 * np.pi * rng.uniform(0.15, 0.5, 6)
@@ -53,7 +53,12 @@ def swaying_camera(
     return poses
 
 
-def rotations(*, yaw: np.ndarray, pitch: np.ndarray, roll: np.ndarray) -> np.ndarray:
+def rotations(
+    *,
+    yaw: Float64[np.ndarray, " t"],
+    pitch: Float64[np.ndarray, " t"],
+    roll: Float64[np.ndarray, " t"],
+) -> Float64[np.ndarray, "t 3 3"]:
     """Rotations about the optical frame's y (yaw), x (pitch) and z (roll), in this order."""
     t = len(yaw)
     one, zero = np.ones(t), np.zeros(t)

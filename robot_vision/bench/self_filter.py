@@ -11,7 +11,7 @@ from robot_vision.core.config import ServiceConfig
 from robot_vision.machine import describe_machine
 from robot_vision.rollouts.seen_robot import compare_self_filter
 from robot_vision.rollouts.simulated_perception import simulated_body, with_robot
-from robot_vision.simulation.robot.world import build_world
+from robot_vision.simulation.robot.build import build_world
 
 _WARM_UP = 20
 BAR_MS = 1.5

@@ -6,6 +6,7 @@ Only their cost matters (`robot-vision bench model`); their weights are random.
 from itertools import pairwise
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor, nn
 
 WIDTHS = (16, 24, 40, 80, 112, 192, 320)
@@ -91,8 +92,10 @@ class SeparateNets(nn.Module):
         self.depth = _depth()
         self.detector = _detector()
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, rgb: Float32[Tensor, "b 3 h w"]
+    ) -> tuple[Float32[Tensor, "b 768"], Float32[Tensor, "b 1 h w"], Float32[Tensor, "b 85 _ _"]]:
         return self.encoder(rgb), self.depth(rgb), self.detector(rgb)
 
-    def example_input(self) -> Tensor:
+    def example_input(self) -> Float32[Tensor, "1 3 224 224"]:
         return torch.zeros(1, 3, SIZE_PX, SIZE_PX)

@@ -64,7 +64,7 @@ def _visibility(
     return free.mean(axis=1), np.where(hidden[:, None], box, seen)
 
 
-def clip(boxes: np.ndarray, scene: Scene) -> np.ndarray:
+def clip(boxes: Float[np.ndarray, "*n 4"], scene: Scene) -> Float[np.ndarray, "*n 4"]:
     limit = [scene.camera.width_px, scene.camera.height_px] * 2
     return np.clip(boxes, 0, limit)
 

@@ -29,7 +29,9 @@ def draw_board(board: Board, *, px_per_square: int) -> UInt8[np.ndarray, "h w"]:
     return ((row + column) % 2 * _WHITE).astype(np.uint8)
 
 
-def printed_board(board: Board, *, dpi: float, margin_m: float) -> tuple[np.ndarray, float]:
+def printed_board(
+    board: Board, *, dpi: float, margin_m: float
+) -> tuple[UInt8[np.ndarray, "h w"], float]:
     """The board with a white margin and a ruler in it, and its pixels per metre.
 
     Squares are whole pixels, so that the pixels per metre differ a little from `dpi`. Raises
@@ -53,7 +55,9 @@ def printed_board(board: Board, *, dpi: float, margin_m: float) -> tuple[np.ndar
     return sheet, px_per_m
 
 
-def _add_ruler(sheet: np.ndarray, board: Board, *, margin_px: int, px_per_m: float) -> None:
+def _add_ruler(
+    sheet: UInt8[np.ndarray, "h w"], board: Board, *, margin_px: int, px_per_m: float
+) -> None:
     """A line of 100 mm, or of one square if the board is smaller, to check against a ruler."""
     config = board.config
     length_m = _RULER_M if board.size_m[0] >= _RULER_M else config.square_m

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.calibration.sight import Sight
+from robot_vision.calibration.sight import BoardSighting
 from robot_vision.core.errors import CalibrationError
 from robot_vision.core.geometry import project, rays_of, transform_points
 from robot_vision.core.types import Camera
@@ -24,7 +24,7 @@ class BoardPose:
     is_ambiguous: bool
 
 
-def board_pose(sight: Sight, camera: Camera) -> BoardPose:
+def board_pose(sight: BoardSighting, camera: Camera) -> BoardPose:
     """By IPPE (Collins and Bartoli 2014), then Levenberg-Marquardt on undistorted rays.
 
     Raises `CalibrationError` if corners lie beyond the lens's field of view, or no pose fits.
@@ -55,7 +55,9 @@ def board_pose(sight: Sight, camera: Camera) -> BoardPose:
     return BoardPose(camera_from_board=pose, rms_px=rms_px, is_ambiguous=is_ambiguous)
 
 
-def _refined(sight: Sight, rays: np.ndarray, turn: np.ndarray, place: np.ndarray) -> np.ndarray:
+def _refined(
+    sight: BoardSighting, rays: np.ndarray, turn: np.ndarray, place: np.ndarray
+) -> np.ndarray:
     turn, place = cv2.solvePnPRefineLM(sight.points_m, rays, np.eye(3), None, turn, place)
     pose = np.eye(4)
     pose[:3, :3] = cv2.Rodrigues(turn)[0]
@@ -63,6 +65,6 @@ def _refined(sight: Sight, rays: np.ndarray, turn: np.ndarray, place: np.ndarray
     return pose
 
 
-def _rms_px(sight: Sight, camera_from_board: np.ndarray, camera: Camera) -> float:
+def _rms_px(sight: BoardSighting, camera_from_board: np.ndarray, camera: Camera) -> float:
     seen_px = project(transform_points(camera_from_board, sight.points_m), camera=camera)
     return float(np.sqrt(((seen_px - sight.pixel_px) ** 2).sum(axis=1).mean()))

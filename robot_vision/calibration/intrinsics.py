@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.calibration.outliers import kept_views
-from robot_vision.calibration.sight import Sight
+from robot_vision.calibration.sight import BoardSighting
 from robot_vision.core.calibration_config import IntrinsicsConfig
 from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.errors import CalibrationError
@@ -57,7 +57,7 @@ class _Fit:
 
 
 def calibrate_lens(
-    sights: Mapping[str, Sight],
+    sights: Mapping[str, BoardSighting],
     *,
     frame_id: str,
     model: DistortionModel = "plumb_bob",
@@ -109,7 +109,7 @@ def calibrate_lens(
     )
 
 
-def _distinct(sights: Mapping[str, Sight], config: IntrinsicsConfig) -> list[str]:
+def _distinct(sights: Mapping[str, BoardSighting], config: IntrinsicsConfig) -> list[str]:
     """Views in which the board's pose differs from all earlier ones."""
     kept: list[str] = []
     for name, sight in sights.items():
@@ -123,7 +123,7 @@ def _distinct(sights: Mapping[str, Sight], config: IntrinsicsConfig) -> list[str
     return kept
 
 
-def _cover(sights: list[Sight]) -> float:
+def _cover(sights: list[BoardSighting]) -> float:
     """Share of the picture's cells that contain corners of any view."""
     cells = np.zeros((_CELLS, _CELLS), bool)
     for sight in sights:
@@ -132,7 +132,7 @@ def _cover(sights: list[Sight]) -> float:
     return float(cells.mean())
 
 
-def _fit(sights: Mapping[str, Sight], names: list[str], model: DistortionModel) -> _Fit:
+def _fit(sights: Mapping[str, BoardSighting], names: list[str], model: DistortionModel) -> _Fit:
     points = [sights[name].points_m.astype(np.float32) for name in names]
     pixels = [sights[name].pixel_px.astype(np.float32) for name in names]
     size_px = sights[names[0]].image_size_px
@@ -253,7 +253,7 @@ def _check_rays(camera: Camera) -> None:
 
 
 def _lens_views(
-    sights: Mapping[str, Sight], considered: list[str], kept: list[str], fit: _Fit
+    sights: Mapping[str, BoardSighting], considered: list[str], kept: list[str], fit: _Fit
 ) -> tuple[LensView, ...]:
     """Every view; figures of dropped ones are NaN."""
     tilts_deg = _tilts_deg(fit.turns)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from scipy.spatial.transform import Rotation
 
-from robot_vision.calibration.sight import Sight
+from robot_vision.calibration.sight import BoardSighting
 from robot_vision.core.geometry import project
 from robot_vision.core.types import Camera
 
@@ -46,7 +46,7 @@ class Reprojection:
 
     def __init__(
         self,
-        sights: Sequence[Sight],
+        sights: Sequence[BoardSighting],
         other_from_carrier: Float64[np.ndarray, "v 4 4"],
         camera: Camera,
     ) -> None:

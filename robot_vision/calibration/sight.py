@@ -13,7 +13,7 @@ from robot_vision.core.errors import CalibrationError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sight:
+class BoardSighting:
     """Corners of a board that were found in a picture of this width and height."""
 
     ids: Int64[np.ndarray, " n"]
@@ -40,7 +40,7 @@ class BoardFinder:
             charuco = cv2.aruco.CharucoParameters()
             self._charuco: Any = cv2.aruco.CharucoDetector(board.pattern, charuco, parameters)
 
-    def find(self, picture: UInt8[np.ndarray, "h w *c"]) -> Sight:
+    def find(self, picture: UInt8[np.ndarray, "h w *c"]) -> BoardSighting:
         """The corners in a grey or BGR picture.
 
         Raises `CalibrationError` with what was seen instead if the board is absent, is
@@ -50,7 +50,7 @@ class BoardFinder:
         ids, pixel_px = self._corners(grey)
         if len(ids) < self._config.least_corners:
             raise CalibrationError(self._missing_words(grey, len(ids)))
-        sight = Sight(
+        sight = BoardSighting(
             ids=ids,
             points_m=self.board.points_m[ids],
             pixel_px=pixel_px,
@@ -94,7 +94,7 @@ class BoardFinder:
         )
 
 
-def check_sight(sight: Sight, config: BoardSightConfig) -> None:
+def check_sight(sight: BoardSighting, config: BoardSightConfig) -> None:
     """Raises `CalibrationError` for corners mirrored, of another board, or too close together."""
     spread_px = _spread_px(sight.pixel_px)
     if spread_px < config.least_spread_px:
@@ -137,7 +137,7 @@ def _spread_px(pixel_px: np.ndarray) -> float:
     return float(np.ptp(middle_px @ across))
 
 
-def _misfit_px(sight: Sight, homography: np.ndarray) -> float:
+def _misfit_px(sight: BoardSighting, homography: np.ndarray) -> float:
     flat = np.concatenate([sight.points_m[:, :2], np.ones((len(sight.ids), 1))], axis=1)
     seen = flat @ homography.T
     miss_px = seen[:, :2] / seen[:, 2:] - sight.pixel_px

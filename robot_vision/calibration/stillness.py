@@ -19,7 +19,7 @@ _MOST_KEPT = 5000
 Report: TypeAlias = tuple[int, Float64[np.ndarray, "4 4"]]
 
 
-class ArmWatch:
+class StillnessWatch:
     """Remembers reported tool poses by their stamps."""
 
     def __init__(self, config: CaptureConfig) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
-from robot_vision.calibration.sight import BoardFinder, Sight
+from robot_vision.calibration.sight import BoardFinder, BoardSighting
 from robot_vision.calibration.views import ToolPose, View
 from robot_vision.core.errors import CalibrationError, ForeignFileError
 from robot_vision.core.foreign import inside, quoted, read_text
@@ -28,7 +29,7 @@ _LARGEST_FILE_BYTES = 100 * 2**20
 class Sightings:
     """Pictures in which the board was found, by file name, and why others are left out."""
 
-    found: dict[str, Sight]
+    found: dict[str, BoardSighting]
     missed: dict[str, str]
 
 
@@ -46,7 +47,7 @@ def picture_names(folder: Path) -> list[str]:
 
 def find_board(folder: Path, names: Sequence[str], finder: BoardFinder) -> Sightings:
     """The board in each picture. Raises `CalibrationError` if pictures differ in size."""
-    found: dict[str, Sight] = {}
+    found: dict[str, BoardSighting] = {}
     missed: dict[str, str] = {}
     sizes: dict[tuple[int, int], str] = {}
     for name in names:
@@ -62,7 +63,7 @@ def find_board(folder: Path, names: Sequence[str], finder: BoardFinder) -> Sight
     return Sightings(found=found, missed=missed)
 
 
-def read_picture(folder: Path, name: str) -> np.ndarray:
+def read_picture(folder: Path, name: str) -> UInt8[np.ndarray, "h w 3"]:
     """A picture in BGR, as stored: not rotated by its EXIF. Raises `ForeignFileError`."""
     path = inside(folder, name)
     if not path.is_file():

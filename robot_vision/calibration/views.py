@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.calibration.sight import Sight
+from robot_vision.calibration.sight import BoardSighting
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,4 +22,4 @@ class View:
 
     name: str
     base_from_tool: Float64[np.ndarray, "4 4"]
-    sight: Sight
+    sight: BoardSighting

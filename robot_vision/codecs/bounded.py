@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import Shaped
 
 from robot_vision.codecs.header import PNG_MAGIC, read_header
 from robot_vision.core.errors import EncodingError
@@ -26,7 +27,7 @@ _CHUNK = struct.Struct(">I4s")
 
 def decode_within(
     data: bytes, flags: int, *, limits: InputLimits = DEFAULT_LIMITS, what: str = "image"
-) -> np.ndarray:
+) -> Shaped[np.ndarray, "h w *c"]:
     """Pixels as `cv2.imdecode` gives them (BGR). Raises `EncodingError` that names `what`."""
     if len(data) > limits.encoded_bytes:
         raise EncodingError(
@@ -56,7 +57,9 @@ def decode_within(
     return image
 
 
-def read_image(path: Path, flags: int, *, limits: InputLimits = DEFAULT_LIMITS) -> np.ndarray:
+def read_image(
+    path: Path, flags: int, *, limits: InputLimits = DEFAULT_LIMITS
+) -> Shaped[np.ndarray, "h w *c"]:
     """Pixels of an image file as `cv2.imread` gives them; raises `EncodingError`."""
     try:
         with path.open("rb") as file:

@@ -1,7 +1,7 @@
 """Raw depth images as metres along the optical axis, NaN where invalid (REP 117, REP 118)."""
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, UInt16
 
 from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, pixels
 from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
@@ -49,14 +49,16 @@ def decode_depth(
     return only_valid(raw if float_unit_m == 1 else raw * np.float32(float_unit_m))
 
 
-def metres_from_raw(raw: np.ndarray, *, raw_unit_m: float) -> Float32[np.ndarray, "h w"]:
+def metres_from_raw(
+    raw: UInt16[np.ndarray, "h w"], *, raw_unit_m: float
+) -> Float32[np.ndarray, "h w"]:
     """Metres of 16-bit depth; 0 and 65535 are invalid."""
     depth_m = raw * np.float32(raw_unit_m)
     np.copyto(depth_m, np.nan, where=(raw == 0) | (raw == _SATURATED))
     return depth_m
 
 
-def only_valid(depth: np.ndarray) -> Float32[np.ndarray, "h w"]:
+def only_valid(depth: Float[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """Depth in metres with NaN wherever it is not finite and above zero."""
     with np.errstate(over="ignore", invalid="ignore"):
         depth_m = depth.astype(np.float32, copy=False)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Shaped, UInt8
 
 from robot_vision.codecs.bounded import check_size
 from robot_vision.core.errors import EncodingError
@@ -23,7 +24,7 @@ class UnsupportedEncodingError(EncodingError):
         )
 
 
-def as_bytes(data: Buffer) -> np.ndarray:
+def as_bytes(data: Buffer) -> UInt8[np.ndarray, " n"]:
     """The bytes of `data` as a u8 view; raises `EncodingError` if it is not a block of memory."""
     try:
         return np.frombuffer(data, np.uint8)  # pyright: ignore[reportCallIssue, reportArgumentType]
@@ -41,7 +42,7 @@ def pixels(
     step: int,
     is_bigendian: bool,
     limits: InputLimits,
-) -> np.ndarray:
+) -> Shaped[np.ndarray, "{height_px} {width_px} *c"]:
     """View of [H, W] (one channel) or [H, W, C] pixels in native byte order.
 
     Copies only where the byte order is not the machine's or pixels are not aligned. Raises

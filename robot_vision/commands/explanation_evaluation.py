@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from robot_vision.commands.explain import Cache, Size, subject_named
+from robot_vision.commands.explain_options import Cache, Size, subject_named
 from robot_vision.core.errors import RobotVisionError
 
 if TYPE_CHECKING:

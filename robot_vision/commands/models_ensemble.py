@@ -35,20 +35,20 @@ def ensemble_models(
     Boxes by weighted box fusion, classes by mean probability, depth by mean. The time grows with
     the number of members: use `models compare` to see whether it pays off.
     """
-    from robot_vision.ensembles.build import Recipe, build_ensemble
+    from robot_vision.ensembles.build import Ensemble, build_ensemble
     from robot_vision.ensembles.views import View, parse_view
     from robot_vision.model_store.store import find_bundle
 
     views = (View(), *map(parse_view, view or []))
     if len(set(views)) < len(views):
         raise ConfigError(f"a view is given twice: {', '.join(view or [])}")
-    recipe = Recipe(
+    ensemble = Ensemble(
         bundles=tuple(find_bundle(name) for name in names),
         weights=tuple(weight or [1.0] * len(names)),
         views=views,
         iou=iou,
     )
-    bundle = build_ensemble(recipe, out, name=out.name)
+    bundle = build_ensemble(ensemble, out, name=out.name)
     members = len(names) * len(views)
     say(f"written: {bundle.path}, which runs {members} networks per frame; compare it:")
     say(f"robot-vision models compare {names[0]} {out} --data HELD_OUT_SET")

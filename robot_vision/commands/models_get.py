@@ -136,7 +136,7 @@ def _bar() -> Any:
 
 def _by_trial(brought: "Brought", name: str, out: Path | None) -> None:
     """An ONNX file says little about itself, so it is imported like any other."""
-    from robot_vision.commands.models import import_model
+    from robot_vision.commands.models_import import import_model
 
     assert brought.onnx is not None
     given: dict[str, Any] = {"name": name, "licence": brought.licence, "out": out}

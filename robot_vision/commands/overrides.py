@@ -1,4 +1,4 @@
-"""`--set name=value`: set a recipe parameter on the command line."""
+"""`name=value` on the command line: parameters of a recipe, fields of options."""
 
 from typing import Annotated
 
@@ -21,3 +21,16 @@ def parsed(pairs: list[str]) -> dict[str, object]:
             raise ConfigError(f"--set {pair!r}: expected name=value")
         values[name] = parse_yaml(value, what=f"--set {name}")
     return values
+
+
+def pairs(values: list[str] | None, what: str) -> dict[str, str]:
+    """Texts of `name=value` options; raises `ConfigError`."""
+    from robot_vision.core.errors import ConfigError
+
+    found: dict[str, str] = {}
+    for text in values or []:
+        key, _, value = text.partition("=")
+        if not key or not value:
+            raise ConfigError(f"{what} {text!r}; expected name=value")
+        found[key] = value
+    return found

@@ -1,4 +1,4 @@
-"""A plan, carried out: every variant made, all timed side by side, each judged by the gate."""
+"""Carries out a plan: builds every variant, times all side by side, accepts or refuses each."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _BEGUN = "begun.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A variant as it is reported; `verdict` says whether it is worth having and why."""
+    """A variant's row in the report; `verdict` is its acceptance with the reason."""
 
     name: str
     figure: float
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a plan: `rows` with the original first, and variants refused with why."""
+    """Results of a plan: `rows` with the original first, and refused variants with the reason."""
 
     metric: str
     most_lost: float
@@ -57,16 +57,16 @@ def carry_out(
     reporter: Callable[[], AbstractContextManager[Reporter]],
     say: Callable[[str], None],
 ) -> Outcome:
-    """Make each variant of the plan in `out`; a second call goes on where the first was stopped.
+    """Build each variant of the plan in `out`; a second call resumes where the first stopped.
 
-    Raises `ConfigError` where model, recipe and plan do not fit together.
+    Raises `ConfigError` if model, recipe and plan do not fit together.
     """
     options = plan.options
     recipe = _recipe(plan)
     validation = getattr(recipe.options, "val_set", "")
     if not validation:
         raise ConfigError(
-            f"the recipe has no options.val_set: steps of {options.model!r} are judged by it"
+            f"the recipe has no options.val_set: steps of {options.model!r} are judged on it"
         )
     case = Case(
         original=out / "work" / ORIGINAL,
@@ -89,8 +89,7 @@ def carry_out(
 def _begin(plan: Plan, recipe: Recipe, case: Case) -> None:
     """The original's folder; raises `ConfigError` if it is that of another plan.
 
-    Variants may come and go, and threads and rounds change: a step that depends on them is made
-    again.
+    Variants, threads and rounds may change: a step that depends on them is repeated.
     """
     options, file = plan.options, weights_file(plan.options.model)
     if not file.is_file():
@@ -114,8 +113,8 @@ def _begin(plan: Plan, recipe: Recipe, case: Case) -> None:
     changed_names = [name for name, value in own.items() if found.get(name) != value]
     if changed_names:
         raise ConfigError(
-            f"{case.original.parent} was begun with another {', '.join(changed_names)}: what is "
-            "there would be compared with what it does not belong to. Expected another --out"
+            f"{case.original.parent} was begun with another {', '.join(changed_names)}: its "
+            "results cannot be compared with new ones. Expected another --out"
         )
 
 
@@ -125,8 +124,8 @@ def _recipe(plan: Plan) -> Recipe:
     file = Path(options.recipe) if options.recipe else own
     if not file.is_file():
         raise ConfigError(
-            f"{options.model!r} is no run, and the plan has no recipe: expected `recipe`, by "
-            "which the model is tuned and measured, as config/recipes/perception/native-s.yaml"
+            f"{options.model!r} is not a run, and the plan has no recipe: expected `recipe`, to "
+            "tune and measure the model, such as config/recipes/perception/native-s.yaml"
         )
     return changed(load_recipe(file), {"run.init_weights": "", **options.set})
 

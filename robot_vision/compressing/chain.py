@@ -1,4 +1,4 @@
-"""A chain of steps, carried out: each in a folder of its own that a second call finds done."""
+"""Carries out a chain of steps, each in its own folder, which a second call finds complete."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ _SLUG = re.compile(r"[^a-z0-9]+")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Made:
-    """What a chain made: a bundle, and how it came about."""
+    """The result of a chain: a bundle and its history."""
 
     bundle: Bundle
     history: tuple[CompressionStep, ...]
@@ -34,7 +34,7 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chain:
-    """Where weights of a chain lie, and how they came about."""
+    """The folder of a chain's weights, and their history."""
 
     run: Path
     history: tuple[CompressionStep, ...] = ()
@@ -42,9 +42,9 @@ class Chain:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Workshop:
-    """Folders of a plan: steps in `work`, what comes of them in `bundles`; the set to report on.
+    """Folders of a plan: steps in `work`, their results in `bundles`; the set to report on.
 
-    Figures before and after a step are of the case's pictures, those of bundles of `test`.
+    Figures before and after a step are on the case's pictures, those of bundles on `test`.
     """
 
     work: Path
@@ -53,7 +53,7 @@ class Workshop:
     case: Case
 
     def begun(self) -> Chain:
-        """The weights that the plan began with; their figure is that before the first step."""
+        """The plan's original weights; their figure is that before the first step."""
         run = self.case.original
         if not (run / _DONE).is_file():
             done = CompressionStep(step="original", after=self._figures(run))
@@ -61,7 +61,7 @@ class Workshop:
         return Chain(run=run, history=(_done(run),))
 
     def carried_out(self, variant: Variant, begun: Chain) -> Made:
-        """Raises what a step raises: `NotAcceptedError` too."""
+        """Raises the errors of a step, also `NotAcceptedError`."""
         chain = begun
         for step in variant.weights:
             assert isinstance(step, WeightStep)
@@ -71,7 +71,7 @@ class Workshop:
         return self.kept(made, variant.name)
 
     def original(self, begun: Chain, name: str) -> Made:
-        """The weights that the plan began with, exported as all the others are."""
+        """The plan's original weights, exported like all others."""
         return self.kept(self._exported(begun), name)
 
     def _weights(self, step: WeightStep, chain: Chain) -> Chain:
@@ -105,7 +105,7 @@ class Workshop:
         return Made(bundle=find_bundle(out / _BUNDLE), history=(*chain.history, _done(out)))
 
     def _applied(self, step: GraphStep, bundle: Bundle, chain: Chain, file: Path) -> str:
-        """A search that found nothing is not made again."""
+        """A search without a result is not repeated."""
         refused = file.parent / _REFUSED
         if refused.is_file():
             raise NotAcceptedError(refused.read_text().strip())
@@ -147,9 +147,9 @@ class Workshop:
         }
 
     def _folder(self, step: Step, chain: Chain) -> Path:
-        """Of this step after that chain; other options are another folder.
+        """The folder of this step after that chain; other options get another folder.
 
-        So are other timed runs for a step on the graph, which is accepted or refused by them.
+        So do other timed runs, for a step on the graph: they decide whether it is accepted.
         """
         options = json.dumps(
             [str(chain.run), step.kind, step.model_dump(mode="json")]

@@ -7,9 +7,9 @@ _POWERCAP = Path("/sys/class/powercap")
 
 
 def energy_mj(run: Callable[[], object], *, times: int, root: Path = _POWERCAP) -> float | None:
-    """Millijoules of all packages for each of so many runs, idle share included; None: not known.
+    """Millijoules of all packages per run, idle share included; None if unknown.
 
-    What else the machine does in that time is counted too.
+    The energy of other work of the machine in that time is included.
     """
     packages = [_Package(folder) for folder in sorted(root.glob("intel-rapl:[0-9]*"))]
     packages = [package for package in packages if package.is_whole]
@@ -31,14 +31,14 @@ class _Package:
 
     @property
     def is_whole(self) -> bool:
-        """Parts of a package (cores, uncore) are counted in it."""
+        """Parts of a package (cores, uncore) are part of its count."""
         return self._folder.name.count(":") == 1
 
     def read_uj(self) -> int:
         return int((self._folder / "energy_uj").read_text())
 
     def since_uj(self, start_uj: int) -> int:
-        """The counter begins again at its highest value."""
+        """The counter wraps around at its maximum."""
         spent_uj = self.read_uj() - start_uj
         if spent_uj < 0:
             spent_uj += int((self._folder / "max_energy_range_uj").read_text())

@@ -1,4 +1,4 @@
-"""What a model is worth and what it costs: the task's figure, size, latency, energy."""
+"""Quality and cost of a model: the task's figure, size, latency, energy."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
+from jaxtyping import Real
 
 from robot_vision.bench.turns import take_turns_ms
 from robot_vision.compressing.energy import energy_mj
@@ -41,20 +42,20 @@ def metric_of(recipe: Recipe) -> str:
     metric = TASKS.get(recipe.task).metric
     if not metric:
         raise ConfigError(
-            f"task {recipe.task!r} has no figure that selects weights: nothing says whether a "
-            "smaller model is good enough"
+            f"task {recipe.task!r} has no figure that selects weights: smaller models "
+            "cannot be judged"
         )
     return metric
 
 
 def weights_figure(run: Path, *, images: int) -> float:
-    """The task's figure of a run's weights in torch, on so many pictures of its validation set."""
+    """The task's figure of a run's weights in torch, on pictures of its validation set."""
     recipe = load_recipe(run / RECIPE)
     limits = {"options.evaluation_images": images} if _has_images(recipe) else {}
     recipe = changed(recipe, {"run.init_weights": "", **limits})
     task = TASKS.get(recipe.task)(recipe, torch.device("cpu"))
     model = build(run).model
-    task.modules(model)  # some tasks judge by what stands beside the model
+    task.modules(model)  # some tasks evaluate with modules beside the model
     figures = task.evaluate(model)
     metric = metric_of(recipe)
     if metric not in figures:
@@ -63,7 +64,7 @@ def weights_figure(run: Path, *, images: int) -> float:
 
 
 def graph_figure(bundle: Bundle, recipe: Recipe, held_out: Path, *, images: int) -> float:
-    """The task's figure of a bundle in ONNX Runtime, on so many pictures."""
+    """The task's figure of a bundle in ONNX Runtime, on `images` pictures."""
     metric = metric_of(recipe)
     if bundle.manifest.task == "multitask":
         kept = getattr(recipe.options, "cache_dir", "")
@@ -81,14 +82,14 @@ def graph_figure(bundle: Bundle, recipe: Recipe, held_out: Path, *, images: int)
 def _native_figures(
     bundle: Bundle, held_out: Path, images: int, cache_dir: str
 ) -> dict[str, float]:
-    """Boxes alone: masks and intervals take longer than the model does."""
+    """Boxes only: masks and intervals take longer than the model."""
     image = bundle.manifest.input
     run = onnx_predictor(bundle.model_path, bundle.manifest.outputs)
     cache = open_samples(
         held_out, width_px=image.width_px, height_px=image.height_px, cache_dir=cache_dir
     )
 
-    def predict(*inputs: np.ndarray) -> dict[str, np.ndarray]:
+    def predict(*inputs: Real[np.ndarray, "b ..."]) -> dict[str, np.ndarray]:
         names = (image.name, image.depth_name, image.focal_name)
         return run(dict(zip(names, inputs, strict=True)))
 
@@ -98,7 +99,7 @@ def _native_figures(
 def costs(
     bundles: Sequence[Bundle], held_out: HeldOut, *, threads: int, rounds: int
 ) -> list[Cost]:
-    """All timed in turns on one real input, so that what else the machine does falls on all."""
+    """All timed in turns on one real input, so that other load affects all alike."""
     graph = bundles[0].manifest.file
     inputs = next(iter(held_out.inputs(graph, 1)), None)
     if inputs is None:

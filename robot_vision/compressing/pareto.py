@@ -1,4 +1,4 @@
-"""The Pareto plot: the task's figure over latency, over size, and what nothing else beats."""
+"""The Pareto plot: the task's figure over latency and over size, and the Pareto front."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from robot_vision.compressing.carry_out import Outcome, Row
 
 
 def front(rows: Sequence[Row], cost: str) -> list[Row]:
-    """Rows of which none is both cheaper and better, the cheapest first."""
+    """The Pareto front: rows that no other row beats in both, the cheapest first."""
     best = float("-inf")
     kept = []
     for row in sorted(rows, key=lambda row: (getattr(row.cost, cost), -row.figure)):
@@ -18,7 +18,7 @@ def front(rows: Sequence[Row], cost: str) -> list[Row]:
 
 
 def draw(outcome: Outcome, file: Path) -> Path:
-    """A PNG with a panel each for latency and size."""
+    """A PNG with one panel for latency and one for size."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.6), layout="constrained")

@@ -1,4 +1,4 @@
-"""The YAML plan: which model, on what data, and the chains of steps that are tried."""
+"""The YAML plan: the model, the data, and the chains of steps to try."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ class VariantOptions(Params):
 
 
 class PlanOptions(Params):
-    """What is compressed, and what it is measured on."""
+    """The model to compress, and the data to measure it on."""
 
     model: str = param("", "bundle with weights, or folder of a run")
-    recipe: str = param("", "how it is tuned and measured; empty: that of the run")
-    set: dict[str, Any] = param({}, "parameters of the recipe that differ, by dotted name")
-    test_set: str = param("", "set that chose nothing, on which the result is reported")
-    images: int = param(100, "of the recipe's validation set, by which steps are judged", ge=1)
-    most_lost: float = param(0.02, "of the task's figure a variant may lose", ge=0, le=1)
-    threads: int = param(1, "of each timed run", ge=1, le=256)
-    rounds: int = param(10, "blocks of five timed runs of each", ge=1, le=1000)
-    variants: list[VariantOptions] = param([], "chains that are tried", min_length=1)
+    recipe: str = param("", "recipe for tuning and measuring; empty: that of the run")
+    set: dict[str, Any] = param({}, "changed parameters of the recipe, by dotted name")
+    test_set: str = param("", "held-out set for the report, not used for any choice")
+    images: int = param(100, "pictures of the recipe's validation set, to judge steps", ge=1)
+    most_lost: float = param(0.02, "how much of the task's figure a variant may lose", ge=0, le=1)
+    threads: int = param(1, "threads of each timed run", ge=1, le=256)
+    rounds: int = param(10, "blocks of five timed runs per variant", ge=1, le=1000)
+    variants: list[VariantOptions] = param([], "chains to try", min_length=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Plan:
 def load_plan(file: Path, overrides: Mapping[str, object] | None = None) -> Plan:
     """Read a plan; `overrides` replace its fields by name, `set.NAME` one of the recipe's.
 
-    Raises `ConfigError` that names what is unknown or out of bounds.
+    Raises `ConfigError` with the field that is unknown or out of bounds.
     """
     values = dict(load_yaml(file))
     for name, value in (overrides or {}).items():
@@ -72,7 +72,7 @@ def load_plan(file: Path, overrides: Mapping[str, object] | None = None) -> Plan
     if ORIGINAL in names:
         raise ConfigError(f"{file}: a variant may not be named {ORIGINAL!r}, as the first row is")
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"{file}: variants of one name: {', '.join(twice)}")
+        raise ConfigError(f"{file}: several variants have the same name: {', '.join(twice)}")
     return Plan(
         options=options,
         variants=tuple(_variant(variant, file) for variant in options.variants),
@@ -81,7 +81,7 @@ def load_plan(file: Path, overrides: Mapping[str, object] | None = None) -> Plan
 
 _MEANT = {
     "model": "a bundle with weights, or the folder of a run",
-    "test_set": "a held-out set that chooses nothing",
+    "test_set": "a held-out set that is not used for any choice",
 }
 
 
@@ -91,7 +91,7 @@ def _variant(options: VariantOptions, file: Path) -> Variant:
     graph = steps[-1] if isinstance(steps[-1], GraphStep) else None
     weights = steps[:-1] if graph else steps
     if early := next((step for step in weights if isinstance(step, GraphStep)), None):
-        raise ConfigError(f"{where}: {early.kind} makes a graph; expected it to be the last step")
+        raise ConfigError(f"{where}: {early.kind} writes a graph; expected it as the last step")
     return Variant(name=options.name, weights=tuple(weights), graph=graph)
 
 

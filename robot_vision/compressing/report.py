@@ -1,4 +1,4 @@
-"""What came of a plan: a table, `figures.json`, `pareto.png` and an HTML page with both."""
+"""The report of a plan: a table, `figures.json`, `pareto.png` and an HTML page with both."""
 
 import json
 from base64 import b64encode
@@ -26,7 +26,7 @@ def write_report(folder: Path, outcome: Outcome, *, measured: str) -> None:
 
 
 def table_of(outcome: Outcome) -> tuple[list[str], list[list[str]]]:
-    """Heads, and a row for each variant, as text; those on the front of latency are marked."""
+    """Headings, and a row per variant, as text; the Pareto front of latency is marked."""
     heads = ["model", f"{outcome.metric} (95 %)", "parameters", "size MB", "p50 ms", "p95 ms"]
     heads += ["times as fast", "energy mJ", "verdict"]
     best = front(outcome.rows, "p50_ms")
@@ -62,8 +62,8 @@ def _page(picture: Path, outcome: Outcome, measured: str) -> str:
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Compression</title><style>{_STYLE}</style>
 <h1>Compression</h1>
-<p>{escape(measured)}. The dotted line is the gate: {outcome.most_lost:g} of
-{escape(outcome.metric)} may be lost. ★: nothing here is both faster and better.</p>
+<p>{escape(measured)}. The dotted line is the limit: {outcome.most_lost:g} of
+{escape(outcome.metric)} may be lost. ★: no other variant is both faster and better.</p>
 <table><tr>{head}</tr>
 {body}</table>
 <img alt="{escape(outcome.metric)} over latency and size" src="data:image/png;base64,{image}">

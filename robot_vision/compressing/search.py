@@ -1,8 +1,8 @@
-"""INT8 as a search: schemes are tried for speed first, then for what they still say.
+"""Searches for INT8 quantisation schemes: first for speed, then for accuracy.
 
-Which graph is fast depends on the runtime's kernels and on what stands between the layers, and
-which is right on a few layers with long tails: neither can be foreseen. Speed depends on which
-nodes are eight bits alone, so each such structure is timed once, and only fast ones are judged.
+Speed depends on the runtime's kernels and on the nodes between the layers, accuracy on a few
+layers with long tails: neither can be predicted. Speed depends only on which nodes are INT8, so
+each such structure is timed once, and only fast ones are judged.
 """
 
 import itertools
@@ -23,12 +23,12 @@ Ranges = Literal["minmax", "percentile", "entropy", "trained"]
 Rows = Sequence[Mapping[str, np.ndarray]]
 # Histograms keep all activations of all rows in memory.
 _HISTOGRAM_ROWS = 8
-_TIMED_ROWS = 2  # for speed any ranges do
+_TIMED_ROWS = 2  # for speed any ranges will do
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """What is tried. `excluded` are patterns of layers that stay in FP32, per try."""
+    """The search space. `excluded` are patterns of layers that stay in FP32, per try."""
 
     operators: Sequence[tuple[str, ...]]
     excluded: Sequence[tuple[str, ...]]
@@ -38,7 +38,7 @@ class Space:
     ranges: Sequence[Ranges]
 
     def structures(self) -> list[Scheme]:
-        """What differs in speed; of trained ranges other layers may be without."""
+        """The parts of a scheme that determine speed; trained ranges may cover other layers."""
         calibrated = self.calibrated()
         trained: list[Ranges] = ["trained"] if "trained" in self.ranges else []
         return [
@@ -66,7 +66,7 @@ class Space:
 
 @dataclass(frozen=True, kw_only=True)
 class Tried:
-    """A scheme: how many times as fast as FP32, and the task's figure where it was judged."""
+    """A scheme: its speed relative to FP32, and the task's figure if it was judged."""
 
     scheme: Scheme
     gain: float = float("nan")
@@ -78,7 +78,7 @@ class Tried:
 class Search:
     """A graph, real inputs of it, and the judge of a quantised file.
 
-    Accepted is what is `least_gain` times as fast or more, with a figure of `least_figure`.
+    A file is accepted if it is at least `least_gain` times as fast, with at least `least_figure`.
     """
 
     file: Path
@@ -93,7 +93,7 @@ class Search:
     say: Callable[[str], None]
 
     def run(self, space: Space, folder: Path) -> list[Tried]:
-        """All that was tried, the fastest first; files are left in `folder`."""
+        """All schemes tried, the fastest first; files stay in `folder`."""
         timed = self._timed(space.structures(), folder)
         judged = []
         for tried in timed:
@@ -106,7 +106,7 @@ class Search:
         return judged
 
     def accepted(self, tried: Sequence[Tried]) -> Tried | None:
-        """The fastest that says enough; of equally fast ones the best."""
+        """The fastest accepted one; of equally fast ones the most accurate."""
         good = [t for t in tried if t.figure >= self.least_figure]
         return max(good, key=lambda t: (t.gain, t.figure), default=None)
 
@@ -154,7 +154,7 @@ class Search:
         return lambda: predict(self.rows[0])
 
 
-# What the quantiser and the converter of opsets raise of graphs that they do not master.
+# Errors of the quantiser and the opset converter for graphs that they do not support.
 _FAULTS = (
     RuntimeError,
     ValueError,
@@ -168,7 +168,7 @@ _FAULTS = (
 def check_space(space: Space, trained: TrainedRanges) -> None:
     if "trained" in space.ranges and not trained:
         raise ConfigError(
-            "step int8: ranges are to be `trained`, but no training was aware of eight bits; "
+            "step int8: ranges are `trained`, but no step trained with simulated INT8; "
             "expected a step `tune` with eight_bits: true before it"
         )
 

@@ -1,4 +1,4 @@
-"""A step of compression: of weights (a run's folder to the next), or of the graph (a bundle)."""
+"""A step of compression: on weights (from a run's folder to the next) or on a graph (a bundle)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from robot_vision.training.engine.report import Reporter
 
 
 class NotAcceptedError(RobotVisionError):
-    """What a step made is not worth having, with the figures that say so."""
+    """A step's result is not accepted; the message has the figures."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """What all steps of a plan share. `original` is the folder of the weights it began with.
+    """Shared by all steps of a plan. `original` is the folder of its original weights.
 
-    A variant may lose `most_lost` of the task's figure. Times are of `threads` threads.
+    A variant may lose `most_lost` of the task's figure. Times are measured with `threads` threads.
     """
 
     original: Path
@@ -36,33 +36,33 @@ class Case:
 
 
 class Step(Params, ABC):
-    """Options of a step, as the plan has them; `kind` is its name there."""
+    """Options of a step in the plan; `kind` is its name there."""
 
     kind: ClassVar[str]
 
     @abstractmethod
     def words(self) -> str:
-        """What is done, for the history and for folders."""
+        """A description, for the history and for folders."""
 
 
 class WeightStep(Step):
-    """From the folder of a run to another: weights, recipe and curves."""
+    """Writes a run's folder from another one: weights, recipe and curves."""
 
     @abstractmethod
     def apply(self, begin: Path, out: Path, case: Case) -> str:
-        """Write `out`; returns what a person should know of it. Goes on where it was stopped."""
+        """Write `out`; returns a summary for the report. Resumes where it was stopped."""
 
 
 class GraphStep(Step):
-    """From an exported bundle to one of other numbers; the last step of a chain."""
+    """Writes a bundle in another precision from an exported one; the last step of a chain."""
 
     precision: ClassVar[str]
 
     @abstractmethod
     def apply(self, bundle: Bundle, run: Path, out: Path, case: Case) -> str:
-        """Write the ONNX file `out`; returns what a person should know.
+        """Write the ONNX file `out`; returns a summary for the report.
 
-        Raises `NotAcceptedError` where it is slower or says something else.
+        Raises `NotAcceptedError` if it is slower or less accurate.
         """
 
 

@@ -1,4 +1,4 @@
-"""Weights between two steps: a folder as the training engine leaves one."""
+"""Weights between two steps: a folder in the training engine's layout."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,12 +35,12 @@ class Built:
     recipe: Recipe
 
     def example(self) -> tuple[Any, ...]:
-        """What the model is called with: two samples of the card's example."""
+        """Example inputs of the model: two samples of the card's example."""
         return self.card.arguments(self.card.example(self.spec, 2))
 
 
 def build(folder: Path) -> Built:
-    """Raises `ConfigError` if the folder's weights are of no registered model."""
+    """Raises `ConfigError` if the folder's weights do not belong to a registered model."""
     recipe, weights = load_recipe(folder / RECIPE), read_weights(folder / WEIGHTS)
     card = MODELS.get(weights.model or recipe.model)
     spec = spec_of(weights, card, recipe.spec)
@@ -53,7 +53,7 @@ def build(folder: Path) -> Built:
 def write(
     folder: Path, built: Built, tensors: dict[str, Tensor], recipe: Recipe, *, pruned: bool
 ) -> None:
-    """Write a run's folder that no step was trained for."""
+    """Write a run's folder without training."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = replace(
         built.weights,
@@ -69,9 +69,9 @@ def write(
 
 
 def begin(file: Path, recipe: Recipe, folder: Path) -> None:
-    """The folder that a plan begins with, from a file of weights.
+    """A plan's first folder, from a file of weights.
 
-    Raises `ConfigError` where the weights are not those of the recipe's model.
+    Raises `ConfigError` if the weights are not those of the recipe's model.
     """
     weights = read_weights(file)
     if weights.model and weights.model != recipe.model:

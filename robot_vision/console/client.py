@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Union
+from typing import Any
 
 import httpx
 from websockets.exceptions import ConnectionClosed
@@ -40,7 +40,7 @@ class ConsoleRefusedError(RobotVisionError, RuntimeError):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Told:
+class DataMessage:
     """A text message of `state`, `objects`, `grounded`, `classification` or `metrics`.
 
     `data` is as in `schema.py`.
@@ -51,7 +51,7 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shown:
+class PictureMessage:
     """A picture from the stream: its header, and a JPEG or PNG."""
 
     header: PictureHeader
@@ -196,7 +196,7 @@ class Console:
         """Forget the instruction and the plan."""
         return self._command("reset")
 
-    def stream(self, topics: Mapping[Topic, float]) -> Iterator[Union[Told, "Shown"]]:
+    def stream(self, topics: Mapping[Topic, float]) -> Iterator[DataMessage | PictureMessage]:
         """Messages on `topics` (maximum rates in Hz), until the console closes.
 
         Raises `ConsoleRefusedError` if the console refuses the connection or the topics.
@@ -222,13 +222,13 @@ class Console:
         return response.json()
 
 
-def read_message(message: str | bytes) -> Told | Shown:
+def read_message(message: str | bytes) -> DataMessage | PictureMessage:
     """Parse a message of the stream."""
     if isinstance(message, str):
-        return Told(**json.loads(message))
+        return DataMessage(**json.loads(message))
     (length,) = struct.unpack_from(">I", message)
     header = PictureHeader.model_validate_json(message[4 : 4 + length])
-    return Shown(header=header, image=message[4 + length :])
+    return PictureMessage(header=header, image=message[4 + length :])
 
 
 def _check(response: httpx.Response) -> None:

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from robot_vision.console.base_schema import Figure, Model, Polygon
-from robot_vision.segment.requests import PromptRequest
+from robot_vision.segment.requests import SegmentPrompt
 
 MOST_PROMPTS = 16
 Name = Annotated[str, Field(max_length=64)]
 
 
-class PicturePrompt(PromptRequest):
+class PicturePrompt(SegmentPrompt):
     """A prompt for one object in a picture.
 
     `earlier` is the `id` of an earlier segment whose mask it corrects. `all_masks` requests every

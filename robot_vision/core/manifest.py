@@ -277,7 +277,7 @@ class ModelManifest(BaseModel):
 
     @property
     def other_files(self) -> dict[str, str]:
-        """What is no network: weights that networks read, a tokenizer; and their sha256."""
+        """Files beside the networks: weights that they read, a tokenizer; with their sha256."""
         files = dict(self.files)
         if self.prompt is not None and self.prompt.tokenizer:
             files[self.prompt.tokenizer] = self.prompt.tokenizer_sha256

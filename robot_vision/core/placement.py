@@ -34,7 +34,9 @@ class Placement:
             slice(max(self.left_px, 0), self.left_px + self.width_px),
         )
 
-    def seen(self, resized: Shaped[np.ndarray, "h w *c"], *, into: np.ndarray) -> np.ndarray:
+    def seen(
+        self, resized: Shaped[np.ndarray, "h w *c"], *, into: Shaped[np.ndarray, "hi wi *c"]
+    ) -> Shaped[np.ndarray, "hi wi *c"]:
         """The part of the resized view that fills the input's window."""
         top, left = max(-self.top_px, 0), max(-self.left_px, 0)
         return resized[top : top + into.shape[0], left : left + into.shape[1]]
@@ -75,7 +77,9 @@ class Placement:
         """Input pixels per view pixel, along x and y."""
         return self.width_px / self.view_width_px, self.height_px / self.view_height_px
 
-    def crop(self, grid: Shaped[np.ndarray, "*c h w"], *, input_width_px: int) -> np.ndarray:
+    def crop(
+        self, grid: Shaped[np.ndarray, "*c h w"], *, input_width_px: int
+    ) -> Shaped[np.ndarray, "*c hv wv"]:
         """The part of a grid over the whole input that shows the view, to the nearest cell."""
         stride_px = input_width_px / grid.shape[-1]
         top, bottom = _cells(self.top_px, self.height_px, stride_px)

@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
 
 from robot_vision.core.errors import CameraError
 from robot_vision.core.lens import is_tilted
 from robot_vision.core.types import Camera
 
 
-def rotated_image(image: np.ndarray, rotate_deg: int) -> np.ndarray:
+def rotated_image(
+    image: Shaped[np.ndarray, "_h _w *c"], rotate_deg: int
+) -> Shaped[np.ndarray, "_h _w *c"]:
     """The image rotated clockwise by 0, 90, 180 or 270 degrees; a copy if rotated."""
     turned = np.rot90(image, -rotate_deg // 90)
     return np.ascontiguousarray(turned) if rotate_deg else image

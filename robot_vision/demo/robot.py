@@ -33,7 +33,7 @@ _REFRESH_S = 0.2
 _GIVEN_UP_S = 6.0
 # Less remaining time than this is not enough for another scene.
 _LEAST_S = 5.0
-_TIME_OVER = "the demo's time is over"
+_TIME_OVER = "the demo's time is up"
 
 
 @dataclass(frozen=True, kw_only=True)

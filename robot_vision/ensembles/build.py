@@ -38,8 +38,8 @@ _MAPS: dict[str, tuple[str, type[nn.Module]]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """What is joined: each bundle gets each view. `iou`: boxes that overlap more count as one."""
+class Ensemble:
+    """The bundles to join, each with each view. `iou`: boxes that overlap more count as one."""
 
     bundles: tuple[Bundle, ...]
     weights: tuple[float, ...]
@@ -47,46 +47,46 @@ class Recipe:
     iou: float = 0.55
 
 
-def build_ensemble(recipe: Recipe, folder: Path, *, name: str) -> Bundle:
+def build_ensemble(ensemble: Ensemble, folder: Path, *, name: str) -> Bundle:
     """Write a bundle that fuses all members.
 
     Raises `BundleError` if they cannot be joined, `ConfigError` if there is only one.
     """
-    _check(recipe)
-    first = recipe.bundles[0].manifest
-    members = [(bundle, view) for bundle in recipe.bundles for view in recipe.views]
-    weights = [weight for weight in recipe.weights for _ in recipe.views]
+    _check(ensemble)
+    first = ensemble.bundles[0].manifest
+    members = [(bundle, view) for bundle in ensemble.bundles for view in ensemble.views]
+    weights = [weight for weight in ensemble.weights for _ in ensemble.views]
     with TemporaryDirectory() as scratch:
-        graph = _joined(recipe, members, weights, Path(scratch))
+        graph = _joined(ensemble, members, weights, Path(scratch))
         file = Path(scratch) / "model.onnx"
         onnx.save(graph, file)
-        return write_bundle(folder, _manifest(first, recipe, name), file)
+        return write_bundle(folder, _manifest(first, ensemble, name), file)
 
 
-def _check(recipe: Recipe) -> None:
-    first, count = recipe.bundles[0].manifest, len(recipe.bundles) * len(recipe.views)
+def _check(ensemble: Ensemble) -> None:
+    first, count = ensemble.bundles[0].manifest, len(ensemble.bundles) * len(ensemble.views)
     if not 2 <= count <= _MOST_MEMBERS:
         raise ConfigError(
-            f"{len(recipe.bundles)} bundles × {len(recipe.views)} views; expected 2 to "
+            f"{len(ensemble.bundles)} bundles × {len(ensemble.views)} views; expected 2 to "
             f"{_MOST_MEMBERS} in all: a view (--view flip) or another bundle"
         )
-    are_weights = all(0 < weight < float("inf") for weight in recipe.weights)
-    if len(recipe.weights) != len(recipe.bundles) or not are_weights:
-        raise ConfigError(f"weights {recipe.weights}: expected one above 0 for each bundle")
-    folders = [bundle.path.resolve() for bundle in recipe.bundles]
+    are_weights = all(0 < weight < float("inf") for weight in ensemble.weights)
+    if len(ensemble.weights) != len(ensemble.bundles) or not are_weights:
+        raise ConfigError(f"weights {ensemble.weights}: expected one above 0 for each bundle")
+    folders = [bundle.path.resolve() for bundle in ensemble.bundles]
     if len(set(folders)) < len(folders):
-        names = ", ".join(bundle.manifest.name for bundle in recipe.bundles)
+        names = ", ".join(bundle.manifest.name for bundle in ensemble.bundles)
         raise ConfigError(
             f"bundles {names}: one is given twice, which costs time and adds nothing"
         )
     of_side = {side_of(name): name for name in first.classes}
-    if {"left", "right"} <= of_side.keys() and any(view.flip for view in recipe.views):
+    if {"left", "right"} <= of_side.keys() and any(view.flip for view in ensemble.views):
         raise ConfigError(
             f"view flip: a mirrored picture exchanges {of_side['left']!r} and "
             f"{of_side['right']!r}; leave flip out"
         )
     known = (*DECODERS, *_MAPS)
-    for bundle in recipe.bundles:
+    for bundle in ensemble.bundles:
         manifest = bundle.manifest
         if manifest.format not in known or bundle.model_path.suffix != ".onnx":
             raise BundleError(
@@ -127,30 +127,30 @@ def _family(manifest: ModelManifest) -> str:
 
 
 def _joined(
-    recipe: Recipe,
+    ensemble: Ensemble,
     members: Sequence[tuple[Bundle, View]],
     weights: Sequence[float],
     scratch: Path,
 ) -> onnx.ModelProto:
-    spec = recipe.bundles[0].manifest.input
-    blank = blank_inputs(recipe.bundles[0].manifest)
+    spec = ensemble.bundles[0].manifest.input
+    blank = blank_inputs(ensemble.bundles[0].manifest)
     inputs = [name for name in (spec.name, spec.depth_name, spec.focal_name) if name]
     example = {name: torch.from_numpy(blank[name]) for name in inputs}
-    shown = [f"view{row}_{name}" for row in range(len(recipe.views)) for name in inputs]
-    graph = _exported(Views(spec, recipe.views), example, shown, scratch / "views.onnx")
+    shown = [f"view{row}_{name}" for row in range(len(ensemble.views)) for name in inputs]
+    graph = _exported(Views(spec, ensemble.views), example, shown, scratch / "views.onnx")
     fed, said = list[str](), dict[str, torch.Tensor]()
     for row, (bundle, view) in enumerate(members):
         outputs, tensors = _answer(bundle)
         prefix = f"member{row}_"
         network = compose.add_prefix(_network(bundle, outputs), prefix)
-        number = recipe.views.index(view)
+        number = ensemble.views.index(view)
         links = [(f"view{number}_{name}", f"{prefix}{name}") for name in inputs]
         keep = [*shown, *fed, *(f"{prefix}{name}" for name in outputs)]
         graph = compose.merge_models(graph, network, io_map=links, outputs=keep)
         fed += [f"{prefix}{name}" for name in outputs]
         said |= {f"to_{prefix}{name}": torch.from_numpy(a) for name, a in tensors.items()}
-    fusion = _fusion([(b.manifest, v) for b, v in members], weights, recipe.iou)
-    output = "output" if recipe.bundles[0].manifest.format != "depth_metric" else "depth"
+    fusion = _fusion([(b.manifest, v) for b, v in members], weights, ensemble.iou)
+    output = "output" if ensemble.bundles[0].manifest.format != "depth_metric" else "depth"
     fuse = compose.add_prefix(_exported(fusion, said, [output], scratch / "fuse.onnx"), _FUSED)
     links = [(name, f"{_FUSED}to_{name}") for name in fed]
     whole = compose.merge_models(graph, fuse, io_map=links, outputs=[f"{_FUSED}{output}"])
@@ -234,12 +234,12 @@ def _opset(model: onnx.ModelProto) -> int:
     return next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
 
 
-def _manifest(first: ModelManifest, recipe: Recipe, name: str) -> ModelManifest:
+def _manifest(first: ModelManifest, ensemble: Ensemble, name: str) -> ModelManifest:
     boxes = first.format in DECODERS
     role = "depth" if first.format == "depth_metric" else "output"
-    licences = dict.fromkeys(bundle.manifest.licence for bundle in recipe.bundles)
-    of = ", ".join(bundle.manifest.model_id for bundle in recipe.bundles)
-    views = ", ".join(map(str, recipe.views))
+    licences = dict.fromkeys(bundle.manifest.licence for bundle in ensemble.bundles)
+    of = ", ".join(bundle.manifest.model_id for bundle in ensemble.bundles)
+    views = ", ".join(map(str, ensemble.views))
     background = first.reading.background
     described: dict[str, Any] = {
         "name": name,

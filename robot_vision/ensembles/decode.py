@@ -3,25 +3,27 @@
 from collections.abc import Callable, Sequence
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.core.manifest import ModelManifest
 
 _STRIDES_PX = (8, 16, 32)
-Decoder = Callable[[ModelManifest, Sequence[Tensor]], tuple[Tensor, Tensor]]
+Decoded = tuple[Float[Tensor, "a 4"], Float[Tensor, "a c"]]
+Decoder = Callable[[ModelManifest, Sequence[Float[Tensor, "1 ..."]]], Decoded]
 
 
-def _native(_: ModelManifest, outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _native(_: ModelManifest, outputs: Sequence[Float[Tensor, "1 ..."]]) -> Decoded:
     boxes, scores = outputs
     return boxes[0], scores[0]
 
 
-def _yolo_v1(_: ModelManifest, outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _yolo_v1(_: ModelManifest, outputs: Sequence[Float[Tensor, "1 ..."]]) -> Decoded:
     boxes, confidence, class_scores = outputs
     return boxes[0], confidence[0][:, None] * class_scores[0]
 
 
-def _yolov8(manifest: ModelManifest, outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _yolov8(manifest: ModelManifest, outputs: Sequence[Float[Tensor, "1 ..."]]) -> Decoded:
     head = outputs[0][0]
     rows = head.transpose(0, 1) if head.shape[0] == 4 + len(manifest.classes) else head
     boxes = rows[:, :4]
@@ -31,7 +33,7 @@ def _yolov8(manifest: ModelManifest, outputs: Sequence[Tensor]) -> tuple[Tensor,
     return _corners(boxes), rows[:, 4:]
 
 
-def _yolox(manifest: ModelManifest, outputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def _yolox(manifest: ModelManifest, outputs: Sequence[Float[Tensor, "1 ..."]]) -> Decoded:
     rows = outputs[0][0]
     boxes = rows[:, :4]
     if manifest.reading.grid == "encoded":
@@ -50,7 +52,7 @@ DECODERS: dict[str, tuple[tuple[str, ...], Decoder]] = {
 }
 
 
-def _cells(width_px: int, height_px: int) -> Tensor:
+def _cells(width_px: int, height_px: int) -> Float[Tensor, "a 3"]:
     """Column, row and stride of each cell of the three grids."""
     found = []
     for stride in _STRIDES_PX:
@@ -61,6 +63,6 @@ def _cells(width_px: int, height_px: int) -> Tensor:
     return torch.cat(found).to(torch.float32)
 
 
-def _corners(cxcywh: Tensor) -> Tensor:
+def _corners(cxcywh: Float[Tensor, "a 4"]) -> Float[Tensor, "a 4"]:
     middle, half = cxcywh[:, :2], cxcywh[:, 2:] / 2
     return torch.cat([middle - half, middle + half], dim=1)

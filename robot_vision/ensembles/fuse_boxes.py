@@ -8,6 +8,7 @@ see the place. Agreeing boxes end up in one place, and the service's suppression
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from robot_vision.core.manifest import ModelManifest
@@ -32,7 +33,7 @@ class FuseBoxes(nn.Module):
         super().__init__()
         self._members, self._weights, self._iou = tuple(members), tuple(weights), iou
 
-    def forward(self, *outputs: Tensor) -> Tensor:
+    def forward(self, *outputs: Float[Tensor, "1 ..."]) -> Float[Tensor, "1 rows n"]:
         boxes, scores, classes, first = [], [], [], 0
         for manifest, view in self._members:
             roles, decode = DECODERS[manifest.format]
@@ -45,7 +46,12 @@ class FuseBoxes(nn.Module):
             classes.append(class_id)
         return self._fused(boxes, scores, classes)
 
-    def _fused(self, boxes: list[Tensor], scores: list[Tensor], classes: list[Tensor]) -> Tensor:
+    def _fused(
+        self,
+        boxes: list[Float[Tensor, "_a 4"]],
+        scores: list[Float[Tensor, " _a"]],
+        classes: list[Int[Tensor, " _a"]],
+    ) -> Float[Tensor, "1 rows n"]:
         every, class_id = torch.cat(boxes), torch.cat(classes)
         middle = (every[:, :2] + every[:, 2:]) / 2
         total = torch.zeros_like(every[:, :1])
@@ -67,7 +73,9 @@ class FuseBoxes(nn.Module):
         return rows.transpose(0, 1)[None]
 
 
-def _surest(boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _surest(
+    boxes: Float[Tensor, "a 4"], scores: Float[Tensor, "a c"]
+) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"], Int[Tensor, " n"]]:
     """The pairs of box and class with the highest scores."""
     count = int(scores.shape[1])
     pairs = scores.reshape(-1)
@@ -75,7 +83,9 @@ def _surest(boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return boxes[row // count].clamp(-_FAR_PX, _FAR_PX), score, row % count
 
 
-def _in_input(box: Tensor, manifest: ModelManifest, view: View) -> tuple[Tensor, Tensor]:
+def _in_input(
+    box: Float[Tensor, "n 4"], manifest: ModelManifest, view: View
+) -> tuple[Float[Tensor, "n 4"], Float[Tensor, " n"]]:
     """Boxes of a view mapped to the input, and 1 for those not cut by the view's edge."""
     width, height = float(manifest.input.width_px), float(manifest.input.height_px)
     x0, y0 = view.in_input(box[:, 0] / width, box[:, 1] / height)
@@ -95,7 +105,9 @@ def _in_input(box: Tensor, manifest: ModelManifest, view: View) -> tuple[Tensor,
     return placed, is_whole.to(torch.float32)
 
 
-def _is_seen(middle: Tensor, manifest: ModelManifest, view: View) -> Tensor:
+def _is_seen(
+    middle: Float[Tensor, "n 2"], manifest: ModelManifest, view: View
+) -> Float[Tensor, "n 1"]:
     """1 for places within the view."""
     x, y = view.in_view(
         middle[:, 0] / manifest.input.width_px, middle[:, 1] / manifest.input.height_px
@@ -103,7 +115,7 @@ def _is_seen(middle: Tensor, manifest: ModelManifest, view: View) -> Tensor:
     return ((x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)).to(torch.float32)[:, None]
 
 
-def _iou(a: Tensor, b: Tensor) -> Tensor:
+def _iou(a: Float[Tensor, "n 4"], b: Float[Tensor, "m 4"]) -> Float[Tensor, "n m"]:
     low = torch.maximum(a[:, None, :2], b[None, :, :2])
     high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
     size = (high - low).clamp(min=0)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.manifest import ModelManifest
@@ -21,7 +22,7 @@ class FuseClasses(nn.Module):
         super().__init__()
         self._members, self._weights = tuple(members), tuple(weights)
 
-    def forward(self, *outputs: Tensor) -> Tensor:
+    def forward(self, *outputs: Float[Tensor, "1 ..."]) -> Float[Tensor, "1 c"]:
         total = torch.zeros(())
         for (manifest, _), weight, output in zip(
             self._members, self._weights, outputs, strict=True
@@ -41,7 +42,7 @@ class FuseLabels(nn.Module):
         super().__init__()
         self._members, self._weights = tuple(members), tuple(weights)
 
-    def forward(self, *outputs: Tensor) -> Tensor:
+    def forward(self, *outputs: Float[Tensor, "1 c _hm _wm"]) -> Float[Tensor, "1 c hm wm"]:
         size = outputs[0].shape[2:]
         total = seen = torch.zeros(())
         for (manifest, view), weight, output in zip(
@@ -69,7 +70,7 @@ class FuseDepth(nn.Module):
         super().__init__()
         self._members, self._weights = tuple(members), tuple(weights)
 
-    def forward(self, *outputs: Tensor) -> Tensor:
+    def forward(self, *outputs: Float[Tensor, "1 ..."]) -> Float[Tensor, "1 1 hm wm"]:
         maps = [output if output.ndim == 4 else output[:, None] for output in outputs]
         size = maps[0].shape[2:]
         total = seen = torch.zeros(())
@@ -85,7 +86,9 @@ class FuseDepth(nn.Module):
         return (total / seen.clamp(min=1e-9)).exp()
 
 
-def _of_size(maps: Tensor, size: Sequence[int]) -> Tensor:
+def _of_size(
+    maps: Float[Tensor, "1 c _hm _wm"], size: Sequence[int]
+) -> Float[Tensor, "1 c hm wm"]:
     if tuple(maps.shape[2:]) == tuple(size):
         return maps
     return F.interpolate(maps, size=(int(size[0]), int(size[1])), mode="bilinear")

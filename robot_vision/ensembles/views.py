@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -31,12 +32,16 @@ class View:
             return "as it is"
         return "flip" if self.flip else f"crop:{self.left:g},{self.top:g},{self.side:g}"
 
-    def in_input(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def in_input(
+        self, x: Float[Tensor, "*places"], y: Float[Tensor, "*places"]
+    ) -> tuple[Float[Tensor, "*places"], Float[Tensor, "*places"]]:
         """Maps places in the view to the input, both as fractions of width and height."""
         across = 1.0 - x if self.flip else x
         return self.left + self.side * across, self.top + self.side * y
 
-    def in_view(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def in_view(
+        self, x: Float[Tensor, "*places"], y: Float[Tensor, "*places"]
+    ) -> tuple[Float[Tensor, "*places"], Float[Tensor, "*places"]]:
         """The way back."""
         across, down = (x - self.left) / self.side, (y - self.top) / self.side
         return (1.0 - across if self.flip else across), down
@@ -64,7 +69,7 @@ def parse_view(text: str) -> View:
 class Views(nn.Module):
     """All views of a model's inputs: the image, and depth and focal length if it has them."""
 
-    pad: Tensor
+    pad: Float[Tensor, "1 3 1 1"]
 
     def __init__(self, spec: ModelInput, views: Sequence[View]) -> None:
         super().__init__()
@@ -74,7 +79,9 @@ class Views(nn.Module):
             pad = (pad * spec.scale - torch.tensor(spec.mean)) / torch.tensor(spec.std)
         self.register_buffer("pad", pad.reshape(1, 3, 1, 1))
 
-    def forward(self, image: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, image: Real[Tensor, "1 _ _ _"], *others: Float[Tensor, "1 ..."]
+    ) -> tuple[Real[Tensor, "1 ..."], ...]:
         """The tensors of the first view, then those of the next."""
         names = [name for name in (self._spec.depth_name, self._spec.focal_name) if name]
         found: list[Tensor] = []
@@ -85,7 +92,7 @@ class Views(nn.Module):
                 found.append(self._depth(other, view) if is_depth else other / view.side)
         return tuple(found)
 
-    def _image(self, image: Tensor, view: View) -> Tensor:
+    def _image(self, image: Real[Tensor, "*picture"], view: View) -> Real[Tensor, "*picture"]:
         is_nhwc = self._spec.layout == "nhwc"
         planes = image.permute(0, 3, 1, 2) if is_nhwc else image
         shown = planes.to(torch.float32)
@@ -99,14 +106,14 @@ class Views(nn.Module):
         shown = shown.to(image.dtype)
         return shown.permute(0, 2, 3, 1) if is_nhwc else shown
 
-    def _depth(self, depth: Tensor, view: View) -> Tensor:
+    def _depth(self, depth: Float[Tensor, "1 1 h w"], view: View) -> Float[Tensor, "1 1 h w"]:
         """0 is invalid, and marks what lies beyond."""
         if view.side != 1.0:
             return F.grid_sample(depth, _grid(view, depth), mode="nearest", align_corners=False)
         return depth.flip(3) if view.flip else depth + 0.0
 
 
-def back_in_input(maps: Tensor, view: View) -> Tensor:
+def back_in_input(maps: Float[Tensor, "1 c hm wm"], view: View) -> Float[Tensor, "1 c hm wm"]:
     """Maps [1, c, h, w] of a view placed in the input; beyond the view its edge continues."""
     if view.side == 1.0:
         return maps.flip(3) if view.flip else maps
@@ -114,14 +121,16 @@ def back_in_input(maps: Tensor, view: View) -> Tensor:
     return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
 
 
-def coverage(view: View, height: int, width: int) -> Tensor:
+def coverage(view: View, height: int, width: int) -> Float[Tensor, "1 1 {height} {width}"]:
     """1 where the view shows the input, 0 where it does not: [1, 1, height, width]."""
     x, y = view.in_view(*_places(height, width))
     seen = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
     return seen.to(torch.float32)[None, None]
 
 
-def _grid(view: View, like: Tensor, *, is_back: bool = False) -> Tensor:
+def _grid(
+    view: View, like: Float[Tensor, "1 _c hm wm"], *, is_back: bool = False
+) -> Float[Tensor, "1 hm wm 2"]:
     """Where each cell of the answer samples, from -1 to 1 as in `grid_sample`."""
     height, width = int(like.shape[2]), int(like.shape[3])
     x, y = _places(height, width)
@@ -129,7 +138,9 @@ def _grid(view: View, like: Tensor, *, is_back: bool = False) -> Tensor:
     return torch.stack([2 * x - 1, 2 * y - 1], dim=-1)[None]
 
 
-def _places(height: int, width: int) -> tuple[Tensor, Tensor]:
+def _places(
+    height: int, width: int
+) -> tuple[Float[Tensor, "{height} {width}"], Float[Tensor, "{height} {width}"]]:
     """Centres of cells as fractions of width and height."""
     y = (torch.arange(height) + 0.5) / height
     x = (torch.arange(width) + 0.5) / width

@@ -1,8 +1,8 @@
-"""What a model looks at: maps in several ways, checked before they are shown.
+"""Maps of what a model looks at, by several methods, each checked before it is shown.
 
-`opening/` has a model and a picture, `targets` what of the answer is explained, `question` joins
-them and `asking` makes one of words. `ways/` has a way of explaining a file; `network/` reads a
-network from outside while it runs. `heat` is a map, and refuses one that says nothing; `answer`
-has the maps of one picture. `inside/` looks at the network itself, `measuring/` says how far maps
-can be believed, `child` serves the console.
+`opening/` opens a model and a picture, `targets` are the parts of an output to explain,
+`question` joins them and `asking` parses one from text. `ways/` has one method per file;
+`network/` hooks a network while it runs. `heat` is a map, and rejects an uninformative one;
+`answer` has all maps of one picture. `inside/` inspects the network itself, `measuring/` measures
+how reliable maps are, `child` serves the console.
 """

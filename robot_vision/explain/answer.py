@@ -1,4 +1,4 @@
-"""Maps of one picture by some ways, each checked before it is shown."""
+"""Maps of one picture by several methods, each checked before it is shown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from robot_vision.models.encoders.vit import ViT
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
-    """A way's map over the picture, or in `refused` why there is none.
+    """One method's map over the picture; `refused` is the reason if there is none.
 
-    `checked` has the figures of the check that it passed, empty where none was made.
+    `checked` has the figures of the check that it passed; empty if none was made.
     """
 
     way: str
@@ -32,7 +32,7 @@ class Answer:
 
 
 def usual_ways(question: Question) -> list[str]:
-    """What to show where nobody says otherwise."""
+    """The methods to show by default."""
     if question.subject.model is None:
         return ["occlusion"]
     if isinstance(question.target, ActionTarget):
@@ -46,7 +46,7 @@ def usual_ways(question: Question) -> list[str]:
 
 
 def answered(question: Question, ways: Sequence[str], *, is_checked: bool = True) -> list[Answer]:
-    """A map or a refusal for each way."""
+    """A map or a refusal for each method."""
     return [_answered(question, name, is_checked=is_checked) for name in ways]
 
 

@@ -1,11 +1,11 @@
-"""From words for a target to a question: `class:mug`, `box:mug`, `box:120,88`, `action:0,z`."""
+"""Parses a target into a question: `class:mug`, `box:mug`, `box:120,88`, `action:0,z`."""
 
 import math
 from collections.abc import Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -41,9 +41,9 @@ def ask(
     camera: Camera | None = None,
     layer: str = "",
 ) -> Question:
-    """Why a model says `target` (empty: what it is surest of) of a picture.
+    """Why a model predicts `target` (empty: its most confident prediction) for a picture.
 
-    Raises `ConfigError` or `ExplainError` where the target is none of the model's.
+    Raises `ConfigError` or `ExplainError` if the model has no such target.
     """
     inputs, placement = subject.prepared(rgb, depth_m, camera)
     return ask_of(subject, inputs, subject.image.name, placement, target, layer=layer)
@@ -58,7 +58,7 @@ def ask_of(
     *,
     layer: str = "",
 ) -> Question:
-    """The same, of inputs that are there already."""
+    """The same for prepared inputs."""
     with torch.no_grad():
         outputs = subject.run(inputs)
     return Question(
@@ -72,7 +72,7 @@ def ask_of(
 
 
 def find_target(text: str, subject: Subject, outputs: Outputs, placement: Placement) -> Target:
-    """The target that `text` names, in what the model says."""
+    """The target that `text` names among the model's outputs."""
     kind, _, which = text.partition(":")
     kind = kind or _usual_kind(outputs, has_classes=bool(subject.classes))
     if kind == "class":
@@ -96,25 +96,27 @@ def _usual_kind(outputs: Outputs, *, has_classes: bool) -> str:
         return "action"
     if any(role.startswith("boxes") for role in outputs):
         return "box"
-    if not has_classes and "embedding" in outputs:  # what learns without labels names nothing
+    if not has_classes and "embedding" in outputs:  # trained without labels
         return "embedding"
     for role, kind in (("output", "class"), ("depth", "depth"), ("embedding", "embedding")):
         if role in outputs:
             return kind
     raise ExplainError(
-        f"of the outputs {', '.join(outputs)} none can be explained; expected one of output, "
+        f"none of the outputs {', '.join(outputs)} can be explained; expected one of output, "
         "boxes, action, depth, embedding"
     )
 
 
 def class_target(name: str, subject: Subject, outputs: Outputs) -> ClassTarget:
-    """A class by name; without one, the surest."""
+    """A class by name; without one, the most confident."""
     if "output" not in outputs:
-        raise ExplainError(f"{subject.name} gives no class of a picture: {', '.join(outputs)}")
+        raise ExplainError(
+            f"{subject.name} does not classify pictures: its outputs are {', '.join(outputs)}"
+        )
     scores = outputs["output"]
     if scores.dim() not in (2, 4) or scores.shape[1] < 2:
         raise ExplainError(
-            f"{subject.name}: output {list(scores.shape)} is none of classes; expected "
+            f"{subject.name}: output {list(scores.shape)} does not have classes; expected "
             "[1,classes] or [1,classes,rows,columns]"
         )
     if scores.shape[2:] == (1, 1):  # as some exporters leave classes of a picture
@@ -130,7 +132,7 @@ def class_target(name: str, subject: Subject, outputs: Outputs) -> ClassTarget:
         row = int(counts.argmax())
     seen = by_place == row if by_place is not None else None
     if seen is not None and not seen.any():
-        raise ExplainError(f"no pixel is taken for {_name(row, subject)}")
+        raise ExplainError(f"no pixel is classified as {_name(row, subject)}")
     return ClassTarget(
         words=_name(row, subject),
         row=row,
@@ -139,8 +141,8 @@ def class_target(name: str, subject: Subject, outputs: Outputs) -> ClassTarget:
     )
 
 
-def _are_probabilities(scores: Tensor) -> bool:
-    """ONNX models of other people often end with a softmax; ours give logits."""
+def _are_probabilities(scores: Float[Tensor, "b c *hw"]) -> bool:
+    """Third-party ONNX models often end with a softmax; ours output logits."""
     total = scores.sum(dim=1)
     return bool((scores >= 0).all() and ((total - 1).abs() < 1e-3).all())
 
@@ -168,7 +170,7 @@ def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -
         raise ExplainError(
             f"{subject.name} finds no object" + (f" for {which!r}" if which else "")
         )
-    doubt = ", too unsure to be a detection" if score < _LEAST_DETECTION else ""
+    doubt = ", below the detection threshold" if score < _LEAST_DETECTION else ""
     target = FoundTarget if subject.finds_anew else BoxTarget
     return target(
         words=f"{_name(column, subject)} {score:.2f}{doubt}",
@@ -185,7 +187,9 @@ def _input_size(subject: Subject) -> tuple[int, int]:
 def _depth(which: str, outputs: Outputs, placement: Placement, subject: Subject) -> DepthTarget:
     role = "depth" if "depth" in outputs else "depth_m"
     if role not in outputs:
-        raise ExplainError(f"{subject.name} gives no depth: {', '.join(outputs)}")
+        raise ExplainError(
+            f"{subject.name} predicts no depth: its outputs are {', '.join(outputs)}"
+        )
     rows, columns = (int(side) for side in outputs[role].shape[2:])
     height_px, width_px = _input_size(subject)
     place = _place(which, placement)
@@ -201,7 +205,7 @@ def _depth(which: str, outputs: Outputs, placement: Placement, subject: Subject)
 
 
 def _place(which: str, placement: Placement) -> tuple[float, float] | None:
-    """`X,Y` of the picture in the input; None for anything else.
+    """`X,Y` of the picture, in input pixels; None for any other text.
 
     Raises `ConfigError` for a place outside the picture.
     """
@@ -233,9 +237,9 @@ def _is_number(text: str) -> bool:
 
 
 def _action(which: str, subject: Subject, outputs: Outputs) -> ActionTarget:
-    """`STEP,NAME`, or `NAME` of the first step; without one the largest number that moves."""
+    """`STEP,NAME`, or `NAME` of the first step; empty: the largest translation or joint."""
     if "action" not in outputs:
-        raise ExplainError(f"the model decides no action: {', '.join(outputs)}")
+        raise ExplainError(f"the model predicts no action: its outputs are {', '.join(outputs)}")
     action = outputs["action"][0]
     steps, numbers = (int(side) for side in action.shape)
     names = subject.classes if len(subject.classes) == numbers else tuple(map(str, range(numbers)))
@@ -243,11 +247,11 @@ def _action(which: str, subject: Subject, outputs: Outputs) -> ActionTarget:
     if which:
         *before, last = (part.strip() for part in which.split(","))
         if len(before) > 1 or not all(part.isdecimal() for part in before):
-            raise ConfigError(f"action {which!r}: expected NAME or STEP,NAME, a step from 0")
+            raise ConfigError(f"action {which!r}: expected NAME or STEP,NAME with steps from 0")
         step, number = int(before[0]) if before else 0, _number_of(last, names)
     if step >= steps or number >= numbers:
         raise ConfigError(
-            f"action {which!r}: the policy decides {steps} steps, from 0, of {', '.join(names)}"
+            f"action {which!r}: the policy predicts {steps} steps, from 0, of {', '.join(names)}"
         )
     value = float(action[step, number])
     return ActionTarget(
@@ -258,10 +262,10 @@ def _action(which: str, subject: Subject, outputs: Outputs) -> ActionTarget:
     )
 
 
-def _largest_that_moves(action: Tensor, names: tuple[str, ...]) -> int:
-    """A joint or a way of the tool; not the gripper, which is always at one of its ends.
+def _largest_that_moves(action: Float[Tensor, " a"], names: tuple[str, ...]) -> int:
+    """A joint or a translation of the tool; not the gripper, which is always open or closed.
 
-    Turns are left out too: where demonstrations hardly turn, the least of them is large.
+    Rotations are left out too: if demonstrations hardly rotate, normalised ones are large.
     """
     others = ("gripper", "rx", "ry", "rz")
     moving = [row for row, name in enumerate(names) if name not in others] or [0]

@@ -1,11 +1,11 @@
-"""The process that explains for the console: `python -m … MODEL`, until its input ends.
+"""Computes explanations for the console: `python -m … MODEL`, a process until its input ends.
 
-It takes what the cores have left and one thread, so that the pipeline does not notice it. A job
-comes on standard input and its answer goes to standard output (`core/pipe_message`): a header
-with `width_px`, `height_px`, `target` and `ways`, and the picture (RGB); of a policy `inputs`
+It runs at the lowest priority with one thread, so that it does not slow the pipeline. A job
+arrives on standard input and its answer goes to standard output (`core/pipe_message`): a header
+with `width_px`, `height_px`, `target` and `ways`, and the picture (RGB); for a policy `inputs`
 (name, type and shape of each block), `camera`, `target` and `ways`. The answer's header has the
 target's `words`, its `box_px` in the picture and `maps`, each with a block of bytes 0 to 255
-at the picture's size, or with what it is `refused` for.
+at the picture's size, or with the reason why it is `refused`.
 """
 
 import os
@@ -28,7 +28,7 @@ _LEAST_PRIORITY = 19
 
 
 def main() -> None:
-    # What a library prints must not get between the messages.
+    # Output of libraries must not mix with the messages.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _stand_back()
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _stand_back() -> None:
-    """Run where nothing else wants to."""
+    """Use only idle processor time."""
     os.nice(_LEAST_PRIORITY)
     with suppress(OSError, AttributeError):  # not on every system
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -60,7 +60,7 @@ def _answer(
         answers = answered(question, job["ways"] or usual_ways(question))
     except RobotVisionError as error:
         return {"problem": str(error)}, []
-    except Exception as error:  # of any model: the next question is answered all the same
+    except Exception as error:  # any model may fail: the next question is still answered
         return {"problem": f"it failed: {type(error).__name__}: {error}"}, []
     maps = [
         {

@@ -23,13 +23,13 @@ def colored(heat: Float32[np.ndarray, "h w"]) -> Rgb:
 
 
 def over_picture(rgb: Rgb, heat: Float32[np.ndarray, "h w"]) -> Rgb:
-    """The map over the picture in grey, so that its colours are the map's alone."""
+    """The map over the picture in grey, so that only the map has colours."""
     grey = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return cv2.addWeighted(grey, 1 - _OPAQUE, colored(heat), _OPAQUE, 0)
 
 
 def tile(rgb: Rgb, caption: str) -> UInt8[np.ndarray, "height width 3"]:
-    """A picture in a square, above words: those of any shape make a sheet."""
+    """A picture of any shape in a square above a caption, for a sheet."""
     picture, _ = _resized(rgb, side_px=_TILE_PX)
     square = np.full((_TILE_PX, _TILE_PX, 3), 250, np.uint8)
     square[: picture.shape[0], : picture.shape[1]] = picture
@@ -39,7 +39,7 @@ def tile(rgb: Rgb, caption: str) -> UInt8[np.ndarray, "height width 3"]:
 def large_tile(
     rgb: Rgb, caption: str, *, box_xyxy_px: Sequence[float] | None = None
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """A picture large enough to be looked at, with a box of it, above words."""
+    """A picture at a readable size with a box, above a caption."""
     picture, scale = _resized(rgb, side_px=_LARGE_PX)
     if box_xyxy_px is not None:
         left, top, right, bottom = (round(scale * edge) for edge in box_xyxy_px)
@@ -48,7 +48,7 @@ def large_tile(
 
 
 def _resized(rgb: Rgb, *, side_px: int) -> tuple[UInt8[np.ndarray, "height width 3"], float]:
-    """A picture whose longer side is `side_px`, and how much larger it is."""
+    """A picture whose longer side is `side_px`, and the scale factor."""
     height, width = rgb.shape[:2]
     scale = side_px / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

@@ -1,10 +1,11 @@
-"""A picture, a model and what of its answer is to be explained; and the ways to do so."""
+"""A picture, a model and the part of its output to explain; and the methods to do so."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from robot_vision.core.placement import Placement
@@ -16,12 +17,12 @@ from robot_vision.explain.targets import Target
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Question:
-    """Why the model says `target` of what it is shown.
+    """Why the model predicts `target` for these inputs.
 
-    `inputs` are of one moment; `picture` names the one that is explained: pixels [1,h,w,3], or
-    [1,n,h,w,3] of which the last is the newest. `placement` says where the view lies in it.
-    `layer` is a module's name, or empty: chosen. `word`, the `word_row`-th of a policy's
-    instruction, is asked where it looks; empty: what reads all out.
+    `inputs` are those of one moment; `picture` names the explained one: pixels [1,h,w,3], or
+    [1,n,h,w,3] with the newest last. `placement` is the position of the view in it. `layer` is a
+    module's name; empty: chosen. `word` is the `word_row`-th of a policy's instruction, whose
+    attention is shown; empty: that of the readout.
     """
 
     subject: Subject
@@ -43,19 +44,19 @@ class Question:
 
     @property
     def is_planar(self) -> bool:
-        """Whether colours stand before rows and columns, as other people's ONNX models take it."""
+        """Whether channels come first, as in many third-party ONNX models."""
         return self.subject.image.layout == "nchw" and self.picture == self.subject.image.name
 
     @property
     def box_in_view_px(self) -> list[float] | None:
-        """The target's box in pixels of the picture that was asked about, where it has one."""
+        """The target's box in pixels of the original picture, if it has one."""
         box = self.target.box_xyxy_px
         if box is None:
             return None
         return self.placement.boxes_in_view(np.array([box], np.float32))[0].tolist()
 
-    def with_pictures(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Inputs of a batch of other pictures; all else is the same."""
+    def with_pictures(self, pictures: Real[Tensor, "b ..."]) -> dict[str, Tensor]:
+        """Inputs with a batch of other pictures; all others are repeated."""
         count = len(pictures)
         same = {
             name: value.expand(count, *value.shape[1:])
@@ -65,13 +66,13 @@ class Question:
         return {self.picture: pictures, **same}
 
     def differentiable(self) -> dict[str, Tensor]:
-        """The inputs with a picture of floats, so that all layers have gradients."""
+        """The inputs with a floating-point picture, so that all layers have gradients."""
         picture = self.inputs[self.picture].detach().float().requires_grad_()
         return {**self.inputs, self.picture: picture}
 
     @torch.no_grad()
-    def shares(self, inputs: Mapping[str, Tensor], *, at_once: int = 16) -> Tensor:
-        """How sure the model is of the target in each moment of a batch of inputs."""
+    def shares(self, inputs: Mapping[str, Tensor], *, at_once: int = 16) -> Float[Tensor, " b"]:
+        """The model's confidence in the target for each row of a batch of inputs."""
         run = self.subject.quick or self.subject.run
         count = len(inputs[self.picture])
         parts = [
@@ -81,16 +82,16 @@ class Question:
         return torch.cat(parts)
 
     def of(self, subject: Subject) -> "Question":
-        """The same of another model."""
+        """The same question about another model."""
         return replace(self, subject=subject)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """A way of explaining. Register it with `register_way(Way(…))` in the file that has it.
+    """A method of explaining. Register it with `register_way(Way(…))` in its own file.
 
-    `needs` says what a model must have for it: nothing, gradients or attention. `is_of_target` is
-    false for what shows where a model looks whatever it says.
+    `needs` is the requirement on a model: nothing, gradients or attention. `is_of_target` is
+    false for methods whose map does not depend on the target.
     """
 
     name: str
@@ -105,5 +106,5 @@ WAYS: Registry[Way] = Registry("way of explaining", package="robot_vision.explai
 
 
 def register_way(way: Way) -> None:
-    """Make a way known by its name."""
+    """Register a method by its name."""
     WAYS.register(way.name)(way)

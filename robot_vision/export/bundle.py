@@ -203,7 +203,7 @@ def _report(file: Path | None) -> dict[str, Any]:
     """A report of `robot-vision evaluate` for the manifest to quote."""
     found = read_json(file) if file else {}
     if not isinstance(found, dict):
-        raise ConfigError(f"{file} is no report of `robot-vision evaluate`: expected a mapping")
+        raise ConfigError(f"{file} is not a report of `robot-vision evaluate`: expected a mapping")
     return found
 
 

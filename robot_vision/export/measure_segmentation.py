@@ -80,7 +80,7 @@ def judge_picture(model: PictureModel, picture: Picture, names: tuple[str, ...])
     assert decoded.labels is not None
     run = model.run(decoded.rgb)
     found = decode_semantic(run.outputs, run.manifest, stamp_ns=0, placement=run.placement)
-    # −1 is no class: the background's row, or one that no truth has.
+    # −1 is not a class: the background's row, or one that no truth has.
     first = int(run.manifest.reading.background != "none")
     answer = (found.class_id + first).astype(np.uint8)
     truth = at_cells(decoded.labels, rows=answer.shape[0], columns=answer.shape[1])

@@ -82,5 +82,5 @@ def recipe_of(run: Path) -> Recipe:
     """The recipe of a run; raises `ConfigError` if the folder holds none that is valid."""
     file = run / RECIPE
     if not file.is_file():
-        raise ConfigError(f"{run} is no run of `robot-vision train`: it has no {RECIPE}")
+        raise ConfigError(f"{run} is not a run of `robot-vision train`: it has no {RECIPE}")
     return load_recipe(file)

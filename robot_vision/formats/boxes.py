@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32, Int64, Shaped
 
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.check import misfit
@@ -91,7 +91,9 @@ def xyxy_from_cxcywh(box: Float32[np.ndarray, "n 4"]) -> Float32[np.ndarray, "n 
     return np.concatenate([box[:, :2] - half, box[:, :2] + half], axis=1)
 
 
-def checked_boxes(outputs: Outputs, role: str, manifest: ModelManifest) -> np.ndarray:
+def checked_boxes(
+    outputs: Outputs, role: str, manifest: ModelManifest
+) -> Shaped[np.ndarray, "1 n 4"]:
     """The output of that role; raises `BundleError` unless it is [1, N, 4]."""
     boxes = outputs[role]
     if boxes.ndim != 3 or boxes.shape[0] != 1 or boxes.shape[2] != 4:

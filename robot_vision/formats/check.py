@@ -1,6 +1,7 @@
 """Checks that a manifest agrees with its format, and a model's outputs with both."""
 
 import numpy as np
+from jaxtyping import Shaped
 
 from robot_vision.core.errors import BundleError, UnknownNameError
 from robot_vision.core.manifest import ModelManifest, OutputReading
@@ -95,7 +96,9 @@ def check_outputs(manifest: ModelManifest, outputs: Outputs) -> None:
             raise misfit(manifest, role, outputs[role], f"{columns} in its second dimension")
 
 
-def misfit(manifest: ModelManifest, role: str, output: np.ndarray, expected: str) -> BundleError:
+def misfit(
+    manifest: ModelManifest, role: str, output: Shaped[np.ndarray, "..."], expected: str
+) -> BundleError:
     """The error for an output whose shape is not what the manifest's format and classes say."""
     return BundleError(
         f"bundle {manifest.name!r}: output {role!r} is {list(output.shape)}; format "

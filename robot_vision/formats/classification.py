@@ -21,7 +21,7 @@ def decode_classification(
 ) -> Classification:
     """All classes by falling probability; raises `BundleError` if the shapes do not fit.
 
-    Logits compete by softmax. A background takes its share, and is no class.
+    Logits compete by softmax. A background takes its share, but is not a class.
     """
     scores = _scores(outputs, manifest).astype(np.float32, copy=False)
     share = softmax(scores) if manifest.reading.scores == "logits" else scores

@@ -23,7 +23,9 @@ def rows_of_level(output: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "n k"
     return output[0] if output.ndim == 3 else output[0].reshape(output.shape[1], -1).T
 
 
-def all_levels(outputs: Outputs, role: str, strides_px: Sequence[int]) -> np.ndarray:
+def all_levels(
+    outputs: Outputs, role: str, strides_px: Sequence[int]
+) -> Shaped[np.ndarray, "n k"]:
     """The rows of `role` of all levels, under one another."""
     return np.concatenate([rows_of_level(outputs[f"{role}_{s}"]) for s in strides_px])
 

@@ -60,7 +60,7 @@ def _grid(output: np.ndarray, manifest: ModelManifest) -> Shaped[np.ndarray, "c 
     raise misfit(manifest, "output", output, expected)
 
 
-def holds_classes(output: np.ndarray) -> bool:
+def holds_classes(output: Shaped[np.ndarray, "..."]) -> bool:
     """Whether a map holds class numbers rather than scores."""
     return np.issubdtype(output.dtype, np.integer)
 

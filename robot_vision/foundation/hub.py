@@ -52,7 +52,9 @@ def bring(reference: Reference, patterns: Sequence[str], options: HubOptions) ->
     if folder is not None and folder.is_dir():
         return _in_folder(folder, reference)
     if options.hub and not options.hub.startswith(("http://", "https://")):
-        raise ConfigError(f"--hub {options.hub!r} is no folder; expected one, or a mirror's URL")
+        raise ConfigError(
+            f"--hub {options.hub!r} is not a folder; expected one, or a mirror's URL"
+        )
     path = Path(_snapshot(reference, list(patterns), options))
     for pattern in patterns:
         for file in path.glob(pattern):

@@ -158,7 +158,7 @@ _JUDGES: dict[str, Any] = {"classification": judge_classes, "segmentation": judg
 
 def _fault_of(probability: np.ndarray) -> str:
     """Refuses numbers that are not probabilities, as `perception` drops such frames."""
-    return "" if is_sound(probability) else "numbers that are no probabilities"
+    return "" if is_sound(probability) else "numbers that are not probabilities"
 
 
 @np.errstate(all="ignore")  # nonsensical numbers are exactly what this looks for

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Real
 
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.semantic import holds_classes
@@ -21,7 +22,7 @@ def has_background_named(task: str, classes: Sequence[str]) -> bool:
 
 
 def without_others(
-    starts: Sequence[ModelManifest], output: np.ndarray, *, named_by_user: bool
+    starts: Sequence[ModelManifest], output: Real[np.ndarray, "..."], *, named_by_user: bool
 ) -> list[ModelManifest]:
     """The formats that remain of those that fit an `output` by shape.
 
@@ -34,7 +35,7 @@ def without_others(
     return list(starts)
 
 
-def reason_for(start: ModelManifest, output: np.ndarray) -> str:
+def reason_for(start: ModelManifest, output: Real[np.ndarray, "..."]) -> str:
     """Why an `output` is taken for a whole-picture format."""
     named = f"and there are {len(start.classes)} class names"
     if start.task == "classification":
@@ -46,7 +47,7 @@ def reason_for(start: ModelManifest, output: np.ndarray) -> str:
 
 
 def question_on_sigmoids(
-    file: Path, starts: Sequence[ModelManifest], scores: Sequence[np.ndarray]
+    file: Path, starts: Sequence[ModelManifest], scores: Sequence[Real[np.ndarray, "..."]]
 ) -> str:
     """Asks if all scores lie in 0 to 1 and do not sum to one: logits do not do that."""
     if not any(m.task in TASKS and m.reading.scores == "logits" for m in starts):
@@ -62,7 +63,9 @@ def question_on_sigmoids(
     )
 
 
-def question_on_maps_without_names(file: Path, maps: np.ndarray, *, names: int) -> str:
+def question_on_maps_without_names(
+    file: Path, maps: Real[np.ndarray, "1 c hm wm"], *, names: int
+) -> str:
     """Asks about maps that may be class scores or features."""
     count, height, width = maps.shape[1:]
     known = f"; there are {names} names" if names else ""

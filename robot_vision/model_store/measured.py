@@ -66,7 +66,7 @@ def read_table(file: Path = SHIPPED_TABLE) -> MeasuredTable:
         return MeasuredTable(measured=str(content["measured"]), rows=rows)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(
-            f"{file} is no table of models: {quoted(repr(error))}; expected garden.json as "
+            f"{file} is not a table of models: {quoted(repr(error))}; expected garden.json as "
             "`robot-vision bench garden` writes it"
         ) from error
 

@@ -1,7 +1,7 @@
 """Torch architectures, one per file: each registers its card in `registry.MODELS`.
 
-Tensors that functions take and return carry their shapes, which the tests check. In `models/` and
-`training/` an axis has one name:
+Tensors that functions take and return carry their shapes, which the tests check. In `models/`,
+`training/`, `explain/` and `ensembles/` an axis has one name:
 
     b         examples of a batch
     h w       rows and columns of a picture (px), or of the only map a function handles
@@ -10,7 +10,7 @@ Tensors that functions take and return carry their shapes, which the tests check
     c         channels of a map; classes
     d         width of a token or an embedding
     n m       tokens or objects, and a second set of them
-    q k       queries, and the keys they attend to
+    q k       queries, and the keys they attend to; `heads` of attention
     l         tokens of a text
     p         phrases of a prompt
     a r       candidate boxes of a detector (one or more per cell), and proposed regions

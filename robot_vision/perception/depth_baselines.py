@@ -15,17 +15,25 @@ Fill = Callable[
 _INPAINT_RADIUS_PX = 5
 
 
-def guided(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+def guided(
+    depth_m: Float32[np.ndarray, "h w"], rgb: UInt8[np.ndarray, "h w 3"]
+) -> Float32[np.ndarray, "h w"]:
     """The service's own method."""
     return fill_depth(depth_m, measured=np.isfinite(depth_m), rgb=rgb).depth_m
 
 
-def nearest(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:  # noqa: ARG001 (one shape for all)
+def nearest(
+    depth_m: Float32[np.ndarray, "h w"],
+    rgb: UInt8[np.ndarray, "h w 3"],  # noqa: ARG001 (one shape for all)
+) -> Float32[np.ndarray, "h w"]:
     """The depth of the nearest valid pixel."""
     return nearest_depth(depth_m)[0]
 
 
-def telea(depth_m: np.ndarray, rgb: np.ndarray) -> np.ndarray:  # noqa: ARG001
+def telea(
+    depth_m: Float32[np.ndarray, "h w"],
+    rgb: UInt8[np.ndarray, "h w 3"],  # noqa: ARG001
+) -> Float32[np.ndarray, "h w"]:
     """OpenCV's inpainting by fast marching (Telea 2004), on millimetres."""
     hole = np.isnan(depth_m).view(np.uint8)
     millimetres = np.nan_to_num(depth_m * 1000).astype(np.uint16)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Shaped
 
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import no_prompt
@@ -108,7 +108,7 @@ class Model:
         return {role: tensors[name] for role, name in self._tensor_of.items()}
 
 
-def first_of_batch(tensor: np.ndarray, batch: int) -> np.ndarray:
+def first_of_batch(tensor: Shaped[np.ndarray, "..."], batch: int) -> Shaped[np.ndarray, "..."]:
     """The first picture's part of an output with a fixed batch."""
     return tensor[:1] if batch > 1 and tensor.shape[:1] == (batch,) else tensor
 

@@ -37,7 +37,7 @@ _SILENCE_S = 1.0
 class Refusal:
     """Why a state is rejected. `doubtful`: it may still be true, or resolve itself.
 
-    `late` states carry no new information: they are dropped and are no reason to hold.
+    `late` states carry no new information: they are dropped, and the arm does not hold for them.
     """
 
     kind: Literal["implausible", "doubtful", "late"]

@@ -3,12 +3,7 @@
 Callers supply the time. A worker may deliver decisions while a timer requests commands.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from threading import RLock
-
-import numpy as np
-from jaxtyping import Float64
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.action_spec import ActionSpec, JointSpec
@@ -18,6 +13,7 @@ from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies.arm_gate import Refusal
 from robot_vision.policies.arm_watch import ArmWatch, about_arm
 from robot_vision.policies.check import check_spec
+from robot_vision.policies.controller_status import ControllerStatus
 from robot_vision.policies.history import History
 from robot_vision.policies.interventions import InterventionLog
 from robot_vision.policies.motion import Motion, Moved
@@ -29,32 +25,6 @@ from robot_vision.policies.watchdog import Hold, Situation, holds
 _BACK_SLACK_S = 0.005
 # How long arm states are kept beyond what an observation needs.
 _REMEMBERED_S = 2.0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ControllerStatus:
-    """State of the controller, for reports. Ages are None while there is no data.
-
-    `interventions` counts, by limit or reason to hold, since the start. `action` is the last
-    decision's first step (Δxyz m, Δrotation vector rad, gripper), None after a hold.
-    `needs_enable`: it holds until enabled again. `masked` lists the expected inputs that the
-    policy did not see.
-    """
-
-    stamp_ns: int
-    enabled: bool
-    holding: bool
-    needs_enable: bool
-    reasons: tuple[str, ...]
-    instruction: str
-    interventions: Mapping[str, int]
-    chunk_age_s: float | None
-    perception_age_s: float | None
-    robot_age_s: float | None
-    action: Float64[np.ndarray, "7"] | None
-    target_track_id: int
-    destination_track_id: int
-    masked: tuple[str, ...]
 
 
 class Controller:

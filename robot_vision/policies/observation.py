@@ -3,7 +3,6 @@
 Training and service use the same code.
 """
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
@@ -14,26 +13,22 @@ from robot_vision.core.types import (
     Camera,
     Observation,
     Perception,
-    RobotState,
     Tracks,
     TrackState,
 )
 from robot_vision.policies.color_features import object_colors, scene_light
+from robot_vision.policies.robot_token import robot_token, tool_yaw
 from robot_vision.policies.surface import SurfaceView, see_surface
 from robot_vision.policies.tokens import (
     FEATURES,
-    HISTORY_WIDTH,
     MAX_CLASSES,
     MAX_OBJECTS,
     OBJECT_SLICES,
     OBJECT_WIDTH,
     USUAL_HEIGHT_M,
-    VISUAL_COLUMNS,
-    VISUAL_ROWS,
-    VISUAL_SLICES,
-    VISUAL_WIDTH,
     PolicyInputs,
 )
+from robot_vision.policies.visual_tokens import measured_depth, visual_tokens
 
 # Larger ages carry no more information.
 _LONGEST_S = 3.0
@@ -55,9 +50,9 @@ def encode_observation(observation: Observation, *, history: int) -> PolicyInput
         objects=tokens,
         present=np.arange(MAX_OBJECTS) < len(row),
         track_id=track_id,
-        visual=_visual_tokens(observation),
+        visual=visual_tokens(observation),
         has_visual=perception.features is not None,
-        robot=_robot_token(observation.robot, observation.history, history),
+        robot=robot_token(observation.robot, observation.history, history),
     )
 
 
@@ -204,18 +199,6 @@ def _mask_of(perception: Perception, index: np.int64) -> Bool[np.ndarray, "hm wm
     return None if mask is None else mask[perception.tracks.detection_index[index]]
 
 
-def measured_depth(perception: Perception) -> Float32[np.ndarray, "h w"] | None:
-    """Depth where a sensor measured it, else NaN: filled-in depth is too coarse for surfaces.
-
-    None if nothing was measured.
-    """
-    depth_m = perception.frame.depth_m
-    if depth_m is None and perception.depth is not None:
-        depth = perception.depth
-        depth_m = np.where(depth.measured, depth.depth_m, np.float32(np.nan))
-    return depth_m if depth_m is not None and np.isfinite(depth_m).any() else None
-
-
 def _fill_surface(
     at: dict[str, np.ndarray],
     index: int,
@@ -226,7 +209,7 @@ def _fill_surface(
     at["top_and_low"][index] = surface.top_m, surface.low_m
     at["spread"][index] = surface.spread_m
     at["axis"][index] = surface.axis
-    at["axis_from_tool"][index] = _turned(surface.axis, -2 * _yaw(base_from_tool))
+    at["axis_from_tool"][index] = _turned(surface.axis, -2 * tool_yaw(base_from_tool))
     at["extent"][index] = surface.extent_m
     at["sides"][index] = surface.sides_m
     at["heights"][index] = surface.heights_m.ravel()
@@ -262,68 +245,6 @@ def _on_plane(
 
 def _on_table(ground: Float[np.ndarray, "k 4"]) -> Float[np.ndarray, "k 3"]:
     return np.concatenate([ground[:, :2], np.full((len(ground), 1), USUAL_HEIGHT_M)], axis=1)
-
-
-def _visual_tokens(observation: Observation) -> Float32[np.ndarray, "cells v"]:
-    """The feature grid pooled to a few cells, each with the position seen at its centre."""
-    perception = observation.perception
-    tokens = np.zeros((VISUAL_ROWS, VISUAL_COLUMNS, VISUAL_WIDTH), np.float32)
-    if perception.features is not None:
-        grid = perception.features.grid
-        rows = _shares(VISUAL_ROWS, grid.shape[1])
-        columns = _shares(VISUAL_COLUMNS, grid.shape[2])
-        pooled = (rows @ grid) @ columns.T
-        tokens[..., VISUAL_SLICES["features"]] = pooled.transpose(1, 2, 0)
-    depth, camera = measured_depth(perception), perception.frame.camera
-    if depth is not None and camera is not None:
-        place = _cell_places(depth, camera, observation.base_from_camera)
-        seen = np.isfinite(place).all(axis=-1, keepdims=True)
-        tokens[..., VISUAL_SLICES["place"]] = np.where(seen, place, 0)
-        tokens[..., VISUAL_SLICES["has_place"]] = seen
-    return tokens.reshape(VISUAL_ROWS * VISUAL_COLUMNS, VISUAL_WIDTH)
-
-
-def _shares(coarse: int, fine: int) -> Float32[np.ndarray, "coarse fine"]:
-    """Share of each coarse cell covered by each fine cell, along one axis; rows sum to one."""
-    edge = np.arange(coarse + 1) * (fine / coarse)
-    cell = np.arange(fine)
-    share = np.minimum(edge[1:, None], cell + 1) - np.maximum(edge[:-1, None], cell)
-    return (np.clip(share, 0, None) * (coarse / fine)).astype(np.float32)
-
-
-def _cell_places(
-    depth_m: Float32[np.ndarray, "h w"], camera: Camera, base_from_camera: np.ndarray
-) -> Float[np.ndarray, "r c 3"]:
-    """The base-frame point seen at the centre of each cell; NaN without depth."""
-    rows = ((np.arange(VISUAL_ROWS) + 0.5) / VISUAL_ROWS * depth_m.shape[0]).astype(int)
-    columns = ((np.arange(VISUAL_COLUMNS) + 0.5) / VISUAL_COLUMNS * depth_m.shape[1]).astype(int)
-    z = depth_m[np.ix_(rows, columns)].astype(np.float64)
-    u = (columns + 0.5) * camera.width_px / depth_m.shape[1] - 0.5
-    v = (rows + 0.5) * camera.height_px / depth_m.shape[0] - 0.5
-    pixel = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
-    point = deproject(pixel, z.ravel(), camera=camera)
-    return transform_points(base_from_camera, point).reshape(*z.shape, 3)
-
-
-def _robot_token(
-    robot: RobotState, earlier: tuple[RobotState, ...], history: int
-) -> Float32[np.ndarray, " r"]:
-    """The tool and its recent motion: the latest state of the history first."""
-    pose = robot.base_from_tool
-    yaw = _yaw(pose)
-    parts = [pose[:3, 3], pose[:3, :2].T.ravel(), [np.cos(2 * yaw), np.sin(2 * yaw)]]
-    parts.append([robot.gripper_open])
-    for state in [*reversed(earlier)][:history]:
-        before = state.base_from_tool
-        turn = cv2.Rodrigues(pose[:3, :3] @ before[:3, :3].T)[0].ravel()
-        parts.append([1.0, *(pose[:3, 3] - before[:3, 3]), *turn, state.gripper_open])
-    parts.extend([[0.0] * HISTORY_WIDTH] * (history - min(history, len(earlier))))
-    return np.concatenate(parts).astype(np.float32)
-
-
-def _yaw(base_from_tool: Float[np.ndarray, "4 4"]) -> float:
-    """Angle of the line along which the fingers open (the tool's y axis), seen from above."""
-    return float(np.arctan2(base_from_tool[1, 1], base_from_tool[0, 1]))
 
 
 def _turned(vector: Float[np.ndarray, "2"], angle_rad: float) -> Float[np.ndarray, "2"]:

@@ -1,7 +1,7 @@
 """Pixels spread evenly over a box, and the values of maps of the same view there."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 
 def spread_over(
@@ -21,12 +21,12 @@ def spread_over(
 
 
 def looked_up(
-    values: np.ndarray,
+    values: Shaped[np.ndarray, "h w ..."],
     u_px: Float[np.ndarray, " n"],
     v_px: Float[np.ndarray, " n"],
     *,
     size_px: tuple[int, int],
-) -> np.ndarray:
+) -> Shaped[np.ndarray, "n ..."]:
     """Values of a map ([h, w, …]) covering a view of width × height, at pixels of the view."""
     height, width = values.shape[:2]
     rows = np.clip((v_px * (height / size_px[1])).astype(int), 0, height - 1)

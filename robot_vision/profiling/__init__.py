@@ -1,6 +1,6 @@
-"""What a model costs: time, multiplications, memory, and where they go.
+"""The cost of a model: time, multiplications and memory, by layer and operator.
 
-`targets` opens what is profiled as networks in torch and in ONNX; `engines` run them. `times`,
-`memory` and `operators` measure; `counting` needs no clock;
-`profile` joins them and `tables` shows the result. `live` reads traces of the running node.
+`targets` opens models as networks in torch and in ONNX; `engines` run them. `times`, `memory` and
+`operators` measure; `counting` needs no clock; `profile` joins them and `tables` shows the result.
+`live` reads traces of the running node.
 """

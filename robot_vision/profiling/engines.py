@@ -1,4 +1,4 @@
-"""What runs a network: torch and ONNX Runtime on the CPU and on CUDA, and OpenVINO."""
+"""Engines that run a network: torch and ONNX Runtime on the CPU and on CUDA, and OpenVINO."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +26,9 @@ Inputs = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Engine:
-    """`prepared(inputs)` is a run that returns once it has ended, with inputs where they are used.
+    """`prepared(inputs)` is a synchronous run with the inputs already on the device.
 
-    `may_batch` is whether inputs may hold more samples than the network was opened with.
+    `may_batch`: inputs may have a larger batch than the network was opened with.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Engine:
 
 @dataclass(frozen=True, kw_only=True)
 class Missing:
-    """An engine that was not measured, and why."""
+    """An engine that was not measured, and the reason."""
 
     name: str
     why: str
@@ -47,14 +47,14 @@ class Missing:
 def open_engines(
     network: Network, names: Sequence[str], *, threads: int
 ) -> tuple[list[Engine], list[Missing]]:
-    """Those of `names` (see `ENGINES`) that run here, and why the others do not."""
+    """The engines of `names` (see `ENGINES`) that run here, and the reasons for the others."""
     opened: list[Engine] = []
     missing: list[Missing] = []
     for name in names:
         try:
             engine = ENGINES[name](network, threads)
             engine.prepared(network.inputs)()
-        except Exception as error:  # what a network raises that an engine cannot run is up to both
+        except Exception as error:  # network and engine decide which error they raise
             is_known = isinstance(error, RobotVisionError)
             why = str(error) if is_known else f"{type(error).__name__}: {error}"
             missing.append(Missing(name=name, why=brief(why)))
@@ -66,7 +66,7 @@ def open_engines(
 def _torch(network: Network, threads: int, *, device: str) -> Engine:
     module = network.module
     if module is None:
-        raise DeviceError("no weights of a registered model: there is ONNX alone")
+        raise DeviceError("no weights of a registered model: there is only ONNX")
     if device == "cuda" and not torch.cuda.is_available():
         raise DeviceError("torch finds no CUDA device")
     if threads:

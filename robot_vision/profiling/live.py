@@ -1,4 +1,4 @@
-"""Frames of a running node: how their stages add up to their age, and a trace to look at."""
+"""Frames of a running node: the stages that add up to their age, and a trace file."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ _ON_THE_WAY = ("transport", "wait")
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Milliseconds of a stage over frames; of frames that lack it, 0. `share` is of the age."""
+    """Milliseconds of a stage over frames; 0 for frames without it. `share` is of the age."""
 
     name: str
     p50_ms: float
@@ -27,7 +27,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveProfile:
-    """`unaccounted_p50` and `_p95`: the part of a frame's age that none of its stages has."""
+    """`unaccounted_p50` and `_p95`: the part of a frame's age outside all stages."""
 
     frames: int
     stages: list[Stage]
@@ -58,7 +58,7 @@ def summarise(traces: Sequence[FrameTrace]) -> LiveProfile:
 
 
 def write_live_trace(file: Path, traces: Sequence[FrameTrace], *, node: str) -> None:
-    """All frames on one time line: what is on its way, each in a lane of its own, and the worker.
+    """All frames on one time line: each frame in transit in its own lane, and the worker.
 
     Time begins with the first stamp.
     """
@@ -84,7 +84,7 @@ def write_live_trace(file: Path, traces: Sequence[FrameTrace], *, node: str) -> 
 
 
 def _free_lane(busy_until_s: list[float], start_s: float) -> int:
-    """The first lane, from 1, that nothing is in any more; a new one where there is none."""
+    """The first free lane, from 1, or a new one."""
     for row, until_s in enumerate(busy_until_s):
         if until_s <= start_s:
             return row + 1

@@ -1,6 +1,6 @@
-"""The most memory that a process takes to load and run a network: a process of its own says so.
+"""Peak memory to load and run a network, measured in a separate process.
 
-Run as a program it is that process: it prints bytes above what its imports took.
+Run as a program, this module is that process: it prints the bytes above those of its imports.
 """
 
 import json
@@ -17,9 +17,9 @@ _RUNS = 3
 
 
 def peak_bytes(engine: str, asked: dict[str, Any], *, network: str, threads: int) -> int:
-    """`asked` are the arguments of `open_target`, as JSON has them.
+    """`asked` are the arguments of `open_target` as JSON.
 
-    Raises `BundleError` where the process ends without an answer.
+    Raises `BundleError` if the process ends without an answer.
     """
     order = {"engine": engine, "asked": asked, "network": network, "threads": threads}
     try:
@@ -63,7 +63,7 @@ def _measure(order: dict[str, Any]) -> int:
 
 
 def _forget_peak() -> None:
-    """What imports took at most is not the network's."""
+    """Reset the peak: that of the imports does not belong to the network."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 

@@ -1,4 +1,4 @@
-"""Inputs for an ONNX file from what it declares."""
+"""Inputs for an ONNX file, from its declared inputs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +21,10 @@ _TYPES = {
 
 
 def inputs_of(file: Path, *, size_px: tuple[int, int] | None = None) -> dict[str, np.ndarray]:
-    """Noise for pictures and numbers, zeros for whole numbers, true for masks; of one sample.
+    """One sample: noise for pictures and floats, zeros for integers, true for masks.
 
     Free sides of pictures take `size_px` (width, height), other free axes are 1. Raises
-    `BundleError` where an input is of a type, or has a free side of a picture without a size.
+    `BundleError` for an unsupported type, or a free side of a picture without a size.
     """
     draw = np.random.default_rng(0)
     return {
@@ -51,8 +51,8 @@ def _shape(tensor: Any, file: Path, size_px: tuple[int, int] | None) -> tuple[in
             continue
         if axis in sides and size_px is None:
             raise BundleError(
-                f"{file}: axis {axis} of input {tensor.name!r} takes any size of pictures: "
-                "--size says which is to be profiled, as 640x480"
+                f"{file}: axis {axis} of input {tensor.name!r} takes any picture size: "
+                "give one to profile, such as --size 640x480"
             )
         is_width = bool(sides) and axis == sides[1]
         shape[axis] = (size_px[0 if is_width else 1] if axis in sides else 1) if size_px else 1
@@ -60,7 +60,7 @@ def _shape(tensor: Any, file: Path, size_px: tuple[int, int] | None) -> tuple[in
 
 
 def picture_axes(shape: Sequence[Any]) -> tuple[int, ...]:
-    """Axes of height and width, where an input is a picture."""
+    """Axes of height and width, if an input is a picture."""
     if len(shape) != 4:
         return ()
     if shape[1] in (1, 3, 4):

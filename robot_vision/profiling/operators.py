@@ -1,4 +1,4 @@
-"""Which operators take the time, by the engines' own profilers, with a trace of every call."""
+"""Time by operator, from the engines' own profilers, with a trace of every call."""
 
 import json
 from collections import defaultdict
@@ -32,7 +32,7 @@ class Operator:
 def onnx_operators(
     network: Network, *, threads: int, runs: int, trace: Path | None
 ) -> list[Operator]:
-    """Of ONNX Runtime on the CPU, as its optimised graph has them, costliest first."""
+    """Operators of ONNX Runtime on the CPU in its optimised graph, slowest first."""
     assert network.file is not None
     options = session_options(threads)
     options.enable_profiling = True
@@ -56,7 +56,7 @@ def onnx_operators(
 def torch_operators(
     network: Network, *, runs: int, trace: Path | None, device: str = "cpu"
 ) -> list[Operator]:
-    """Of torch, each without what it calls, costliest first."""
+    """Operators of torch, each without the ones it calls, slowest first."""
     assert network.module is not None
     module = on_device(network.module, device)
     inputs = [torch.from_numpy(value).to(device) for value in network.inputs.values()]

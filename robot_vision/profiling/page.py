@@ -1,4 +1,4 @@
-"""A profile's tables as a page, as wide as they need, whatever the terminal's width."""
+"""A profile's tables as a page at their full width, independent of the terminal."""
 
 from html import escape
 from io import StringIO
@@ -28,7 +28,7 @@ pre {{ font: 13px/1.15 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monosp
 
 
 def write_page(file: Path, profile: Profile, *, rows: int) -> None:
-    """Write the tables with so many rows of layers and operators."""
+    """Write the tables with at most so many rows of layers and operators."""
     screen = Screen(record=True, file=StringIO())
     screen.width = _COLUMNS
     for part in tables(profile, most=rows):

@@ -1,4 +1,4 @@
-"""A target measured on every engine that runs here: what `robot-vision profile` reports."""
+"""Measures a target on every engine that runs here: the report of `robot-vision profile`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,9 +25,9 @@ _PROFILED_RUNS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class ProfileOptions:
-    """What is measured. `batches` are sizes for throughput; none: it is not measured.
+    """The measurements to make. `batches` are sizes for throughput; empty: none is measured.
 
-    `traces` is a folder for files of every operator's calls; `peak` starts a process an engine.
+    `traces` is a folder for traces of every operator's calls; `peak` starts a process per engine.
     """
 
     engines: tuple[str, ...]
@@ -40,9 +40,9 @@ class ProfileOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """What is known of a network in one form, torch or onnx, without measuring time.
+    """Counts of a network in one form, torch or onnx, without measured time.
 
-    `uncounted` are operators that multiply and that no formula is known for.
+    `uncounted` are operators that multiply but have no formula.
     """
 
     form: str
@@ -55,9 +55,9 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """An engine's times; `peak_why` says why `peak_bytes` was asked for and could not be measured.
+    """An engine's times; `peak_why` is the reason if `peak_bytes` could not be measured.
 
-    Operators are empty of engines that have no profiler here.
+    Operators are empty for engines without a profiler here.
     """
 
     engine: str
@@ -104,9 +104,9 @@ def profile(
     spec: Mapping[str, object] | None = None,
     progress: Callable[[str], object] = lambda _: None,
 ) -> Profile:
-    """Profile what `open_target` opens by `name`; `progress` hears what is being done.
+    """Profile what `open_target` opens by `name`; `progress` gets a line per step.
 
-    Raises `ConfigError` or `BundleError` where it cannot be opened, or not at that size.
+    Raises `ConfigError` or `BundleError` if it cannot be opened, or not at that size.
     """
     asked = {"name": name, "spec": dict(spec or {}), "size": asdict(size) if size else None}
     with TemporaryDirectory(prefix="robot_vision-profile-") as folder:
@@ -151,12 +151,12 @@ def _profiled(
 
 
 def _counted(network: Network, notes: list[str]) -> list[Counted]:
-    """In each form that there is; a form that cannot be counted is a note."""
+    """Counts in each available form; a form that cannot be counted becomes a note."""
     counted = []
     for form, count in (("torch", _in_torch), ("onnx", _in_onnx)):
         try:
             counted += count(network)
-        except Exception as error:  # what a network raises of our inputs is up to the network
+        except Exception as error:  # a network may raise anything for our inputs
             notes.append(f"{form} is not counted: {brief(error)}")
     return counted
 
@@ -234,7 +234,7 @@ def _peak(
     if engine.endswith("cuda"):
         return None, "of the card's memory it is not measured"
     if engine != "torch-cpu":
-        # The file alone: no module of torch stands beside it.
+        # The file alone: without a torch module.
         size = asdict(network.size) if network.size else None
         asked = {"name": str(network.file), "spec": {}, "size": size}
     try:

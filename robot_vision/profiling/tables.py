@@ -12,7 +12,7 @@ _MB = 1e6
 
 
 def tables(profile: Profile, *, most: int) -> Iterator[Table | str]:
-    """Lines and tables in the order in which they are read; `most` rows of layers, operators."""
+    """Lines and tables in reading order; at most `most` rows of layers and operators."""
     machine = profile.machine
     yield (
         f"{profile.target} ({profile.kind}) on {machine['processor']}, {machine['cores']} cores, "
@@ -35,7 +35,7 @@ def tables(profile: Profile, *, most: int) -> Iterator[Table | str]:
 
 
 def live_table(live: LiveProfile) -> Table:
-    """Stages of frames of a node, and what they add up to."""
+    """Stages of a node's frames, and their sum."""
     table = Table("stage, ms", "p50", "p95", "p99", "mean", "of the age")
     for one in (*live.stages, live.age):
         values = (one.p50_ms, one.p95_ms, one.p99_ms, one.mean_ms)
@@ -100,7 +100,7 @@ def _rate(found: Throughput | None) -> str:
 def _remarks(network: NetworkProfile) -> Iterator[str]:
     for one in network.timed:
         if one.throughput and not one.batch_is_free:
-            yield f"{one.engine}: the graph's batch is fixed: no throughput of others"
+            yield f"{one.engine}: the graph's batch size is fixed: throughput not measured"
         for each in one.throughput:
             if each.why:
                 yield f"{one.engine}, batch {each.batch}: {each.why}"
@@ -114,7 +114,7 @@ def _remarks(network: NetworkProfile) -> Iterator[str]:
 
 def _layers(counted: Counted, most: int) -> Table:
     table = Table(
-        Column(f"layers of {counted.form} that multiply most", overflow="fold"),
+        Column(f"layers of {counted.form} with the most multiplications", overflow="fold"),
         "kind",
         "parameters",
         "MMACs",
@@ -133,7 +133,7 @@ def _layers(counted: Counted, most: int) -> Table:
 
 def _operators(timed: Timed, most: int) -> Table:
     table = Table(
-        Column(f"operators of {timed.engine} that take longest", overflow="fold"),
+        Column(f"slowest operators of {timed.engine}", overflow="fold"),
         "calls",
         "ms a run",
         "share",

@@ -1,4 +1,4 @@
-"""What is profiled: a registered model, a run or a bundle, as the networks that serve it."""
+"""Targets of a profile: a registered model, a run or a bundle, as its served networks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -32,10 +32,10 @@ _ONNX = ".onnx"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
-    """One network, in torch, in ONNX or both. `inputs` by name are what it is run on.
+    """One network, in torch, in ONNX or both, with its `inputs` by name.
 
-    `module` is called with the values of `inputs` in their order; `size` is what free sides of
-    the file's pictures took. `notes` say why one is missing.
+    `module` is called with the values of `inputs` in order; `size` is the size chosen for free
+    sides of the file's pictures. `notes` are the reasons for a missing form.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Network:
 
     @property
     def input_shapes(self) -> dict[str, str]:
-        """Type and shape of each input, as words."""
+        """Type and shape of each input, as text."""
         return {name: f"{x.dtype} {list(x.shape)}" for name, x in self.inputs.items()}
 
 
@@ -67,10 +67,10 @@ def open_target(
     size: Size | None = None,
     spec: Mapping[str, object] | None = None,
 ) -> Target:
-    """What `name` says: an ONNX file, a run's folder, a registered model, or a bundle.
+    """The target `name`: an ONNX file, a run's folder, a registered model, or a bundle.
 
-    `folder` takes the ONNX files of models and runs. `size` is of pictures, `spec` holds choices
-    of a registered model by dotted names. Raises `ConfigError` or `BundleError`.
+    ONNX files of models and runs are written to `folder`. `size` is that of pictures, `spec` has
+    options of a registered model by dotted names. Raises `ConfigError` or `BundleError`.
     """
     path = Path(name)
     if name.endswith(_ONNX) and is_regular(path):
@@ -101,7 +101,7 @@ def check_size(target: Target, size: Size) -> None:
 
 
 def _is_stored(name: str) -> bool:
-    """A bundle has its model's name: `native-s` is the shipped one, unless choices are made."""
+    """A bundle may have its model's name: `native-s` is the shipped one unless options are set."""
     return any(name in stored_folders(file) for file in (MANIFEST_FILE, POLICY_FILE))
 
 
@@ -174,7 +174,7 @@ def _with_modules(
         return networks
     try:
         graphs = _loaded_graphs(card, read_weights(weights[0]), given, size)
-    except ConfigError as error:  # weights of before the architecture was changed
+    except ConfigError as error:  # weights from before a change of the architecture
         note = f"torch is left out: {brief(error)}"
         return {name: replace(one, notes=(note,)) for name, one in networks.items()}
     for graph in graphs:
@@ -237,13 +237,13 @@ def _first_cause(error: BaseException) -> BaseException:
 
 
 def _first_samples(graph: Graph) -> dict[str, np.ndarray]:
-    """The example, of one sample where its batch is free."""
+    """The example, with one sample if its batch is free."""
     draw = np.random.default_rng(0)
     inputs = {}
     for name, tensor in graph.example.items():
         is_free = 0 in graph.dynamic.get(name, {})
         value = (tensor[:1] if is_free else tensor).numpy()
-        if value.dtype == np.uint8:  # a picture of one colour may be quicker than any other
+        if value.dtype == np.uint8:  # a picture of one colour may be faster than others
             value = draw.integers(0, 256, value.shape, np.uint8)
         inputs[name] = value.copy()
     return inputs

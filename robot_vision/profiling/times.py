@@ -1,4 +1,4 @@
-"""Latency of one sample and throughput of many, of engines that take turns."""
+"""Latency of one sample and throughput of batches; engines take turns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ _SETTLE_S = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Milliseconds of a run, after a turn of runs that are not counted.
+    """Milliseconds of a run, after a warm-up turn.
 
-    `cpu_ms` is what it takes of all processors' time, which a busy machine hardly changes.
+    `cpu_ms` is the time of all processors, which hardly depends on other load.
     """
 
     runs: int
@@ -30,7 +30,7 @@ class Latency:
 
 @dataclass(frozen=True, kw_only=True)
 class Throughput:
-    """Samples a second at a batch size, by its median run; `why` is said where it cannot run."""
+    """Samples per second at a batch size, by its median run; `why` is the reason if it fails."""
 
     batch: int
     samples_per_s: float | None
@@ -40,7 +40,7 @@ class Throughput:
 def latencies(
     engines: Sequence[Engine], inputs: Mapping[str, np.ndarray], *, runs: int
 ) -> list[Latency]:
-    """Of each engine, in blocks of five runs by turns: what else runs here falls on all alike."""
+    """Times of each engine, in alternating blocks of five runs, so that load affects all alike."""
     timed = [engine.prepared(inputs) for engine in engines]
     found = take_turns_ms(timed, rounds=-(-runs // _TURN_RUNS))
     return [_latency(ms, _cpu_ms(run)) for ms, run in zip(found, timed, strict=True)]
@@ -49,7 +49,7 @@ def latencies(
 def throughputs(
     engine: Engine, inputs: Mapping[str, np.ndarray], batches: Sequence[int], *, runs: int
 ) -> list[Throughput]:
-    """Samples a second by batch size; sizes that a network refuses say why."""
+    """Samples per second by batch size; refused sizes have the reason."""
     if not engine.may_batch:
         batches = [batch for batch in batches if batch == 1] or [1]
     return [_throughput(engine, inputs, batch, runs) for batch in batches]
@@ -61,7 +61,7 @@ def _throughput(
     try:
         run: Callable[[], object] = engine.prepared(repeated(inputs, batch))
         run()
-    except Exception as error:  # whatever a network does with a batch that it was not made for
+    except Exception as error:  # a network may raise anything for an unsupported batch size
         why = f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"
         return Throughput(batch=batch, samples_per_s=None, why=why)
     (ms,) = take_turns_ms([run], rounds=-(-runs // _TURN_RUNS))
@@ -81,7 +81,7 @@ def _latency(ms: np.ndarray, cpu_ms: float) -> Latency:
 
 
 def _cpu_ms(run: Callable[[], object]) -> float:
-    """The median of turns, once the threads of others have gone to sleep."""
+    """The median of turns, after the threads of other engines have gone to sleep."""
     spent_ms = []
     for _ in range(_TURN_RUNS):
         sleep(_SETTLE_S)

@@ -11,7 +11,7 @@ _US_PER_S = 1e6
 def slice_event(
     name: str, *, start_s: float, end_s: float, lane: int, args: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """What took from `start_s` to `end_s`; slices in a lane lie within each other or apart."""
+    """An event from `start_s` to `end_s`; events of a lane are nested or disjoint."""
     return {
         "name": name,
         "ph": "X",
@@ -30,7 +30,7 @@ def write_trace(
     names: Mapping[int, str] | None = None,
     lanes: Mapping[int, str] | None = None,
 ) -> None:
-    """Write events in the Trace Event Format; `names` are of processes, `lanes` of threads."""
+    """Write events in the Trace Event Format; `names` are processes, `lanes` threads."""
     called = [_called("process_name", pid, 0, name) for pid, name in (names or {}).items()]
     called += [_called("thread_name", 0, lane, name) for lane, name in (lanes or {}).items()]
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from robot_vision.calibration.sight import BoardFinder, Sight
+from robot_vision.calibration.sight import BoardFinder, BoardSighting
 from robot_vision.calibration.stillness import Report, still_pose
 from robot_vision.calibration.view_checks import is_same_pose
 from robot_vision.calibration.view_folder import write_tool_pose
@@ -115,8 +115,8 @@ def take_steady(
 
     Raises `CalibrationError` that says why where there is none.
     """
-    taken, kept, problems = Taken(), list[Sight](), Problems()
-    before: Sight | None = None
+    taken, kept, problems = Taken(), list[BoardSighting](), Problems()
+    before: BoardSighting | None = None
     for picture in pictures(recording, topic, problems, every_s=config.every_s):
         rgb, sight = _seen(picture, finder, taken)
         moved_px, before = _apart_px(before, sight), sight
@@ -159,7 +159,7 @@ class _Rests:
 
 def _seen(
     picture: RecordedPicture, finder: BoardFinder, taken: Taken
-) -> tuple[np.ndarray | None, Sight | None]:
+) -> tuple[np.ndarray | None, BoardSighting | None]:
     """The picture and the board in it; neither if it cannot be read or shows no board."""
     try:
         rgb = picture.read_rgb()
@@ -173,7 +173,7 @@ def _seen(
         return None, None
 
 
-def _apart_px(one: Sight | None, other: Sight | None) -> float:
+def _apart_px(one: BoardSighting | None, other: BoardSighting | None) -> float:
     """Median displacement of the corners that both have; infinite if they share none."""
     if one is None or other is None:
         return np.inf

@@ -22,7 +22,11 @@ from robot_vision.rollouts.episode_files import (
     write_vocabulary,
 )
 from robot_vision.rollouts.leading import draw_delays, policy_leads
-from robot_vision.rollouts.simulated_perception import Sight, eyesight_of, must_see_alike
+from robot_vision.rollouts.simulated_perception import (
+    SimulatedPerception,
+    eyesight_of,
+    must_see_alike,
+)
 from robot_vision.rollouts.teacher import Frames, Teacher
 from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import SPLITS, Split
@@ -121,7 +125,7 @@ def make_episode(recipe: CollectRecipe, number: int) -> Frames:
             absent=recipe.absent,
             held_out=recipe.split != "train",
         )
-        sight = Sight(world, eyesight, history=HISTORY, step_s=STEP_S)
+        sight = SimulatedPerception(world, eyesight, history=HISTORY, step_s=STEP_S)
         lead = _policy_leads if recipe.policy else _expert_leads
         for observation in islice(lead(sight, world, task, recipe, rng), recipe.frames or None):
             teacher.teach(observation)
@@ -129,7 +133,11 @@ def make_episode(recipe: CollectRecipe, number: int) -> Frames:
 
 
 def _expert_leads(
-    sight: Sight, world: RobotWorld, task: Task, recipe: CollectRecipe, rng: np.random.Generator
+    sight: SimulatedPerception,
+    world: RobotWorld,
+    task: Task,
+    recipe: CollectRecipe,
+    rng: np.random.Generator,
 ) -> Iterator[Observation]:
     del recipe
     for _ in run_expert(
@@ -139,7 +147,11 @@ def _expert_leads(
 
 
 def _policy_leads(
-    sight: Sight, world: RobotWorld, task: Task, recipe: CollectRecipe, rng: np.random.Generator
+    sight: SimulatedPerception,
+    world: RobotWorld,
+    task: Task,
+    recipe: CollectRecipe,
+    rng: np.random.Generator,
 ) -> Iterator[Observation]:
     words = instruct(task, rng, held_out=False)
     return policy_leads(sight, world, task, policy_of(recipe.policy), words, draw_delays(rng))

@@ -9,11 +9,12 @@ from robot_vision.rollouts.closed_loop import Delays
 from robot_vision.rollouts.pictures import WRIST
 from robot_vision.simulation.palette import Split, is_held_out
 from robot_vision.simulation.robot.arms import SEVEN, Arm
+from robot_vision.simulation.robot.build import SIZE_PX, WRIST_SIZE_PX
 from robot_vision.simulation.robot.drawn_tasks import absent_task, build_task_world
 from robot_vision.simulation.robot.phrases import instruct
 from robot_vision.simulation.robot.task import KINDS, Kind, Task
 from robot_vision.simulation.robot.tasks import possible_tasks
-from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX, RobotWorld
+from robot_vision.simulation.robot.world import RobotWorld
 
 Sizes = tuple[tuple[int, int], tuple[int, int]]
 DEFAULT_SIZES_PX: Sizes = (SIZE_PX, WRIST_SIZE_PX)

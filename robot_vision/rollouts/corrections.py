@@ -19,10 +19,10 @@ from robot_vision.rollouts.expert_policy import ExpertPolicy
 from robot_vision.rollouts.labels import steps_between
 from robot_vision.rollouts.leading import draw_delays, policy_leads
 from robot_vision.rollouts.pictures import known_to_stand, must_be_simulated, needs_perception
-from robot_vision.rollouts.simulated_perception import Sight
+from robot_vision.rollouts.simulated_perception import SimulatedPerception
 from robot_vision.simulation.robot.demonstrate import TAUGHT_STEPS, Job, RecordedEpisode
 from robot_vision.simulation.robot.episode import PERIOD_S
-from robot_vision.simulation.robot.expert import plan
+from robot_vision.simulation.robot.expert.plan import plan
 from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 from robot_vision.simulation.robot.tasks import success
 
@@ -73,7 +73,9 @@ def record_corrected(job: Job) -> Path:
     with RecordedEpisode(job) as episode:
         scene = episode.scene
         world, task = scene.world, scene.task
-        sight = Sight(world, None, history=shown.steps - 1, step_s=shown.step_s, shown=shown)
+        sight = SimulatedPerception(
+            world, None, history=shown.steps - 1, step_s=shown.step_s, shown=shown
+        )
         expert = ExpertPolicy(world, task, policy.spec)
         turns = _Turns(policy, expert, share=recipe.expert_share, rng=scene.rng)
         delays = draw_delays(scene.rng)

@@ -30,7 +30,7 @@ from robot_vision.rollouts.summary import paired, sum_up
 from robot_vision.simulation.palette import Split
 from robot_vision.simulation.parallel import run_jobs
 from robot_vision.simulation.robot.arms import SEVEN, arm_named
-from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX
+from robot_vision.simulation.robot.build import SIZE_PX, WRIST_SIZE_PX
 
 EPISODES_FILE, EVALUATION_FILE = "episodes.jsonl", "evaluation.json"
 _MOST_HOLDS = 3  # reasons named in a report

@@ -9,7 +9,7 @@ from robot_vision.core.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.rollouts.labels import steps_between
 from robot_vision.simulation.robot.episode import STEP_S, STEPS
-from robot_vision.simulation.robot.expert import plan
+from robot_vision.simulation.robot.expert.plan import plan
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.world import RobotWorld
 

@@ -23,7 +23,7 @@ from robot_vision.policies.tokens import (
 )
 from robot_vision.rollouts.episode_files import Sample
 from robot_vision.simulation.robot.episode import STEP_S, STEPS
-from robot_vision.simulation.robot.expert import plan
+from robot_vision.simulation.robot.expert.plan import plan
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import PUSHED_M, corners_in_base, pushed_m
 from robot_vision.simulation.robot.world import RobotWorld

@@ -7,8 +7,8 @@ import numpy as np
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.types import Observation
 from robot_vision.rollouts.closed_loop import ClosedLoop, Delays
-from robot_vision.rollouts.simulated_perception import Sight
-from robot_vision.simulation.robot.expert import is_finished, is_lost
+from robot_vision.rollouts.simulated_perception import SimulatedPerception
+from robot_vision.simulation.robot.expert.plan import is_finished, is_lost
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
@@ -24,7 +24,12 @@ def draw_delays(rng: np.random.Generator) -> Delays:
 
 
 def policy_leads(
-    sight: Sight, world: RobotWorld, task: Task, policy: Policy, words: str, delays: Delays
+    sight: SimulatedPerception,
+    world: RobotWorld,
+    task: Task,
+    policy: Policy,
+    words: str,
+    delays: Delays,
 ) -> Iterator[Observation]:
     """Observations, each while the world is in that state.
 

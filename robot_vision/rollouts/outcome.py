@@ -13,7 +13,7 @@ from robot_vision.policies.observation import encode_observation
 from robot_vision.rollouts.closed_loop import ClosedLoop, Record
 from robot_vision.rollouts.conditions import Trial
 from robot_vision.rollouts.labels import labelled
-from robot_vision.rollouts.simulated_perception import Eyesight, Sight
+from robot_vision.rollouts.simulated_perception import Eyesight, SimulatedPerception
 from robot_vision.simulation.robot.task import Task
 from robot_vision.simulation.robot.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
@@ -71,7 +71,9 @@ def judge_trial(
     world, task = trial.world, trial.task
     spec = policy.spec
     looks_back = (spec.history, spec.step_s) if shown is None else (shown.steps - 1, shown.step_s)
-    sight = Sight(world, eyesight, history=looks_back[0], step_s=looks_back[1], shown=shown)
+    sight = SimulatedPerception(
+        world, eyesight, history=looks_back[0], step_s=looks_back[1], shown=shown
+    )
     loop = ClosedLoop(
         sight,
         world,

@@ -135,7 +135,7 @@ class OutsideArm:
 
 
 class OutsideSight:
-    """Observations of an environment, as `Sight` makes those of ours, without perception."""
+    """Observations of a foreign environment without perception (ours: `SimulatedPerception`)."""
 
     def __init__(self, environment: Environment, arm: OutsideArm, shown: ObservationSpec) -> None:
         self._environment, self._arm = environment, arm

@@ -99,7 +99,7 @@ def with_robot(frame: Frame, world: RobotWorld, body: SelfFilter) -> Frame:
     return replace(frame, robot=view)
 
 
-class Sight:
+class SimulatedPerception:
     """One episode: records states as they come, turns pictures into observations.
 
     Only the reports of cameras and arm are used. Without `eyesight` nothing is perceived; a

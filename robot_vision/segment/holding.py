@@ -43,7 +43,7 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Shown:
+class ShownObject:
     """An object in one frame: its mask is from this frame, or carried over from an earlier one."""
 
     id: str
@@ -61,7 +61,7 @@ class Answer:
     """
 
     perception: Perception
-    shown: tuple[Shown, ...] = ()
+    shown: tuple[ShownObject, ...] = ()
     request: str = ""
     problems: tuple[str, ...] = ()
 
@@ -148,7 +148,9 @@ class Holder:
             self._held[name] = _hold(name, found[0], perception)
             return []
         shown = tuple(
-            Shown(id=f"{name}.{n}", segment=one, how="segmented", mask_age_s=0.0, track_id=None)
+            ShownObject(
+                id=f"{name}.{n}", segment=one, how="segmented", mask_age_s=0.0, track_id=None
+            )
             for n, one in enumerate(found, start=1)
         )
         return [Answer(perception=perception, request=name, shown=shown)]
@@ -208,17 +210,17 @@ class Holder:
             mask_logits=held.segment.logits if with_mask else None,
         )
 
-    def _shown(self, perception: Perception) -> tuple[Shown, ...]:
+    def _shown(self, perception: Perception) -> tuple[ShownObject, ...]:
         return tuple(self._carried(held, perception) for held in self._held.values())
 
-    def _carried(self, held: Held, perception: Perception) -> Shown:
+    def _carried(self, held: Held, perception: Perception) -> ShownObject:
         age_s = (perception.stamp_ns - held.segmented_ns) / 1e9
         box = _track_box(perception, held.track_id)
         segment = held.segment
         if age_s and box is not None:
             segment = _moved(segment, held.box_then, box)
             self._held[held.id] = replace(held, seen_ns=perception.stamp_ns)
-        return Shown(
+        return ShownObject(
             id=held.id,
             segment=segment,
             how="carried" if age_s else "segmented",

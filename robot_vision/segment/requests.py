@@ -14,7 +14,7 @@ Corners = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
 Id = Annotated[str, Field(pattern=r"^[\w .:-]*$", max_length=56)]
 
 
-class PromptRequest(BaseModel):
+class SegmentPrompt(BaseModel):
     """Points on the object, points off it, a box around it, in pixels of the camera's picture."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,7 +28,7 @@ class PromptRequest(BaseModel):
         return make_prompt(points=self.points, not_points=self.not_points, box=self.box)
 
 
-class LiveRequest(PromptRequest):
+class LiveRequest(SegmentPrompt):
     """`hold`: segment in the newest frame and follow; `once`: only the newest frame.
 
     `everything`: all objects in the newest frame, once. `release`: stop following `id`, or

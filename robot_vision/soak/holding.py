@@ -15,7 +15,7 @@ from robot_vision.soak.command_checks import SentCommand, Vector
 from robot_vision.soak.fault import Fault
 from robot_vision.soak.ledger import Ledger
 
-Verdict = Literal["held", "not held", "not asked", "too short to say"]
+Verdict = Literal["held", "not held", "no hold required", "too short to judge"]
 
 
 def braking_s(policy: PolicyConfig) -> float:
@@ -44,10 +44,10 @@ class HoldJudge:
     ) -> Verdict:
         """Between the first message that a fault changed and its end."""
         if not fault.must_hold:
-            return "not asked"
+            return "no hold required"
         began_ns = _travelled_ns(commands, begin_ns, fault.travel_m)
         if began_ns is None:
-            return "not asked"
+            return "no hold required"
         slack_s = 2 * self._period_s + self._config.transport_s
         hold_ns = began_ns + _ns(fault.known_after_s + slack_s)
         stand_ns = hold_ns + _ns(self._braking_s)
@@ -55,7 +55,7 @@ class HoldJudge:
         due = [s for s in statuses if hold_ns <= s.stamp_ns <= end_ns and s.enabled]
         standing = [c for c in commands if stand_ns <= c.stamp_ns <= end_ns]
         if not due and len(standing) < 2:
-            return "too short to say"
+            return "too short to judge"
         following = [s for s in due if not s.holding]
         held = not following
         if due:

@@ -19,7 +19,7 @@ INVARIANTS = {
     "hold reported": "if a fault requires a hold, the status reports it in time, by stamps",
     "stands": "if a fault requires a hold, commands stand still in time, by stamps",
     "held stays": "while the status reports a hold, commands stand still",
-    "enable asked for": "a new ~/enable is required only if the fault may need it",
+    "enable required": "a new ~/enable is required only if the fault may need it",
     "recovers": "commands resume after a fault, without restarting anything",
     "frames counted": "every frame sent is a result or counted as dropped, by cause",
     "diagnostics": "/diagnostics keeps being published",

@@ -73,14 +73,14 @@ def _invariants(ledger: Ledger) -> str:
         count = sum(v.count for v in found)
         state = f"**violated ×{count}**" if count else "held" if ledger.checks[name] else "–"
         rows.append([name, says, str(ledger.checks[name]), state])
-    table = _table(["invariant", "what it says", "checked", "result"], rows)
+    table = _table(["invariant", "requirement", "checked", "result"], rows)
     if not ledger.total:
         return f"## Invariants\n\n{table}"
     broken = [
         [v.invariant, v.fault, str(v.count), f"{v.first_s:.1f}", _escaped(v.examples[0])]
         for v in ledger.violations
     ]
-    titles = ["invariant", "during or after", "times", "first at s", "example"]
+    titles = ["invariant", "during or after", "times", "first at, s", "example"]
     return f"## Invariants\n\n{table}\n\n### Violations\n\n{_table(titles, broken)}"
 
 
@@ -92,7 +92,7 @@ def _faults(runs: Sequence[FaultRun]) -> str:
         of = list(group)
         recovered_s = [run.recovered_s for run in of if run.recovered_s is not None]
         verdicts = [run.verdict for run in of]
-        asked = len(of) - verdicts.count("not asked")
+        asked = len(of) - verdicts.count("no hold required")
         rows.append(
             [
                 name,
@@ -104,7 +104,7 @@ def _faults(runs: Sequence[FaultRun]) -> str:
                 str(sum(sum(run.violations.values()) for run in of)),
             ]
         )
-    titles = ["fault", "times", "held", "recovered", "s to recover (median, most)"]
+    titles = ["fault", "times", "held", "recovered", "s to recover (median, maximum)"]
     return "## Faults\n\n" + _table([*titles, "enabled again", "violations"], rows)
 
 
@@ -131,7 +131,7 @@ def _processes(outcome: Outcome) -> str:
         )
     if not rows:
         return ""
-    memory = ["MB with shared and children (first, last, most)", "private MB (first, last)"]
+    memory = ["MB with shared and children (first, last, maximum)", "private MB (first, last)"]
     slope = ["private MB/h after the warm-up", "growth, MB"]
     counts = ["segments", "children", "threads", "open files", "CPU %"]
     return "## Processes\n\n" + _table(["process", *memory, *slope, *counts], rows)

@@ -13,7 +13,7 @@ from robot_vision.core.geometry import joints_between
 
 _MOST_JOINTS = 256
 _MOST_REPORTS = 2000  # per joint: two seconds of the fastest arms
-# A stamp behind the newest by more than this means that the clock restarted; it is no straggler.
+# A stamp behind the newest by more than this is not a late report: the clock restarted.
 _RESTART_S = 1.0
 
 _Reports = deque[tuple[int, float]]

@@ -38,7 +38,10 @@ class Registration:
         self._move_m = color_from_depth[:3, 3].astype(np.float32)
 
     def is_for(
-        self, depth_camera: Camera, color_camera: Camera, color_from_depth: np.ndarray
+        self,
+        depth_camera: Camera,
+        color_camera: Camera,
+        color_from_depth: Float64[np.ndarray, "4 4"],
     ) -> bool:
         """Whether it is for these cameras."""
         return (

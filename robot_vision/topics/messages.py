@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Shaped
 
 from robot_vision.core.clock import NS_PER_S
 
@@ -25,7 +26,13 @@ class Messages(Protocol):
         ...
 
     def image(
-        self, name: str, pixels: np.ndarray, *, encoding: str, stamp_ns: int, frame_id: str
+        self,
+        name: str,
+        pixels: Shaped[np.ndarray, "h w *c"],
+        *,
+        encoding: str,
+        stamp_ns: int,
+        frame_id: str,
     ) -> Any:
         """An `Image` of `pixels` [H, W] or [H, W, C]; valid until the next call for `name`."""
         ...

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from jaxtyping import Shaped
 
 from robot_vision.core.objects import Objects
 from robot_vision.core.points_config import PointsConfig
@@ -40,7 +41,9 @@ class Makers:
         self.info = InfoWriter(messages)
         self.labels = LabelWriter(messages)
 
-    def image(self, name: str, result: Result, pixels: np.ndarray, encoding: str) -> Any:
+    def image(
+        self, name: str, result: Result, pixels: Shaped[np.ndarray, "h w *c"], encoding: str
+    ) -> Any:
         return self.messages.image(
             name,
             pixels,

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Integer
 
 from robot_vision.core.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
 from robot_vision.core.types import Lifted, Measurements
@@ -72,7 +72,9 @@ def observe(measurements: Measurements) -> Observations:
     )
 
 
-def take(seen: Observations, index: np.ndarray) -> Observations:
+def take(
+    seen: Observations, index: Bool[np.ndarray, " n"] | Integer[np.ndarray, " m"]
+) -> Observations:
     """The rows that `index` (a mask or row numbers) selects."""
     return Observations(**{name: values[index] for name, values in vars(seen).items()})
 

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from robot_vision.core.keypoints import Side, bones_of, side_of
 from robot_vision.viz.palette import Rgb
@@ -21,7 +21,10 @@ _SHADE: Rgb = (24, 24, 24)
 
 
 def draw_skeleton(
-    image: np.ndarray, keypoint: Float32[np.ndarray, "k 3"], names: tuple[str, ...], unit: float
+    image: UInt8[np.ndarray, "h w 3"],
+    keypoint: Float32[np.ndarray, "k 3"],
+    names: tuple[str, ...],
+    unit: float,
 ) -> None:
     """Draw one object's keypoints (x px, y px, score) on `image`; `unit` scales thickness."""
     side: list[Side] = [side_of(name) for name in names]

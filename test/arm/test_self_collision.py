@@ -75,7 +75,7 @@ def test_a_link_that_has_been_in_another_is_seen_to_leave_it(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("foot", "why"),
     [
-        (f"<collision>{MESH.format('file:///no.stl')}</collision>", "is no file"),
+        (f"<collision>{MESH.format('file:///no.stl')}</collision>", "is not a file"),
         (f"<collision>{MESH.format('/a.dae')}</collision>", "is none of .stl"),
         ('<collision><geometry><box size="1 0 1"/></geometry></collision>', "sizes above 0"),
         (f"<visual>{MESH.format('/a.stl')}</visual>", "no collision shape"),

@@ -116,7 +116,7 @@ def test_a_model_that_is_not_what_its_manifest_says_is_refused(
         load_backend(Bundle(path=bundle.path, manifest=manifest), device="cpu")
 
 
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
     bundle = echo(tmp_path / "echo")
     bundle.model_path.write_bytes(b"not a model")
     with pytest.raises(BundleError, match="is not an ONNX model"):

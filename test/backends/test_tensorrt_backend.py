@@ -262,7 +262,7 @@ def test_metadata_before_the_plan_are_read(tmp_path: Path) -> None:
     [b"", b"\x05", b"\x05\0\0\0", b"\xff\xff\xff\xff{}", PLAN, b"\x05\0\0\0abc"],
     ids=["empty", "short", "no object", "too long", "plain", "another header"],
 )
-def test_what_is_no_header_is_the_plan(tmp_path: Path, content: bytes) -> None:
+def test_input_that_is_not_a_header_is_the_plan(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.engine").write_bytes(content)
     assert read_engine(tmp_path / "a.engine").plan == content
 

@@ -95,7 +95,7 @@ def test_few_views_are_refused() -> None:
         calibrated(setup, [])
 
 
-def test_the_same_pose_again_is_no_new_view() -> None:
+def test_the_same_pose_again_is_not_a_new_view() -> None:
     setup = draw_setup(0)
     again = [setup.views[i % 5] for i in range(15)]
     with pytest.raises(CalibrationError, match="5 of 15 views differ"):

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from robot_vision.calibration.board import Board
 from robot_vision.calibration.intrinsics import calibrate_lens
-from robot_vision.calibration.sight import Sight
+from robot_vision.calibration.sight import BoardSighting
 from robot_vision.core.calibration_config import BoardConfig
 from robot_vision.core.camera_file import camera_file_text, read_camera_file
 from robot_vision.core.camera_info import camera_of
@@ -39,9 +39,9 @@ def camera_of_model(model: DistortionModel) -> Camera:
 
 def sights_of(
     camera: Camera, *, views: int = 20, tilt_deg: float = 35.0, reach: float = 0.45, seed: int = 0
-) -> dict[str, Sight]:
+) -> dict[str, BoardSighting]:
     rng = np.random.default_rng(seed)
-    sights: dict[str, Sight] = {}
+    sights: dict[str, BoardSighting] = {}
     while len(sights) < views:
         turn = rng.uniform(-1, 1, 3) * np.radians([tilt_deg, tilt_deg, 40])
         pose = np.eye(4)
@@ -54,7 +54,7 @@ def sights_of(
         seen = ((pixel_px > 0) & (pixel_px < [640, 480])).all(axis=1)
         if seen.sum() >= 15:
             ids = np.flatnonzero(seen)
-            sights[f"{len(sights):02d}.png"] = Sight(
+            sights[f"{len(sights):02d}.png"] = BoardSighting(
                 ids=ids,
                 points_m=BOARD.points_m[ids],
                 pixel_px=pixel_px[ids],
@@ -110,7 +110,7 @@ def test_a_bad_view_is_left_out_by_name() -> None:
     sights = sights_of(camera_of_model("plumb_bob"))
     bad = sights["04.png"]
     shaken = bad.pixel_px + np.random.default_rng(2).normal(0, 6, bad.pixel_px.shape)
-    sights["04.png"] = Sight(
+    sights["04.png"] = BoardSighting(
         ids=bad.ids, points_m=bad.points_m, pixel_px=shaken, image_size_px=(640, 480)
     )
     lens = calibrate_lens(sights, frame_id="camera")
@@ -118,7 +118,7 @@ def test_a_bad_view_is_left_out_by_name() -> None:
     assert lens.camera.fx_px == pytest.approx(520, abs=3)
 
 
-def refused(sights: Mapping[str, Sight], words: str) -> None:
+def refused(sights: Mapping[str, BoardSighting], words: str) -> None:
     with pytest.raises(CalibrationError, match=words):
         calibrate_lens(sights, frame_id="camera")
 
@@ -127,7 +127,7 @@ def test_few_views_are_refused() -> None:
     refused(sights_of(camera_of_model("plumb_bob"), views=5), "5 of 5 views .* expected 8")
 
 
-def test_the_same_view_again_is_no_new_one() -> None:
+def test_the_same_view_again_is_not_a_new_one() -> None:
     sights = sights_of(camera_of_model("plumb_bob"), views=4)
     again = {f"{i}.png": list(sights.values())[i % 4] for i in range(20)}
     refused(again, "4 of 20 views of the board differ")
@@ -140,7 +140,7 @@ def test_a_board_that_is_never_tilted_is_refused() -> None:
 def test_a_board_in_the_middle_only_is_refused() -> None:
     sights = sights_of(camera_of_model("plumb_bob"), reach=0.0)
     small = {
-        name: Sight(
+        name: BoardSighting(
             ids=sight.ids,
             points_m=sight.points_m,
             pixel_px=(sight.pixel_px - [320, 240]) / 3 + [320, 240],

@@ -14,7 +14,7 @@ from robot_vision.bench.rendered_board import BoardRenderer
 from robot_vision.calibration.board import Board
 from robot_vision.calibration.board_file import read_board, write_board
 from robot_vision.calibration.board_picture import printed_board, write_png
-from robot_vision.calibration.sight import BoardFinder, Sight, check_sight
+from robot_vision.calibration.sight import BoardFinder, BoardSighting, check_sight
 from robot_vision.core.calibration_config import BoardConfig, BoardSightConfig
 from robot_vision.core.errors import CalibrationError, ConfigError
 from robot_vision.core.geometry import project, transform_points
@@ -107,7 +107,9 @@ def test_a_board_seen_along_its_plane_is_refused(share: float) -> None:
     board = Board(CHARUCO)
     pixel_px = board.points_m[:, :2] * [2000, 2000 * share] + 100
     ids = np.arange(len(board.points_m))
-    sight = Sight(ids=ids, points_m=board.points_m, pixel_px=pixel_px, image_size_px=(640, 480))
+    sight = BoardSighting(
+        ids=ids, points_m=board.points_m, pixel_px=pixel_px, image_size_px=(640, 480)
+    )
     with pytest.raises(CalibrationError, match=r"spread over .* px across; expected 20 px"):
         check_sight(sight, BoardSightConfig())
 

@@ -6,15 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from robot_vision.calibration.stillness import ArmWatch
+from robot_vision.calibration.stillness import StillnessWatch
 from robot_vision.core.calibration_config import CaptureConfig
 from robot_vision.core.errors import CalibrationError
 
 S = 10**9
 
 
-def watched(speed_m_s: float = 0.0, turn_deg_s: float = 0.0, until_s: float = 1.0) -> ArmWatch:
-    watch = ArmWatch(CaptureConfig())
+def watched(
+    speed_m_s: float = 0.0, turn_deg_s: float = 0.0, until_s: float = 1.0
+) -> StillnessWatch:
+    watch = StillnessWatch(CaptureConfig())
     for time_s in np.arange(-1, until_s, 0.02).tolist():
         pose = np.eye(4)
         pose[0, 3] = speed_m_s * time_s

@@ -30,7 +30,7 @@ def test_what_cannot_be_opened_is_refused_with_the_reason(text: str, reason: str
         address_of(text)
 
 
-def test_a_list_of_other_files_is_no_video(tmp_path: Path) -> None:
+def test_a_list_of_other_files_is_not_a_video(tmp_path: Path) -> None:
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\nhttp://inside.local/secret\n")
     with pytest.raises(ConfigError, match="is not a video"):

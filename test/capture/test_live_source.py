@@ -68,7 +68,7 @@ def test_a_file_begins_again(tmp_path: Path) -> None:
     assert seen.numbers.count(4) > 1
 
 
-def test_who_is_slow_gets_the_newest() -> None:
+def test_a_slow_reader_gets_the_newest() -> None:
     seen = Seen(take_s=0.3)
     with network_camera() as camera, source(camera.url, seen):
         until(lambda: len(seen.numbers) > 6)

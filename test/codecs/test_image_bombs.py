@@ -213,7 +213,7 @@ def test_depth_of_a_huge_size_names_the_parameter() -> None:
         decode_compressed_depth(data, format="16UC1; compressedDepth png")
 
 
-def test_playlists_are_no_videos() -> None:
+def test_playlists_are_not_videos() -> None:
     assert not is_video(b"#EXTM3U\n#EXT-X-VERSION:3")
     assert not is_video(b"ffconcat version 1.0")
     assert is_video(b"\0\0\0\x18ftypmp42")

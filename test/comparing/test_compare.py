@@ -56,7 +56,7 @@ def run(*arguments: object) -> Any:
     return CliRunner().invoke(app, command)
 
 
-def test_a_worse_classifier_is_told_apart(
+def test_a_worse_classifier_is_distinguished(
     classifiers: tuple[Path, Path], inks: Path, tmp_path: Path
 ) -> None:
     good, swapped = classifiers
@@ -76,7 +76,7 @@ def test_a_worse_classifier_is_told_apart(
     assert re.findall(r'(?:src|href)="(?!data:)', html) == []
 
 
-def test_a_model_and_its_twin_are_not_told_apart(
+def test_a_model_and_its_twin_are_not_distinguished(
     classifiers: tuple[Path, Path], inks: Path, tmp_path: Path
 ) -> None:
     good = find_bundle(classifiers[0])

@@ -192,7 +192,7 @@ def test_a_step_without_a_bound_is_refused(plan_file: Path, tmp_path: Path) -> N
     variants = [{"name": "endless", "steps": [{"kind": "tune"}]}]
     values = {**yaml.safe_load(plan_file.read_text()), "variants": variants}
     file.write_text(json.dumps(values))
-    with pytest.raises(ConfigError, match="one must bound it"):
+    with pytest.raises(ConfigError, match="expected a limit by one of them"):
         carry_out(load_plan(file), plan_file.parent / "out", reporter=Reporter, say=print)
 
 

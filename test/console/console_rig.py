@@ -39,7 +39,7 @@ def perceptions() -> tuple[Perception, ...]:
 
 @dataclass
 class HeardCommander:
-    """A policy that does as it is told and remembers it."""
+    """A policy that follows its commands and records them."""
 
     heard: list[str] = field(default_factory=list)
 
@@ -68,7 +68,7 @@ class HeardCommander:
 
 
 class Feeder:
-    """Tells the snapshots of a frame at `fps`, as the pipeline's thread does, while it runs.
+    """Gives the snapshots a frame at `fps`, as the pipeline's thread does, while it runs.
 
     The frames are those of `seen`, which may change at any time.
     """
@@ -81,7 +81,7 @@ class Feeder:
         self._fps = fps
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self.told = 0
+        self.count = 0
 
     def start(self) -> None:
         self._stopping.clear()
@@ -94,9 +94,9 @@ class Feeder:
             self._thread.join()
             self._thread = None
 
-    def tell_one(self) -> Perception:
-        """One frame now; returns what the snapshots were told."""
-        perception = self.seen[self.told % len(self.seen)]
+    def feed_one(self) -> Perception:
+        """One frame now; returns what the snapshots got."""
+        perception = self.seen[self.count % len(self.seen)]
         stamp_ns = time_ns()
         fresh = replace(perception, stamp_ns=stamp_ns)
         fresh = replace(
@@ -107,12 +107,12 @@ class Feeder:
             segmentation=restamped(perception.segmentation, stamp_ns),
         )
         self._snapshots.perceived(fresh, {**perception.stage_s, "age": 0.02})
-        self.told += 1
+        self.count += 1
         return fresh
 
     def _run(self) -> None:
         while not self._stopping.wait(1 / self._fps):
-            self.tell_one()
+            self.feed_one()
 
 
 def restamped(found: Any, stamp_ns: int) -> Any:
@@ -159,7 +159,7 @@ def console_rig(
     server.start()
     feeder = Feeder(snapshots, fps=fps, seen=seen)
     if feed:
-        feeder.tell_one()
+        feeder.feed_one()
         feeder.start()
     try:
         yield ConsoleRig(snapshots, server, feeder, commander)

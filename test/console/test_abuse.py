@@ -141,7 +141,7 @@ def throw_bytes(rig: ConsoleRig, *, count: int) -> None:
     throw()
 
 
-def test_bytes_that_are_no_requests_do_no_harm(rig: ConsoleRig) -> None:
+def test_bytes_that_are_not_requests_do_no_harm(rig: ConsoleRig) -> None:
     before_mb = rss_mb()
     throw_bytes(rig, count=COUNT)
     assert rss_mb() - before_mb < SPARE_MB
@@ -256,13 +256,13 @@ def test_a_message_that_is_too_large_ends_the_connection(rig: ConsoleRig) -> Non
 
 def test_200_slow_clients_cost_neither_memory_nor_frames() -> None:
     with console_rig(fps=20.0, limits={"send_s": 5.0}) as rig, ExitStack() as stack:
-        alone = _told_in(rig, seconds=2.0)
+        alone = _frames_in(rig, seconds=2.0)
         before_mb = rss_mb()
         for _ in range(200):
             stack.enter_context(deaf_client(rig.url))
         with rig.client() as console:
             wait_until(lambda: console.state().viewers >= 150, timeout_s=60)
-            crowded = _told_in(rig, seconds=3.0) / 1.5
+            crowded = _frames_in(rig, seconds=3.0) / 1.5
             assert rss_mb() - before_mb < SPARE_MB
             # The feeder's own sleep is as exact as a busy machine lets it be.
             assert crowded > 0.8 * alone
@@ -270,10 +270,10 @@ def test_200_slow_clients_cost_neither_memory_nor_frames() -> None:
         assert_alive(rig)
 
 
-def _told_in(rig: ConsoleRig, *, seconds: float) -> int:
-    told = rig.feeder.told
+def _frames_in(rig: ConsoleRig, *, seconds: float) -> int:
+    before = rig.feeder.count
     sleep(seconds)
-    return rig.feeder.told - told
+    return rig.feeder.count - before
 
 
 @pytest.mark.slow
@@ -283,10 +283,10 @@ def test_ten_thousand_of_each(rig: ConsoleRig) -> None:
     before_mb, begin_s = rss_mb(), monotonic()
     for throw in (throw_requests, throw_bytes, throw_messages):
         outcome = throw(rig, count=SLOW_COUNT)
-        told = f", answers by status {dict(sorted(outcome.items()))}" if outcome else ""
+        answers = f", answers by status {dict(sorted(outcome.items()))}" if outcome else ""
         print(
             f"{throw.__name__} ×{SLOW_COUNT}: {monotonic() - begin_s:.0f} s, "
-            f"{rss_mb() - before_mb:+.0f} MB since the start{told}",
+            f"{rss_mb() - before_mb:+.0f} MB since the start{answers}",
             flush=True,
         )
     assert rss_mb() - before_mb < 2 * SPARE_MB

@@ -77,7 +77,7 @@ def say(rig: ConsoleRig, part: str, **values: str) -> int:
 
 
 @pytest.mark.parametrize("text", NO_NUMBERS)
-def test_figures_that_are_no_numbers_show_as_unknown(text: str) -> None:
+def test_figures_that_are_not_numbers_show_as_unknown(text: str) -> None:
     with console_rig() as rig:
         values = {"rgb_hz": text, "depth_hz": "29.5", "dropped: late": text, "dropped: old": "3"}
         assert say(rig, "inputs", **values) == 2

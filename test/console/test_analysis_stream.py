@@ -123,7 +123,7 @@ def test_analyses_of_both_ways_are_counted_together() -> None:
         ("text", "expected a binary message"),
     ],
 )
-def test_what_is_no_request_is_answered_in_words_and_the_next_one_is_served(
+def test_input_that_is_not_a_request_is_answered_in_words_and_the_next_one_is_served(
     rig: ConsoleRig, data: bytes | str, words: str
 ) -> None:
     with connect(address(rig), proxy=None) as socket:
@@ -139,7 +139,7 @@ def test_what_is_no_request_is_answered_in_words_and_the_next_one_is_served(
         assert "similarity compares two pictures, but 1 were sent" in answer.error.detail
 
 
-def test_who_sends_only_nonsense_or_too_much_is_let_go() -> None:
+def test_a_client_that_sends_nonsense_or_too_much_is_disconnected() -> None:
     with console_rig(feed=False, limits={"upload_mb": 0.2}) as rig:
         with connect(address(rig), proxy=None) as socket:
             for _ in range(20):
@@ -154,7 +154,7 @@ def test_who_sends_only_nonsense_or_too_much_is_let_go() -> None:
                 socket.recv(20)
 
 
-def test_who_is_silent_or_one_too_many_is_let_go_and_told_why() -> None:
+def test_a_silent_or_surplus_client_is_disconnected_with_a_reason() -> None:
     limits = {"uploads": 1, "body_s": 0.5}
     with (
         console_rig(feed=False, limits=limits) as rig,

@@ -35,7 +35,7 @@ def rig() -> Iterator[ConsoleRig]:
         yield made
 
 
-def test_state_tells_camera_model_ages_and_memory(rig: ConsoleRig) -> None:
+def test_state_has_camera_model_ages_and_memory(rig: ConsoleRig) -> None:
     with rig.client() as console:
         wait_until(lambda: console.state().rates_hz["output"] > 5)
         state = console.state()
@@ -55,7 +55,7 @@ def test_state_tells_camera_model_ages_and_memory(rig: ConsoleRig) -> None:
 
 def test_objects_are_the_tracks_with_outlines() -> None:
     with console_rig(feed=False) as rig, rig.client() as console:
-        tracks = rig.feeder.tell_one().tracks
+        tracks = rig.feeder.feed_one().tracks
         view = console.objects()
     assert [row.id for row in view.objects] == tracks.track_id.tolist()
     assert view.stamp_ns == tracks.stamp_ns
@@ -89,7 +89,7 @@ def test_before_the_first_frame_it_is_starting_and_says_why() -> None:
             console.objects()
 
 
-def test_a_camera_that_stops_is_told_within_a_second_and_its_return_too() -> None:
+def test_a_camera_that_stops_is_reported_within_a_second_and_its_return_too() -> None:
     with console_rig() as rig, rig.client() as console:
         wait_until(lambda: console.state().camera.status == "live")
         rig.feeder.stop()
@@ -113,10 +113,10 @@ def test_a_camera_that_stops_is_told_within_a_second_and_its_return_too() -> Non
 
 def test_a_slow_camera_is_live_between_its_frames() -> None:
     with console_rig(fps=1.0, no_camera_after_s=0.1) as rig, rig.client() as console:
-        wait_until(lambda: rig.feeder.told >= 5)
+        wait_until(lambda: rig.feeder.count >= 5)
         statuses = set()
-        told = rig.feeder.told
-        while rig.feeder.told < told + 2:
+        before = rig.feeder.count
+        while rig.feeder.count < before + 2:
             statuses.add(console.state().camera.status)
         assert statuses == {"live"}
 

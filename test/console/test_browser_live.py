@@ -217,7 +217,7 @@ def start_moving(page: Any, around: Surroundings) -> None:
     page.click("#enable")
     around.wait_until_moving()
     wait_for_text(page, "#arm", "MOVING")
-    around.wait_for(lambda: len(around.arm.told) > 3)
+    around.wait_for(lambda: len(around.arm.commands) > 3)
 
 
 def answered_ms(page: Any) -> float:
@@ -229,7 +229,9 @@ def answered_ms(page: Any) -> float:
 
 
 def last_command_ms(around: Surroundings) -> float:
-    return max(ns_from_stamp(message.header.stamp) for _, message in list(around.arm.told)) / 1e6
+    return (
+        max(ns_from_stamp(message.header.stamp) for _, message in list(around.arm.commands)) / 1e6
+    )
 
 
 @pytest.mark.parametrize("focus", ["#enable", "#instruction", "body"])
@@ -368,10 +370,10 @@ def test_a_killed_camera_is_shown_within_a_second(
 
 def kill_camera_ms(page: Any, around: Surroundings) -> float:
     """From the last picture to the page's word that there is no camera any more."""
-    page.evaluate("window.toldMs = undefined")
+    page.evaluate("window.reportedMs = undefined")
     around.frames = False
     wait_for_text(page, "#camera .over", "No camera")
-    return page.evaluate("window.toldMs - window.lastPictureMs")
+    return page.evaluate("window.reportedMs - window.lastPictureMs")
 
 
 # When the last new picture was shown, and when the page first said that there is no camera.
@@ -386,7 +388,7 @@ _WATCH = """() => {
   }).observe(age, {childList: true, characterData: true, subtree: true});
   new MutationObserver(() => {
     if (!over.hidden && over.textContent.includes('No camera')) {
-      window.toldMs ??= performance.now();
+      window.reportedMs ??= performance.now();
     }
   }).observe(over, {attributes: true, childList: true, characterData: true, subtree: true});
 }"""

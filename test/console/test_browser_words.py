@@ -9,7 +9,7 @@ from browser_rig import DESKTOP, PHONE, low_contrasts, opened, overflow_px, wait
 from console_rig import FRAMES, SERVICE, HeardCommander, console_rig, wait_until
 from grounding_bundle import grounding_bundle
 
-from robot_vision.console.client import Console, Told
+from robot_vision.console.client import Console, DataMessage
 from robot_vision.core.types import Frame, Perception
 from robot_vision.pipeline import build_pipeline
 
@@ -46,9 +46,9 @@ def test_the_api_says_what_words_name(named: tuple[Perception, ...]) -> None:
         console_rig(fps=10, seen=named[-1:], commander=commander) as rig,
         Console(rig.url) as console,
     ):
-        told = next(m for m in console.stream({"grounded": 10}) if isinstance(m, Told))
+        message = next(m for m in console.stream({"grounded": 10}) if isinstance(m, DataMessage))
         view = console.grounded()
-        assert told.data["prompt"] == view.prompt == PROMPT
+        assert message.data["prompt"] == view.prompt == PROMPT
         (row,) = view.objects
         assert row.class_name == "red thing"
         assert np.round(row.box_xyxy_px or []).tolist() == [96, 48, 112, 64]

@@ -136,7 +136,7 @@ def storm(throw: Callable[[], socket.socket | None]) -> Iterator[None]:
             thread.join()
 
 
-def test_whoever_has_the_token_is_not_driven_out(locked: ConsoleRig) -> None:
+def test_a_client_with_the_token_is_not_driven_out(locked: ConsoleRig) -> None:
     address = locked.url.replace("http", "ws") + "/api/stream"
     with ExitStack() as stack, connect(address, additional_headers=BEARER, proxy=None) as mine:
         for _ in range(600):

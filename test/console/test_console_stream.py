@@ -16,12 +16,12 @@ from console_rig import ConsoleRig, console_rig, diagnosis, perceptions, wait_un
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from robot_vision.console.client import Shown, Told, read_message
+from robot_vision.console.client import DataMessage, PictureMessage, read_message
 from robot_vision.console.pictures.encoding import FeatureColors, attention_picture
 from robot_vision.console.state.snapshots import Attention
 from robot_vision.core.policy_status import PolicyStatus
 
-Message = Told | Shown
+Message = DataMessage | PictureMessage
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def open_stream(
 
 
 def topic_of(message: Message) -> str:
-    return message.topic if isinstance(message, Told) else message.header.topic
+    return message.topic if isinstance(message, DataMessage) else message.header.topic
 
 
 def hear(stream: ClientConnection, *, seconds: float) -> list[Message]:
@@ -65,7 +65,7 @@ def hear_topic(stream: ClientConnection, topic: str, *, timeout_s: float = 20.0)
     raise AssertionError(f"no {topic} within {timeout_s} s")
 
 
-def pixels(message: Shown) -> np.ndarray:
+def pixels(message: PictureMessage) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(message.image, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
@@ -137,7 +137,7 @@ def test_all_viewers_get_the_same_bytes_of_a_frame(rig: ConsoleRig) -> None:
         both: Counter[int] = Counter()
         for stream in (first, second):
             for message in hear(stream, seconds=1.0):
-                assert isinstance(message, Shown)
+                assert isinstance(message, PictureMessage)
                 seen[message.header.stamp_ns].add(
                     message.header.model_dump_json().encode() + message.image
                 )
@@ -156,14 +156,14 @@ def test_with_nobody_connected_nothing_is_made_or_announced() -> None:
         wait_until(lambda: rig.snapshots.on_news is None and not rig.snapshots.wanted)
 
 
-def test_a_viewer_that_does_not_read_misses_frames_and_is_told() -> None:
+def test_a_viewer_that_does_not_read_misses_frames_and_gets_the_count() -> None:
     with console_rig(fps=30.0, frame_width_px=640, jpeg_quality=100) as rig:
         with _deaf_stream(rig, {"frame": 30, "state": 5}) as stream:
             # While it does not read, only the buffers of the network fill up.
             sleep(3.0)
             messages = _until_fresh(rig, stream)
             state = hear_topic(stream, "state")
-        frames = [m for m in messages if isinstance(m, Shown)]
+        frames = [m for m in messages if isinstance(m, PictureMessage)]
         stamps = [m.header.stamp_ns for m in frames]
         assert stamps == sorted(stamps)
         assert state.data["dropped"]["frame"] > 10
@@ -189,7 +189,7 @@ def _until_fresh(rig: ConsoleRig, stream: ClientConnection) -> list[Message]:
     until_s = monotonic() + 20
     while monotonic() < until_s:
         messages.append(read_message(stream.recv(5)))
-        if isinstance(messages[-1], Shown) and messages[-1].header.stamp_ns > begun_ns:
+        if isinstance(messages[-1], PictureMessage) and messages[-1].header.stamp_ns > begun_ns:
             return messages
     raise AssertionError("no fresh frame")
 
@@ -304,7 +304,7 @@ def test_the_python_client_streams(rig: ConsoleRig) -> None:
     with rig.client() as console:
         stream = console.stream({"objects": 20.0, "frame": 20.0})
         kinds = {type(next(stream)) for _ in range(10)}
-    assert kinds == {Told, Shown}
+    assert kinds == {DataMessage, PictureMessage}
 
 
 def test_feature_colours_stay_from_frame_to_frame() -> None:

@@ -25,21 +25,21 @@ def samples(url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 def test_every_frame_is_in_the_histograms_once() -> None:
     with console_rig(feed=False) as rig:
         for _ in range(25):
-            rig.feeder.tell_one()
-        told = samples(rig.url)
+            rig.feeder.feed_one()
+        exported = samples(rig.url)
     prefix = "robot_vision_stage_seconds"
     for stage in (*perceptions()[0].stage_s, "age"):
         labels = (("stage", stage),)
-        assert told[f"{prefix}_count", labels] == 25
+        assert exported[f"{prefix}_count", labels] == 25
     age = (("stage", "age"),)
-    assert told[f"{prefix}_sum", age] == pytest.approx(25 * 0.02)
-    assert told[f"{prefix}_bucket", (("le", "0.015"), *age)] == 0
-    assert told[f"{prefix}_bucket", (("le", "0.02"), *age)] == 25
-    assert told["robot_vision_results_total", ()] == 25
-    assert told["robot_vision_frames_flow", ()] == 1
+    assert exported[f"{prefix}_sum", age] == pytest.approx(25 * 0.02)
+    assert exported[f"{prefix}_bucket", (("le", "0.015"), *age)] == 0
+    assert exported[f"{prefix}_bucket", (("le", "0.02"), *age)] == 25
+    assert exported["robot_vision_results_total", ()] == 25
+    assert exported["robot_vision_frames_flow", ()] == 1
 
 
-def test_drops_rates_memory_and_policy_are_told() -> None:
+def test_drops_rates_memory_and_policy_are_exported() -> None:
     with console_rig() as rig:
         rig.snapshots.diagnosed(
             [
@@ -55,16 +55,16 @@ def test_drops_rates_memory_and_policy_are_told() -> None:
             PolicyStatus(enabled=True, holding=False, interventions={"speed": 4}, command_hz=99.5)
         )
         wait_until(lambda: ("robot_vision_policy_enabled", ()) in samples(rig.url))
-        told = samples(rig.url)
-    assert told["robot_vision_drops_total", (("cause", "superseded"),)] == 7
-    assert told["robot_vision_degraded_total", (("cause", "no depth"),)] == 2
-    assert told["robot_vision_rate_hertz", (("topic", "rgb"),)] == 29.5
-    assert told["robot_vision_rate_hertz", (("topic", "command"),)] == 99.5
-    assert told["robot_vision_memory_bytes", (("process", "perception"),)] == 321.5e6
-    assert told["robot_vision_memory_bytes", (("process", "console"),)] > 1e7
-    assert told["robot_vision_interventions_total", (("limit", "speed"),)] == 4
-    assert told["robot_vision_policy_enabled", ()] == 1
-    assert told["robot_vision_policy_holding", ()] == 0
+        exported = samples(rig.url)
+    assert exported["robot_vision_drops_total", (("cause", "superseded"),)] == 7
+    assert exported["robot_vision_degraded_total", (("cause", "no depth"),)] == 2
+    assert exported["robot_vision_rate_hertz", (("topic", "rgb"),)] == 29.5
+    assert exported["robot_vision_rate_hertz", (("topic", "command"),)] == 99.5
+    assert exported["robot_vision_memory_bytes", (("process", "perception"),)] == 321.5e6
+    assert exported["robot_vision_memory_bytes", (("process", "console"),)] > 1e7
+    assert exported["robot_vision_interventions_total", (("limit", "speed"),)] == 4
+    assert exported["robot_vision_policy_enabled", ()] == 1
+    assert exported["robot_vision_policy_holding", ()] == 0
 
 
 @given(st.lists(st.floats(0, 10), max_size=200))

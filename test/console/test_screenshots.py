@@ -16,7 +16,7 @@ from policy_rig import ros_arguments, served
 from rclpy.context import Context
 from seeker import Seeker
 
-from robot_vision.console.client import Console, Shown
+from robot_vision.console.client import Console, PictureMessage
 from robot_vision.core.errors import BundleError
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.model_store.policies import find_policy
@@ -132,7 +132,7 @@ def shoot_login(chromium: Any, url: str, out: Path) -> None:
 
 def frame_of(console: Console) -> bytes:
     """The newest picture of the camera, a JPEG."""
-    shown = next(m for m in console.stream({"frame": 10}) if isinstance(m, Shown))
+    shown = next(m for m in console.stream({"frame": 10}) if isinstance(m, PictureMessage))
     return shown.image
 
 

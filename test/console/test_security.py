@@ -102,7 +102,7 @@ def test_the_console_s_own_pages_may(rig: ConsoleRig) -> None:
 @pytest.mark.parametrize(
     "path", ["/api/state", "/api/objects", "/readyz", "/metrics", "/openapi.json"]
 )
-def test_without_the_token_nothing_is_told(locked: ConsoleRig, path: str) -> None:
+def test_without_the_token_nothing_is_answered(locked: ConsoleRig, path: str) -> None:
     refused = httpx.get(locked.url + path)
     assert refused.status_code == 401
     assert refused.headers["WWW-Authenticate"] == "Bearer"
@@ -201,7 +201,7 @@ def test_wrong_tokens_are_refused_at_the_start(config: dict[str, Any], words: st
         ConsoleServer(Snapshots(), ConsoleConfig.model_validate(config))
 
 
-def test_a_port_that_is_taken_is_told(rig: ConsoleRig) -> None:
+def test_a_port_in_use_is_reported(rig: ConsoleRig) -> None:
     port = int(rig.url.rpartition(":")[2])
     with pytest.raises(ConfigError, match=f"127.0.0.1:{port}.*--console-port"):
         ConsoleServer(Snapshots(), ConsoleConfig(port=port)).start()
@@ -283,7 +283,7 @@ def test_too_many_requests_are_refused_but_hold_is_not() -> None:
     assert commander.heard == ["hold"]
 
 
-def test_more_viewers_than_allowed_are_told_to_come_again() -> None:
+def test_more_viewers_than_allowed_are_asked_to_retry_later() -> None:
     with console_rig(feed=False, limits={"viewers": 1}) as rig:
         address = rig.url.replace("http", "ws") + "/api/stream"
         with connect(address, proxy=None) as first:

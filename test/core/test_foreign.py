@@ -45,7 +45,7 @@ def test_yaml_with_aliases_is_refused_and_says_where() -> None:
 @pytest.mark.parametrize(
     "text", ["[" * 5000, "a: !!python/object/apply:os.system [ls]", "a: [", "\x01"]
 )
-def test_other_yaml_that_is_no_plain_data_is_refused(text: str) -> None:
+def test_other_yaml_that_is_not_plain_data_is_refused(text: str) -> None:
     with pytest.raises(ForeignFileError):
         parse_yaml(text, what="it")
 

@@ -118,6 +118,6 @@ def test_without_names_the_frames_are_the_policys() -> None:
         ({"tool_position_m": [float("nan"), 0, 0]}, "frames.tool_position_m"),
     ],
 )
-def test_what_is_no_place_names_the_parameter(given, words) -> None:
+def test_input_that_is_not_a_place_names_the_parameter(given, words) -> None:
     with pytest.raises(ConfigError, match=words):
         PolicyNodeConfig(frames=FramesConfig(**given)).frame_map()

@@ -102,6 +102,6 @@ def test_values_that_are_wrong_are_named(changes: dict[str, Any], words: str) ->
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 10_000])
-def test_what_is_no_status_is_refused(text: str) -> None:
+def test_input_that_is_not_a_status_is_refused(text: str) -> None:
     with pytest.raises(ForeignFileError, match="the policy's status"):
         POLICY_STATUS.read(text)

@@ -53,7 +53,7 @@ def changed(**values: Any) -> dict[str, Any]:
         (changed() | {"focal_px": 5}, "no lens of a robot"),
     ],
 )
-def test_what_is_no_pose_is_refused(values: dict[str, Any], says: str) -> None:
+def test_input_that_is_not_a_pose_is_refused(values: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         camera(**values)
 

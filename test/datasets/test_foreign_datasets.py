@@ -81,7 +81,7 @@ def test_a_template_names_no_file_but_the_datasets_own(
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_no_video_is_not_copied(ours: Path, tmp_path: Path) -> None:
+def test_input_that_is_not_a_video_is_not_copied(ours: Path, tmp_path: Path) -> None:
     (ours / "notes").write_text(SECRET)
     change_info(ours, video_path="notes")
     with pytest.raises(DatasetError, match="expected a video"):
@@ -154,7 +154,7 @@ def test_a_pipe_in_a_dataset_is_not_waited_for(tmp_path: Path) -> None:
     assert "not a regular file" in problems(root)[0]
 
 
-def test_a_list_of_other_files_is_no_video(ours: Path, tmp_path: Path) -> None:
+def test_a_list_of_other_files_is_not_a_video(ours: Path, tmp_path: Path) -> None:
     """FFmpeg takes a playlist for a video, whatever it is called, and opens what it names."""
     video = ours / f"videos/{KEY}/chunk-000/file-000.mp4"
     shutil.copy(video, tmp_path / "private.mp4")

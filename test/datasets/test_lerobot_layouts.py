@@ -147,7 +147,7 @@ def test_vectors_that_lack_rows_are_refused(tmp_path: Path) -> None:
     assert "'action' is missing in 1 places" in problems(root)[0]
 
 
-def test_a_vector_of_another_length_is_no_vector(tmp_path: Path) -> None:
+def test_a_vector_of_another_length_is_not_a_vector(tmp_path: Path) -> None:
     """One and three numbers are two rows of two, if nobody counts."""
     odd = pa.array([[0.0], [1.0, 2.0, 3.0], *[[0.0, 1.0]] * 5], pa.list_(pa.float32()))
     root = write_lerobot(tmp_path / "set", Layout(version="v2.1", columns={"action": odd}))
@@ -243,7 +243,7 @@ def test_two_episodes_of_one_number_are_refused(tmp_path: Path) -> None:
     assert problems(root) == [f"{root}: two episodes have the number 0"]
 
 
-def test_an_hour_in_32_bits_is_no_fault(tmp_path: Path) -> None:
+def test_an_hour_in_32_bits_is_not_a_fault(tmp_path: Path) -> None:
     layout = Layout(version="v2.1", dtype="image", episodes={0: 60_000}, tasks={0: "wait"})
     layout = replace(
         layout,

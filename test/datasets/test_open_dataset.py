@@ -60,7 +60,7 @@ def test_actions_may_be_missing_or_in_parts(tmp_path: Path) -> None:
     assert parts.values.tolist() == [row + row for row in column]
 
 
-def test_what_is_no_dataset_is_refused(tmp_path: Path) -> None:
+def test_input_that_is_not_a_dataset_is_refused(tmp_path: Path) -> None:
     assert not is_dataset(tmp_path)
     assert not is_dataset(tmp_path / "gone.mcap")
     with pytest.raises(DatasetError, match="is not a dataset of these kinds: lerobot"):

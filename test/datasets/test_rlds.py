@@ -233,7 +233,7 @@ def test_a_compressed_file_is_refused_by_name(pack: object, kind: str, tmp_path:
         RldsSet(path)
 
 
-def test_records_that_are_no_episodes_are_refused(tmp_path: Path) -> None:
+def test_records_that_are_not_episodes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.tfrecord"
     write_shard(path, [{"image/encoded": [png(rgb_of(0, 0))]}])
     with pytest.raises(DatasetError, match=r"expected steps/…, found image/encoded"):

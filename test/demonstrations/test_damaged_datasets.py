@@ -85,7 +85,7 @@ def swap_videos(root: Path) -> None:
         (cut("meta/robot_vision.json"), "robot_vision.json: expected JSON"),
     ],
 )
-def test_a_fault_is_told(
+def test_a_fault_is_reported(
     good: Path, tmp_path: Path, damage: Callable[[Path], None], reported: str
 ) -> None:
     root = shutil.copytree(good, tmp_path / "set")
@@ -95,13 +95,13 @@ def test_a_fault_is_told(
     assert reported in " | ".join(found)
 
 
-def test_a_stray_file_that_lerobot_would_read_is_told(good: Path, tmp_path: Path) -> None:
+def test_a_stray_file_that_lerobot_would_read_is_reported(good: Path, tmp_path: Path) -> None:
     root = shutil.copytree(good, tmp_path / "set")
     shutil.copy(root / DATA, root / "data/chunk-000/file-007.parquet")
     assert "belongs to no episode, but LeRobot reads all files in data/" in problems(root)[0]
 
 
-def test_depth_that_is_no_image_is_told_with_its_frame(good: Path, tmp_path: Path) -> None:
+def test_depth_that_is_not_an_image_is_reported_with_its_frame(good: Path, tmp_path: Path) -> None:
     root = shutil.copytree(good, tmp_path / "set")
     key = "observation.images.front_depth"
 

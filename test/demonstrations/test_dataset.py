@@ -104,7 +104,7 @@ def test_copies_for_other_processes(written: Path) -> None:
             assert copy[3].stamp_ns == START_NS + 3 * 50_000_000
 
 
-def test_what_is_not_there_is_told(written: Path) -> None:
+def test_missing_data_is_reported(written: Path) -> None:
     with Dataset(written) as dataset:
         with pytest.raises(
             DatasetError, match="no camera 'wrist' in the dataset; available: front"

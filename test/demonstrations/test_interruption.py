@@ -33,7 +33,7 @@ for number in range(100_000):
 """
 
 
-def test_a_killed_recording_is_recovered_and_tells_what_it_lost(tmp_path: Path) -> None:
+def test_a_killed_recording_is_recovered_and_reports_what_it_lost(tmp_path: Path) -> None:
     write_episodes(tmp_path / "set", [5])
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen(

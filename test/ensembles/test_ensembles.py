@@ -15,7 +15,7 @@ from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.manifest import ModelInput, ModelManifest
 from robot_vision.core.types import Frame
-from robot_vision.ensembles.build import Recipe, build_ensemble
+from robot_vision.ensembles.build import Ensemble, build_ensemble
 from robot_vision.ensembles.fuse_boxes import FuseBoxes
 from robot_vision.ensembles.fuse_maps import FuseDepth
 from robot_vision.ensembles.views import View, Views, back_in_input, coverage, parse_view
@@ -116,7 +116,7 @@ def test_a_magnified_view_looks_nearer_unless_the_lens_is_known() -> None:
 
 def bundle_of(recipe: dict[str, Any], folder: Path) -> Bundle:
     usual: dict[str, Any] = {"views": (View(), FLIP), "weights": (1.0,)}
-    return build_ensemble(Recipe(**{**usual, **recipe}), folder, name=folder.name)
+    return build_ensemble(Ensemble(**{**usual, **recipe}), folder, name=folder.name)
 
 
 def shown(bundle: Bundle, rgb: np.ndarray) -> Any:

@@ -73,8 +73,8 @@ def test_the_answer_goes_where_what_matters_is_hidden_first() -> None:
     [
         (np.zeros((4, 4)), "is empty: because"),
         (np.full((4, 4), 3.0), "same everywhere"),
-        (np.full((4, 4), np.nan), "no numbers"),
-        (np.ones((1, 1)), "one cell"),
+        (np.full((4, 4), np.nan), "not finite"),
+        (np.ones((1, 1)), "a single cell"),
     ],
 )
 def test_a_map_that_says_nothing_is_refused(values: np.ndarray, words: str) -> None:
@@ -137,13 +137,13 @@ def test_rollout_is_the_product_of_the_layers() -> None:
 
 def test_a_network_without_attention_says_so() -> None:
     question = ask(color_subject(), two_squares(), "class:red")
-    with pytest.raises(ExplainError, match="runs no attention that could be read"):
+    with pytest.raises(ExplainError, match="runs no attention that can be read"):
         WAYS.get("rollout").explain(question)
 
 
 def test_a_layer_without_places_is_named_with_those_that_have_some() -> None:
     question = ask(color_subject(), two_squares(), "class:red")
-    words = r"layer 'head' is none that has places .* are cells, active"
+    words = r"layer 'head' has no places .* are cells, active"
     with pytest.raises(ExplainError, match=words):
         WAYS.get("grad_cam").explain(replace(question, layer="head"))
 

@@ -83,4 +83,4 @@ def test_a_model_that_cannot_be_explained_does_not_stop_the_others(tmp_path: Pat
     found = json.loads((tmp_path / "out" / "explanations.json").read_text())["models"]
     assert [one["model"] for one in found] == ["nothing", "policy-s"]
     assert "no model bundle 'nothing'" in found[0]["problem"]
-    assert "policy-s is no policy from pixels" in found[1]["problem"]
+    assert "policy-s is not a policy from pixels" in found[1]["problem"]

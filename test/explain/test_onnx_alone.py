@@ -1,4 +1,4 @@
-"""Bundles of ONNX alone: hiding works; what needs gradients, or would be misread, is refused."""
+"""Bundles with only ONNX: occlusion works; gradients and unsupported outputs are refused."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_hiding_needs_no_gradients(tmp_path: Path) -> None:
     shown = heat.in_view(question.placement, width_px=WIDTH, height_px=HEIGHT)
     assert energy_inside(shown, mask) > 0.6
     for way in ("grad_cam", "rollout", "relevance"):
-        with pytest.raises(ExplainError, match="ONNX alone"):
+        with pytest.raises(ExplainError, match="has only ONNX"):
             WAYS.get(way).explain(question)
 
 

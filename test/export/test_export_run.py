@@ -172,7 +172,9 @@ def test_a_policy_becomes_two_graphs(policy_run: Path, tmp_path: Path) -> None:
     assert {t.dtype for t in half.values()} == {torch.float16}
 
 
-def test_torchscript_lies_beside_onnx_for_who_embeds_it(policy_run: Path, tmp_path: Path) -> None:
+def test_torchscript_lies_beside_onnx_for_programs_that_embed_it(
+    policy_run: Path, tmp_path: Path
+) -> None:
     exported = export_run(policy_run, tmp_path / "acts", ExportOptions(torchscript=True))
     assert exported.metrics["torchscript_against_torch_max"] <= 1e-4
     names = {file.name for file in (tmp_path / "acts").glob("*.pt")}
@@ -242,12 +244,12 @@ def test_a_report_is_quoted(policy_run: Path, tmp_path: Path) -> None:
     options = ExportOptions(evaluation=report)
     assert export_run(policy_run, tmp_path / "acts", options).metrics["success"] == 0.9
     report.write_text("[1]")
-    with pytest.raises(ConfigError, match="is no report"):
+    with pytest.raises(ConfigError, match="is not a report"):
         export_run(policy_run, tmp_path / "acts", options)
 
 
-def test_what_is_no_run_is_named(native_run: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"is no run .*it has no recipe\.yaml"):
+def test_input_that_is_not_a_run_is_named(native_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is not a run .*it has no recipe\.yaml"):
         export_run(tmp_path, tmp_path / "out")
     with pytest.raises(ConfigError, match=r"cannot read the weights .*best\.safetensors"):
         export_run(native_run, tmp_path / "out", ExportOptions(weights="best.safetensors"))
@@ -259,7 +261,7 @@ def test_what_is_no_run_is_named(native_run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_graph_that_differs_is_no_bundle(
+def test_a_graph_that_differs_is_not_a_bundle(
     native_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporter, "TOLERANCE", -1.0)

@@ -100,7 +100,7 @@ def test_without_samples_nothing_is_proven(graph: Graph, file: Path) -> None:
         check_parity(graph, file, [], most=TOLERANCE)
 
 
-def test_what_is_no_number_differs() -> None:
+def test_input_that_is_not_a_number_differs() -> None:
     def constant(value: float) -> dict[str, np.ndarray]:
         return {"x": np.array([[1.0, value]], np.float32)}
 
@@ -113,7 +113,7 @@ def test_what_is_no_number_differs() -> None:
     assert worst(-1e4, -1e4 + 1) < 1e-3
 
 
-def test_hidden_logits_are_no_measure_for_the_others() -> None:
+def test_hidden_logits_are_not_a_measure_for_the_others() -> None:
     one, other = np.array([-1e4, 2.0]), np.array([-1e4, 1.0])
     found = largest_differences(lambda _: {"x": one}, lambda _: {"x": other}, [{}])
     assert found["x"] == pytest.approx(0.5)

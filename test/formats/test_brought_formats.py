@@ -338,7 +338,7 @@ def test_a_reading_that_no_exporter_has_is_refused(tmp_path: Path) -> None:
         bundle_of(tmp_path / "n", (unsaid, constants))
 
 
-def test_as_many_classes_as_bins_are_told_by_name_alone(tmp_path: Path) -> None:
+def test_as_many_classes_as_bins_are_recognised_by_name_alone(tmp_path: Path) -> None:
     """32 classes look like four distributions of 8: by shape they are one as well as the other."""
     classes = [f"c{i}" for i in range(32)]
     described, constants = nanodet()

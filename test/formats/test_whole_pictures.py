@@ -58,7 +58,7 @@ def test_logits_and_their_probabilities_are_one_answer(logits: list[float]) -> N
 
 
 @pytest.mark.parametrize("shape", [(1, 4), (1, 4, 1, 1), (1, 1, 1, 4)])
-def test_a_background_takes_its_share_and_is_no_class(shape: tuple[int, ...]) -> None:
+def test_a_background_takes_its_share_and_is_not_a_class(shape: tuple[int, ...]) -> None:
     said = manifest("classification", scores="probabilities", background="first")
     output = np.array([0.5, 0.1, 0.3, 0.1], np.float32).reshape(shape)
     order, probability = classify(output, said)

@@ -240,7 +240,7 @@ def test_few_rows_of_objects_are_not_cells_with_other_keypoints(
     assert np.allclose(found.keypoint, [20, 40, 0.5])
 
 
-def test_cells_of_a_detector_are_no_keypoints_of_objects(tmp_path: Path) -> None:
+def test_cells_of_a_detector_are_not_keypoints_of_objects(tmp_path: Path) -> None:
     """[1, 7, 126]: 126 columns are cells, and not a box, a score, a class and 40 keypoints."""
     with pytest.raises(BundleError, match="3 for each of some keypoints"):
         pose(tmp_path, of_grid())
@@ -258,7 +258,7 @@ def test_keypoints_of_two_numbers_have_no_score(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (320, 192)])
-def test_300_oriented_objects_of_two_classes_are_no_grid(
+def test_300_oriented_objects_of_two_classes_are_not_a_grid(
     tmp_path: Path, width: int, height: int
 ) -> None:
     """Here 300 is the number of cells of one or two strides, and both layouts have 7 columns."""

@@ -78,7 +78,7 @@ def test_networks_that_do_not_fit_the_manifest_are_refused(tmp_path: Path) -> No
         PromptEncoder(find_bundle(bundle))
 
 
-def test_a_changed_tokenizer_is_no_part_of_the_bundle(tmp_path: Path) -> None:
+def test_a_changed_tokenizer_is_not_part_of_the_bundle(tmp_path: Path) -> None:
     bundle = grounding_bundle(tmp_path / "words", with_tokenizer=True)
     file = bundle / "tokenizer.json"
     file.write_text(file.read_text() + " ")

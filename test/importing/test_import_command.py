@@ -110,7 +110,7 @@ def test_without_names_of_classes_nothing_is_a_map_of_classes(
     assert "--classes names.txt" in said
 
 
-def test_rows_of_a_detector_are_no_map_of_classes(tmp_path: Path) -> None:
+def test_rows_of_a_detector_are_not_a_map_of_classes(tmp_path: Path) -> None:
     file = net(tmp_path, {"output0": np.zeros((1, 1, 14, 8400), np.float32)})
     said = refused(file, "--classes", names_file(tmp_path, "weld\n"))
     assert "no format fits its outputs" in said
@@ -174,7 +174,7 @@ def test_all_axes_open_take_the_size_given(tmp_path: Path) -> None:
     assert (manifest.input.width_px, manifest.input.layout) == (518, "nchw")
 
 
-def test_formats_that_pictures_cannot_tell_apart_are_asked_for(tmp_path: Path) -> None:
+def test_formats_that_pictures_cannot_separate_are_asked_for(tmp_path: Path) -> None:
     file = net(tmp_path, {"predicted_depth": np.ones((1, 640, 640), np.float32)})
     assert "--format depth_metric" in refused(file)
 

@@ -90,7 +90,7 @@ def test_a_name_for_the_background_settles_it(tmp_path: Path) -> None:
     assert any(f"{BACKGROUND!r} is none of its classes" in line for line in finding.lines)
 
 
-def test_one_answer_for_every_picture_is_no_knowledge(tmp_path: Path) -> None:
+def test_one_answer_for_every_picture_is_not_knowledge(tmp_path: Path) -> None:
     scores = np.zeros((10, len(KNOWN)), np.float32)
     scores[:, KNOWN.index("woman")] = 8
     finding = found(classifier(tmp_path / "m.onnx", scores), KNOWN)

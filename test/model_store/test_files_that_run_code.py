@@ -129,7 +129,7 @@ def test_processes_of_a_replay_refuse_it_too(
     assert not marker.exists()
 
 
-def test_who_allows_it_gets_it_and_so_do_the_processes_of_a_replay(
+def test_permitted_code_runs_also_in_the_processes_of_a_replay(
     evil: Path, marker: Path, pictures: list[str]
 ) -> None:
     assert run(app, ["models", "verify", str(evil), "--allow-code"]).exit_code != 0
@@ -177,7 +177,7 @@ def test_pickles_of_weights_are_refused_by_all(tmp_path: Path, marker: Path, suf
     assert not marker.exists()
 
 
-def test_weights_without_a_header_are_no_safetensors(tmp_path: Path) -> None:
+def test_weights_without_a_header_are_not_safetensors(tmp_path: Path) -> None:
     (tmp_path / "m.safetensors").write_bytes(b"hello, this is no header of any kind")
     folder = bundle_around(tmp_path / "m.safetensors", tmp_path / "b")
     with pytest.raises(BundleError, match="not a safetensors file"):

@@ -57,7 +57,7 @@ def test_a_hostile_manifest_is_refused_in_time_and_in_words(
 
 @pytest.mark.parametrize("find", [find_bundle, find_policy], ids=["model", "policy"])
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["pipe", "folder"])
-def test_what_is_no_file_is_not_opened(
+def test_input_that_is_not_a_file_is_not_opened(
     tmp_path: Path, find: Callable[[Path], object], make: Callable[[Path], None]
 ) -> None:
     for name in ("model.yaml", "policy.yaml"):

@@ -46,7 +46,7 @@ def test_the_identity_is_written_and_verified(tmp_path: Path) -> None:
         open_policy(tmp_path)
 
 
-def test_names_and_figures_are_no_part_of_it(tmp_path: Path) -> None:
+def test_names_and_figures_are_not_part_of_it(tmp_path: Path) -> None:
     renamed = tiny(tmp_path, name="other", version="9", metrics={"x": 1}, licence="MIT")
     assert renamed.identity == tiny(tmp_path).identity
 

@@ -62,7 +62,7 @@ def wanted(**changes: Any) -> Wanted:
     return Wanted(**{**usual, **changes})
 
 
-def test_the_faster_of_two_that_the_data_cannot_tell_apart() -> None:
+def test_the_faster_of_two_that_the_data_cannot_separate() -> None:
     advice = recommend(ROWS, wanted())
     assert advice.taken is NEAR
     assert "intervals overlap" in advice.summary

@@ -73,7 +73,7 @@ def test_a_missing_model_lists_what_the_folder_has(store: Path) -> None:
         find_bundle("small")
 
 
-def test_a_folder_without_a_manifest_is_no_bundle(tmp_path: Path) -> None:
+def test_a_folder_without_a_manifest_is_not_a_bundle(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no model\.yaml"):
         find_bundle(tmp_path)
 
@@ -102,7 +102,7 @@ def test_a_manifest_that_makes_no_sense_is_explained(
         find_bundle("small")
 
 
-def test_a_manifest_that_is_no_yaml_is_explained(store: Path) -> None:
+def test_a_manifest_that_is_not_yaml_is_explained(store: Path) -> None:
     (store / "small" / "model.yaml").write_text("name: [")
     with pytest.raises(BundleError, match=r"model\.yaml: expected YAML"):
         find_bundle("small")
@@ -137,7 +137,7 @@ def described(tmp_path: Path, **changes: object) -> ModelManifest:
     return describe_onnx(file, **call)  # type: ignore[arg-type]
 
 
-def test_an_onnx_file_tells_its_names_sizes_and_types(tmp_path: Path) -> None:
+def test_an_onnx_file_has_its_names_sizes_and_types(tmp_path: Path) -> None:
     manifest = described(tmp_path)
     assert (manifest.task, manifest.input.width_px, manifest.input.height_px) == (
         "detection",
@@ -166,7 +166,7 @@ def test_what_the_file_leaves_open_must_be_given(
         described(tmp_path, **changes)
 
 
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("hello")
     with pytest.raises(BundleError, match="not an ONNX model"):
         describe_onnx(tmp_path / "text.onnx", name="x", format="yolox", classes=["cup"])

@@ -101,7 +101,7 @@ def test_a_fault_in_the_declaration_names_the_model() -> None:
         check_shapes(card, Spec(), *tensors())
 
 
-def test_values_of_other_kinds_are_no_dimensions() -> None:
+def test_values_of_other_kinds_are_not_dimensions() -> None:
     card = replace(CARD, inputs={"image": "b h w free"}, outputs={"grid": "b h", "big": "widths"})
     inputs, outputs = tensors(grid=(2, 16), big=(7,))
     check_shapes(card, Spec(), inputs, outputs)

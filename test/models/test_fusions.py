@@ -42,7 +42,7 @@ def test_every_modality_that_is_there_counts(name: str, modality: str) -> None:
 
 
 @every_fusion
-def test_values_that_are_no_numbers_do_no_harm_where_nothing_is(name: str) -> None:
+def test_values_that_are_not_numbers_do_no_harm_where_nothing_is(name: str) -> None:
     fusion, seen = build(name), moment(0, absent=("front.depth", "words"))
     tokens = dict(seen.tokens)
     for missing in ("front.depth", "words"):

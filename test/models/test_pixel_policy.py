@@ -21,7 +21,7 @@ from robot_vision.models.heads.head import HEADS
 from robot_vision.models.policies.chunk_serving import served_graphs
 from robot_vision.models.policies.pixel_points import Locator, Points
 from robot_vision.models.policies.pixel_rays import plucker_rays
-from robot_vision.models.policies.pixel_spec import CameraPose, PartChoice
+from robot_vision.models.policies.pixel_spec import PartChoice, TrainedCamera
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.training.data.keyframes import pointing_error
 
@@ -187,7 +187,7 @@ def test_gates_begin_open_and_learn_from_everything() -> None:
 
 def test_a_camera_elsewhere_sees_along_other_rays() -> None:
     policies = [
-        policy_of(poses={"front": CameraPose(position_m=(0.4, 0.0, z), rotation=(3.1, 0, 0))})
+        policy_of(poses={"front": TrainedCamera(position_m=(0.4, 0.0, z), rotation=(3.1, 0, 0))})
         for z in (0.5, 0.9)
     ]
     policies[1].load_state_dict(policies[0].state_dict())
@@ -196,7 +196,9 @@ def test_a_camera_elsewhere_sees_along_other_rays() -> None:
 
 
 def test_rays_go_through_the_middles_of_cells() -> None:
-    pose = CameraPose(position_m=(0.0, 0.2, 1.0), rotation=(np.pi, 0.0, 0.0), focal_per_width=0.5)
+    pose = TrainedCamera(
+        position_m=(0.0, 0.2, 1.0), rotation=(np.pi, 0.0, 0.0), focal_per_width=0.5
+    )
     rays = plucker_rays(pose, rows=1, columns=2, size=(40, 80), margin=(0, 0))
     # Half a picture's half beside the middle at half a width of focal length: tan = 1/2, downward.
     directions, moments = rays[:, :3], rays[:, 3:]
@@ -210,7 +212,7 @@ def test_rays_go_through_the_middles_of_cells() -> None:
 
 
 def on_tool(**changes: Any) -> PixelPolicy:
-    pose = CameraPose(position_m=(0.05, 0, -0.1), rotation=(0.1, 0.2, 1.5), mount="tool")
+    pose = TrainedCamera(position_m=(0.05, 0, -0.1), rotation=(0.1, 0.2, 1.5), mount="tool")
     return policy_of(poses={"wrist": pose}, **changes)
 
 
@@ -223,7 +225,7 @@ def test_rays_of_a_camera_on_the_tool_are_those_of_where_the_tool_holds_it() -> 
     tool_from_camera[:3, :3] = Rotation.from_rotvec([0.1, 0.2, 1.5]).as_matrix()
     tool_from_camera[:3, 3] = 0.05, 0, -0.1
     placed = base_from_tool @ tool_from_camera
-    pose = CameraPose(
+    pose = TrainedCamera(
         position_m=tuple(placed[:3, 3].tolist()),
         rotation=tuple(Rotation.from_matrix(placed[:3, :3]).as_rotvec().tolist()),
     )
@@ -249,19 +251,21 @@ def test_a_camera_on_the_tool_is_served(tmp_path: Path) -> None:
 
 
 def with_points(**changes: Any) -> PixelPolicy:
-    pose = CameraPose(position_m=(0.4, 0.1, 0.8), rotation=(3.1, 0.1, 0))
+    pose = TrainedCamera(position_m=(0.4, 0.1, 0.8), rotation=(3.1, 0.1, 0))
     return policy_of(depth="points", poses={"front": pose}, **changes)
 
 
 def test_cells_are_placed_by_their_depth() -> None:
     """The table seen from above: places lie in it, and the tool's is taken off."""
-    pose = CameraPose(position_m=(0.5, 0.0, 1.0), rotation=(np.pi, 0.0, 0.0), focal_per_width=0.5)
+    pose = TrainedCamera(
+        position_m=(0.5, 0.0, 1.0), rotation=(np.pi, 0.0, 0.0), focal_per_width=0.5
+    )
     locator = Locator(pose, grid=(1, 2), size=(40, 80), margin=(0, 0))
     points = Points(8)
     points.out = torch.nn.Identity()  # type: ignore[assignment]
     numbers = points.waves.numbers
     depth_m = torch.full((1, 1, 40, 80), 0.8)
-    depth_m[..., ::2, :] = 0.0  # holes are no places
+    depth_m[..., ::2, :] = 0.0  # holes are not places
     state = torch.tensor([0.4, 0.0, 0.3, 1, 0, 0, 0, -1, 0, 1.0]).expand(1, 1, 10)
     yes = torch.ones(1, 1, dtype=torch.bool)
     found = points(locator(depth_m, yes, state, yes))[0, 0]
@@ -478,7 +482,7 @@ def test_graphs_with_memory_and_noise_say_in_onnx_what_they_say_in_torch(tmp_pat
         head=PartChoice(name="flow", options={"layers": 1, "steps": 2}),
         observation=ALL,
         gating=True,
-        poses={"front": CameraPose(position_m=(0.4, 0.0, 0.6))},
+        poses={"front": TrainedCamera(position_m=(0.4, 0.0, 0.6))},
     )
     assert [*policy.input_shapes][-2:] == ["past_memory", "noise"]
     _check_graphs(policy, tmp_path)

@@ -74,7 +74,7 @@ def test_damaged_metadata_are_named(tmp_path: Path, metadata: dict[str, str], sa
         read_weights(file)
 
 
-def test_what_is_no_file_of_weights_is_named(tmp_path: Path) -> None:
+def test_input_that_is_not_a_file_of_weights_is_named(tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("hello")
     for name in ("text.safetensors", "missing.safetensors"):
         with pytest.raises(ConfigError, match=f"cannot read the weights .*{name}"):

@@ -129,7 +129,7 @@ def test_a_model_whose_cost_is_unknown_is_asked_once(pictures: Path, tmp_path: P
 
 
 @pytest.mark.usefixtures("key")
-def test_failures_are_told_and_the_next_model_is_asked(pictures: Path, tmp_path: Path) -> None:
+def test_failures_are_reported_and_the_next_model_is_asked(pictures: Path, tmp_path: Path) -> None:
     with serving(Provider(says=looks)) as provider:
         provider.faults = [Fault(body=b"{"), Fault(body=b"{")]
         file = models_file(

@@ -56,7 +56,7 @@ def test_it_sees_the_picture(vlm: Path, questions: list[Question]) -> None:
     assert len({model.ask(questions[0], rgb).text for rgb in pictures}) > 1
 
 
-def test_folders_that_are_no_vlm_are_refused(vlm: Path, tmp_path: Path) -> None:
+def test_folders_that_are_not_a_vlm_are_refused(vlm: Path, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"no config.json"):
         build(tmp_path)
     (tmp_path / "config.json").write_text("{}")

@@ -63,7 +63,7 @@ def decision_of(action: np.ndarray | None, stamp_ns: int = START_NS, **more) -> 
 
 @dataclass
 class Rig:
-    """An ideal arm that is where it was told to be, and a camera of 25 Hz with some delay."""
+    """An ideal arm that is where it was commanded to be, and a camera of 25 Hz with some delay."""
 
     controller: Controller
     now_ns: int = START_NS

@@ -168,7 +168,7 @@ def test_slack_does_not_add_up_for_a_fast_driver() -> None:
     assert newest.base_from_tool[0, 3] < 0.6, "ten metres a second is no arm"
 
 
-def test_a_joint_that_turns_past_pi_is_no_jump() -> None:
+def test_a_joint_that_turns_past_pi_is_not_a_jump() -> None:
     rig = rig_of()
     for angle in (3.12, 3.13, -3.14, -3.13):
         rig.now_ns += 10 * MS
@@ -201,7 +201,7 @@ def test_it_waits_for_an_arm_that_moves_and_gives_up_after_a_second() -> None:
     assert rig.controller.status(rig.now_ns).needs_enable
 
 
-def test_a_report_that_is_no_state_is_held_at_once() -> None:
+def test_a_report_that_is_not_a_state_is_held_at_once() -> None:
     rig = moving_rig()
     rig.controller.robot_unusable("joint_states has no joint 'gripper'", rig.now_ns)
     rig.tick()

@@ -70,7 +70,7 @@ def test_any_box_has_finite_colours(left: float, top: float, width: float, heigh
         assert ((value >= 0) & (value <= 1)).all()
 
 
-def test_light_tells_brightness_and_tint() -> None:
+def test_light_has_brightness_and_tint() -> None:
     dim = scene_light(np.full((120, 160, 3), (40, 20, 20), np.uint8))
     bright = scene_light(np.full((120, 160, 3), (255, 200, 200), np.uint8))
     assert dim.shape == (LIGHT_WIDTH,)

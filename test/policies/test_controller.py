@@ -177,22 +177,22 @@ def test_an_arm_that_holds_something_keeps_it_when_it_is_enabled():
     assert command.gripper_open == 0.63
 
 
-def test_interventions_are_told_once_and_counted():
+def test_interventions_are_reported_once_and_counted():
     rig = rig_of()
     rig.decide = lambda _: moving((3.0, 0, 0))
     rig.begin()
     rig.run(3.0)
     status = rig.controller.status(rig.now_ns)
-    told = [one.limit for command in sent(rig) for one in command.interventions]
+    reported = [one.limit for command in sent(rig) for one in command.interventions]
     assert status.interventions["step_m"] >= 50
     assert status.interventions["speed"] == status.interventions["workspace"] == 1
-    assert sorted(told) == sorted(
+    assert sorted(reported) == sorted(
         limit for limit, count in status.interventions.items() for _ in range(count)
     )
     np.testing.assert_allclose(rig.pose[0, 3], SafetyConfig().workspace_max_m[0], atol=1e-3)
 
 
-def test_the_status_tells_what_leads_the_arm():
+def test_the_status_says_what_leads_the_arm():
     rig = rig_of().begin()
     robot = robot_of(rig.pose, rig.now_ns)
     decision = decision_of(
@@ -221,7 +221,7 @@ def test_history_and_the_arm_at_a_stamp_are_interpolated():
     expected = Rotation.from_rotvec([0, 0, 0.085]) * DOWN
     np.testing.assert_allclose(states[0].base_from_tool[:3, :3], expected.as_matrix(), atol=1e-9)
     assert states[0].gripper_open == pytest.approx(8.5 / 40)
-    # A short past is given as far as it is known; nothing is foretold.
+    # A short past is given as far as it is known; nothing is predicted.
     assert len(controller.history(START_NS + 90 * MS)) == 2
     assert controller.robot_at(START_NS - 1) is None
     newest = controller.robot_at(START_NS + 10**10)
@@ -322,7 +322,7 @@ def test_a_spec_that_does_not_fit_lists_every_difference():
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
-def test_statistics_that_are_no_use_do_not_start(scale):
+def test_statistics_that_are_unusable_do_not_start(scale):
     statistics = ActionStatistics(mean=(0.0,) * 7, scale=(*(0.1,) * 6, scale))
     with pytest.raises(ConfigError, match="finite with scales above zero"):
         Controller(spec_of(statistics=statistics), PolicyConfig())

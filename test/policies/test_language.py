@@ -41,7 +41,7 @@ def test_an_empty_word_that_is_unknown_is_reported_and_left_out() -> None:
 @pytest.mark.parametrize(
     "asked", ["pick up the {}", "can you pick up the {} please", "robot, lift that {} over there"]
 )
-def test_a_thing_that_is_named_as_polite_words_are_is_no_empty_word(
+def test_a_thing_that_is_named_as_polite_words_are_is_not_an_empty_word(
     asked: str, thing: str
 ) -> None:
     """The policy must not go for whatever there is when its vocabulary lacks the thing."""
@@ -53,7 +53,7 @@ def test_a_thing_that_is_named_as_polite_words_are_is_no_empty_word(
 @pytest.mark.parametrize(
     "text", ["lift the mug over the cup", "lift the cup to me", "lift like a mug"]
 )
-def test_a_word_that_says_where_or_how_is_no_empty_word(text: str) -> None:
+def test_a_word_that_says_where_or_how_is_not_an_empty_word(text: str) -> None:
     assert tokenise(text, VOCABULARY).problem.startswith("unknown word")
 
 

@@ -168,7 +168,7 @@ def test_without_features_the_visual_tokens_are_marked_absent() -> None:
     assert not field(tokens.objects[0], "appearance").any()
 
 
-def test_history_tells_how_the_tool_moved_and_is_flagged_where_short() -> None:
+def test_history_shows_how_the_tool_moved_and_is_flagged_where_short() -> None:
     now, before = robot_at((0.42, 0.0, 0.3)), robot_at((0.4, 0.0, 0.3), gripper_open=0.2)
     token = encode_observation(observe([], robot=now, history=(before,)), history=2).robot
     assert token.shape == (robot_width(2),)

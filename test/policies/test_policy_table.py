@@ -62,7 +62,7 @@ def test_nothing_evaluated_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("conditions", [None, {}, []])
-def test_what_is_no_evaluation_is_refused(tmp_path: Path, conditions: object) -> None:
+def test_input_that_is_not_an_evaluation_is_refused(tmp_path: Path, conditions: object) -> None:
     write_policy(tmp_path / "b", "one", is_frozen=True)
     write_evaluation(tmp_path / "e", "one", conditions)
     ((bundle, evaluation),) = list_policies(tmp_path / "b", tmp_path / "e")

@@ -57,7 +57,7 @@ def test_no_step_is_longer_than_allowed_however_large_the_numbers_are(action):
     }
 
 
-def test_a_step_that_is_too_long_keeps_its_direction_and_is_told():
+def test_a_step_that_is_too_long_keeps_its_direction_and_is_reported():
     action = moving((0.3, 0.4, 0.0))
     action[3, :3] *= 10
     admission = admitted(decision_of(action))
@@ -106,7 +106,7 @@ def test_an_action_of_another_horizon_is_refused():
     assert "(8, 7), expected (12, 7)" in admission.refused
 
 
-def test_a_decision_to_hold_is_no_intervention():
+def test_a_decision_to_hold_is_not_an_intervention():
     admission = admitted(decision_of(None, hold_reason="no red cube in view"))
     assert (admission.chunk, admission.refused) == (None, "no red cube in view")
     assert admission.interventions == ()

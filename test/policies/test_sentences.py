@@ -67,7 +67,7 @@ def test_a_tokenizer_of_another_encoder_is_refused(tmp_path: Path) -> None:
         opened(folder)
 
 
-def test_what_is_no_encoder_of_tokens_is_refused(tmp_path: Path) -> None:
+def test_input_that_is_not_an_encoder_of_tokens_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"outputs 'sentence'.*expected last_hidden_state"):
         opened(write_onnx_encoder(tmp_path / "pooled", output="sentence"))
     folder = write_onnx_encoder(tmp_path / "broken")

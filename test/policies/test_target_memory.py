@@ -30,7 +30,7 @@ FAR_M, NEAR_M = HIDDEN_M + 0.1, HIDDEN_M - 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """A track as the policy is told of it."""
+    """A track as the policy gets it."""
 
     track_id: int
     away_m: float = FAR_M

@@ -74,7 +74,7 @@ def test_perception_that_ends_is_held_at_its_limit_and_recovered_from():
     assert rig.controller.status(rig.now_ns).interventions["perception"] == 1
 
 
-def test_frames_that_stand_still_are_no_perception():
+def test_frames_that_stand_still_are_not_perception():
     rig = rig_of(**{"watchdog.perception_s": 0.2}).begin()
     rig.camera_alive = False
     stamp_ns, robot = rig.now_ns, robot_of(rig.pose, rig.now_ns)
@@ -139,7 +139,7 @@ def test_a_policy_that_holds_is_followed_in_this_too():
     rig.controller.decided(hold, robot, rig.now_ns)
     assert ticks_to_hold(rig) == 1
     assert last(rig).reasons == ("no red cube in view",)
-    assert [told.limit for told in last(rig).interventions] == ["policy"]
+    assert [one.limit for one in last(rig).interventions] == ["policy"]
     rig.camera_alive = True
     assert_goes_on(rig)
 

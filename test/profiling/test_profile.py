@@ -93,7 +93,7 @@ def test_shipped_bundles_are_profiled_in_onnx_and_in_torch_where_weights_fit(
     policy = open_target("policy-s", tmp_path)
     assert policy.kind == "bundle"
     assert {one.name for one in policy.networks} == {"policy", "language"}
-    for network in policy.networks:  # its vocabulary has grown since: ONNX alone, and why
+    for network in policy.networks:  # its vocabulary has grown since: only ONNX, and the reason
         assert network.file is not None
         assert "does not fit model 'policy-s'" in network.notes[0]
 
@@ -114,7 +114,7 @@ def test_a_foreign_bundle_and_a_file_are_onnx_alone(tmp_path: Path) -> None:
         (network,) = found.networks
         assert [one.engine for one in network.timed] == ["onnx-cpu"]
         assert [one.name for one in network.missing] == ["torch-cpu"]
-        assert "ONNX alone" in network.missing[0].why
+        assert "only ONNX" in network.missing[0].why
 
 
 def test_free_sides_need_a_size_and_a_free_batch_gives_throughput(tmp_path: Path) -> None:

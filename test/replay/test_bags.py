@@ -236,7 +236,7 @@ def test_intrinsics_of_another_size_are_not_used(tmp_path: Path) -> None:
     assert (given.camera.fy_px, given.camera.height_px) == (101.0, HEIGHT // 2)
 
 
-def test_topics_are_found_told_and_may_be_given(tmp_path: Path) -> None:
+def test_topics_are_found_reported_and_may_be_given(tmp_path: Path) -> None:
     def infrared(message: Message) -> Message:
         _, values = raw_image(np.zeros((HEIGHT, WIDTH), np.uint8), "mono8")
         values = {**values, "header": message.values["header"]}

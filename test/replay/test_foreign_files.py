@@ -46,14 +46,14 @@ def test_metadata_names_no_file_beside_the_recording(tmp_path: Path) -> None:
     assert problems.as_dict()["file missing"]["count"] == 3
 
 
-def test_a_pipe_is_no_recording(tmp_path: Path) -> None:
+def test_a_pipe_is_not_a_recording(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.mcap")
     with pytest.raises(BagError, match="contains no file"):
         Recording(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["#EXTM3U\n/etc/passwd\n", "ffconcat version 1.0\nfile x.mp4\n"])
-def test_a_playlist_is_no_video(tmp_path: Path, text: str) -> None:
+def test_a_playlist_is_not_a_video(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.mp4").write_text(text)
     with pytest.raises(BagError, match="cannot be opened as a video"):
         VideoSource(tmp_path / "a.mp4", config=ServiceConfig())
@@ -99,7 +99,7 @@ def test_a_damaged_or_endless_behaviour_is_named() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[" * 100_000, "[]", '{"version": 1}', '{"version": 2}'])
-def test_what_is_no_summary_is_named(tmp_path: Path, text: str) -> None:
+def test_input_that_is_not_a_summary_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "summary.json"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"summary\.json"):

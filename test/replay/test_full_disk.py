@@ -138,7 +138,7 @@ print(recording.counts.total())
 """
 
 
-def test_a_limit_on_files_is_told_like_a_full_disk(tmp_path: Path) -> None:
+def test_a_limit_on_files_is_reported_like_a_full_disk(tmp_path: Path) -> None:
     """Where no small disk can be mounted this is tried at least."""
     paths = [str(tmp_path / "a"), str(Path(__file__).parent)]
     environment = os.environ | {

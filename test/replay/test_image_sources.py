@@ -78,7 +78,7 @@ def test_video_with_depth_gives_tracks_in_3d(detector: Path, tmp_path: Path) -> 
     assert z_m == pytest.approx([1.0, 1.0], abs=0.05)
 
 
-def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
+def test_input_that_is_not_a_video_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"not a video")
     with pytest.raises(BagError, match=r"a.mp4 cannot be opened as a video"):
         open_media(tmp_path / "a.mp4")

@@ -83,7 +83,7 @@ def masks_of(folder: Path) -> list[np.ndarray]:
         ]
 
 
-def test_what_is_on_the_arm_is_no_object_and_the_mask_is_in_the_file(
+def test_what_is_on_the_arm_is_not_an_object_and_the_mask_is_in_the_file(
     detector: Path, tmp_path: Path
 ) -> None:
     result = replayed(tmp_path, detector, slide=0.0)

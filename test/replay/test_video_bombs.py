@@ -39,7 +39,7 @@ def test_a_video_of_a_huge_size_is_not_replayed(large_video: Path) -> None:
         open_source(large_video, config=ServiceConfig(), options=BagOptions())
 
 
-def test_a_playlist_is_no_video(large_video: Path, tmp_path: Path) -> None:
+def test_a_playlist_is_not_a_video(large_video: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text(PLAYLIST.format(secret=large_video))
     with pytest.raises(BagError, match="cannot be opened as a video"):
         open_source(tmp_path / "a.mp4", config=ServiceConfig(), options=BagOptions())

@@ -62,7 +62,7 @@ def judged(
     return report["conditions"][name]
 
 
-def test_the_example_is_won_by_who_sees_and_hears(
+def test_the_example_needs_sight_and_hearing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found = judged(

@@ -22,7 +22,7 @@ from robot_vision.rollouts.closed_loop import ClosedLoop
 from robot_vision.rollouts.conditions import CONDITIONS, draw_trial
 from robot_vision.rollouts.corrections import led_by
 from robot_vision.rollouts.evaluate import evaluate_policy
-from robot_vision.rollouts.simulated_perception import Sight
+from robot_vision.rollouts.simulated_perception import SimulatedPerception
 from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 
 SIZES = ((64, 48), (32, 24))
@@ -37,7 +37,7 @@ def looked(condition: str, observation: ObservationSpec, frames: int) -> StandIn
     policy = stand_in(observation)
     trial = draw_trial(CONDITIONS[condition], seed=0, number=0, latency_s=0.06, sizes_px=SIZES)
     with trial.world as world:
-        sight = Sight(world, None, history=0, step_s=0.1, shown=observation)
+        sight = SimulatedPerception(world, None, history=0, step_s=0.1, shown=observation)
         loop = ClosedLoop(
             sight, world, policy, trial.words, delays=trial.delays, withheld=trial.words_withheld
         )
@@ -46,7 +46,7 @@ def looked(condition: str, observation: ObservationSpec, frames: int) -> StandIn
     return policy
 
 
-def test_named_cameras_are_shown_with_their_history_and_without_perception() -> None:
+def test_policy_cameras_are_shown_with_their_history_and_without_perception() -> None:
     policy = looked("lift_only", shown("front", "wrist", depth=True, steps=2), 3)
     first, *_, last = policy.seen
     assert [len(first.pictures[name]) for name in ("front", "wrist")] == [1, 1]

@@ -37,7 +37,7 @@ from robot_vision.rollouts.expert_policy import ExpertPolicy
 from robot_vision.rollouts.labels import answer, labelled
 from robot_vision.rollouts.outcome import jump_ratio
 from robot_vision.rollouts.report import draw_degradation, print_report
-from robot_vision.rollouts.simulated_perception import Eyesight, Sight
+from robot_vision.rollouts.simulated_perception import Eyesight, SimulatedPerception
 from robot_vision.rollouts.summary import wilson
 from robot_vision.rollouts.vocabulary import robot_vocabulary
 from robot_vision.simulation.palette import is_held_out
@@ -131,13 +131,13 @@ def test_conditions_share_scenes_and_change_one_thing() -> None:
 
 
 def test_labels_point_at_the_token_of_what_is_named(eyesight: Eyesight) -> None:
-    """By place: the token's measured centre lies at the item, which no token is told."""
+    """By place: the token's measured centre lies at the item, which no token contains."""
     checked = 0
     for seed in range(6):
         rng = np.random.default_rng(seed)
         world, task = build_task_world(rng, split="train", kind=KINDS[seed % 3])
         with world:
-            sight = Sight(world, eyesight, history=2, step_s=0.05)
+            sight = SimulatedPerception(world, eyesight, history=2, step_s=0.05)
             observation = sight.observe(sight.look())
             inputs = encode_observation(observation, history=2)
             seen = labelled(world, observation, inputs)
@@ -165,7 +165,7 @@ def test_what_the_hand_holds_can_be_pointed_at_though_unseen(eyesight: Eyesight)
         for tick in run_expert(world, task, rng=rng):
             last = tick
         assert last.success
-        sight = Sight(world, eyesight, history=2, step_s=0.05)
+        sight = SimulatedPerception(world, eyesight, history=2, step_s=0.05)
         observation = sight.observe(sight.look())
         seen = labelled(world, observation, encode_observation(observation, history=2))
         sample = answer(seen, task, ("words",))
@@ -182,7 +182,7 @@ def test_the_experts_chunks_do_the_task_through_latency_and_limits(
     rng = np.random.default_rng(40 + len(kind))
     world, task = build_task_world(rng, split="test", kind=kind)  # type: ignore[arg-type]
     with world:
-        sight = Sight(world, eyesight, history=2, step_s=0.05)
+        sight = SimulatedPerception(world, eyesight, history=2, step_s=0.05)
         delays = Delays(latency_s=latency_s, depth=False)
         loop = ClosedLoop(sight, world, ExpertPolicy(world, task), "words", delays=delays)
         while world.time_s < task.time_out_s and not success(world, task):
@@ -200,7 +200,7 @@ def test_joint_commands_do_the_task_within_every_limit(eyesight: Eyesight, arm: 
     world, task = build_task_world(rng, split="test", kind="pick", arm=ARMS[arm])
     config = PolicyConfig(joint_space=JointSpaceConfig(enabled=True))
     with world:
-        sight = Sight(world, eyesight, history=2, step_s=0.05)
+        sight = SimulatedPerception(world, eyesight, history=2, step_s=0.05)
         loop = ClosedLoop(
             sight,
             world,
@@ -219,7 +219,7 @@ def test_dropped_frames_starve_the_stream(eyesight: Eyesight) -> None:
     rng = np.random.default_rng(1)
     world, task = build_task_world(rng, split="test", kind="pick")
     with world:
-        sight = Sight(world, eyesight, history=2, step_s=0.05)
+        sight = SimulatedPerception(world, eyesight, history=2, step_s=0.05)
         loop = ClosedLoop(
             sight,
             world,
@@ -236,7 +236,7 @@ def test_no_truth_reaches_the_policy(eyesight: Eyesight) -> None:
     """An item that moves after the picture was taken changes nothing that the policy is given."""
     world, _ = build_task_world(np.random.default_rng(2), split="test", kind="pick")
     with world:
-        sight = Sight(world, eyesight, history=2, step_s=0.05)
+        sight = SimulatedPerception(world, eyesight, history=2, step_s=0.05)
         frame = sight.look()
         inputs = encode_observation(sight.observe(frame), history=2)
         before = world.base_from_item(0)
@@ -244,7 +244,7 @@ def test_no_truth_reaches_the_policy(eyesight: Eyesight) -> None:
         world.data.qpos[world.model.jnt_qposadr[joint]] += 0.3
         world.step(0.0)
         assert not np.allclose(before, world.base_from_item(0))
-        again = Sight(world, eyesight, history=2, step_s=0.05)
+        again = SimulatedPerception(world, eyesight, history=2, step_s=0.05)
         seen = encode_observation(again.observe(frame), history=2)
     assert inputs.present.any()
     assert np.array_equal(inputs.objects, seen.objects)

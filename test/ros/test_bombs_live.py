@@ -105,6 +105,6 @@ def test_a_camera_with_half_a_size_is_unknown() -> None:
         b"\x07\x09" + bytes(20),
     ],
 )
-def test_bytes_that_are_no_image_are_an_encoding_error(message: bytes) -> None:
+def test_bytes_that_are_not_an_image_are_an_encoding_error(message: bytes) -> None:
     with pytest.raises(EncodingError, match="not a sensor_msgs/Image"):
         received_image(message)

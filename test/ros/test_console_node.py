@@ -21,7 +21,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
-from robot_vision.console.client import Console, ConsoleRefusedError, Shown, Told
+from robot_vision.console.client import Console, ConsoleRefusedError, DataMessage, PictureMessage
 from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.ros.console.node import ConsoleNode
 from robot_vision.ros.messages.convert import ns_from_stamp
@@ -78,12 +78,16 @@ def wait_for(around: Surroundings, condition: Any, console: Console) -> None:
         raise AssertionError(f"{console.state().model_dump_json(indent=1)}") from error
 
 
-def hear(console: Console, *topics: str, timeout_s: float = 20.0) -> dict[str, Told | Shown]:
+def hear(
+    console: Console, *topics: str, timeout_s: float = 20.0
+) -> dict[str, DataMessage | PictureMessage]:
     """The first message of each topic."""
-    heard: dict[str, Told | Shown] = {}
+    heard: dict[str, DataMessage | PictureMessage] = {}
     until_s = monotonic() + timeout_s
     for message in console.stream(dict.fromkeys(topics, 30.0)):
-        heard[message.topic if isinstance(message, Told) else message.header.topic] = message
+        heard[message.topic if isinstance(message, DataMessage) else message.header.topic] = (
+            message
+        )
         if set(topics) <= set(heard):
             return heard
         assert monotonic() < until_s, f"only {list(heard)} came"
@@ -102,7 +106,7 @@ def test_the_stream_shows_what_perception_saw(native_bundle: Path) -> None:
         assert view.objects[0].outline_px
         # By reference: nobody but the node itself subscribes to the camera.
         assert around.camera.rgb.get_subscription_count() == 1
-        # The node tells of itself a few times per second only.
+        # The node reports its state only a few times per second.
         wait_for(around, lambda: console.state().model.state == "active", console)
         state = console.state()
         assert state.camera.status == "live"
@@ -118,7 +122,7 @@ def diagnosed(console: Console) -> str:
     return "; ".join(diagnosis.name for diagnosis in console.state().diagnostics)
 
 
-def test_a_killed_camera_is_told_within_a_second_then_why(native_bundle: Path) -> None:
+def test_a_killed_camera_is_reported_within_a_second_then_why(native_bundle: Path) -> None:
     with in_process(native_bundle, with_policy=False) as (around, console):
         around.frames = False
         stopped_s = monotonic()
@@ -142,7 +146,7 @@ def test_words_enable_hold_and_reset_reach_the_policy(native_bundle: Path) -> No
         held_ns = time_ns()
         around.wait_for_status(enabled=False)
         sleep(0.3)
-        last_ns = max(ns_from_stamp(m.header.stamp) for _, m in list(around.arm.told))
+        last_ns = max(ns_from_stamp(m.header.stamp) for _, m in list(around.arm.commands))
         assert last_ns <= held_ns + TWO_PERIODS_NS
         wait_for(around, lambda: not console.state().policy.enabled, console)
         state = console.state()
@@ -241,7 +245,7 @@ def test_a_late_answer_is_waited_for() -> None:
         assert console.enable().message == "at last"
 
 
-def test_a_policy_that_neither_answers_nor_does_it_is_told_of() -> None:
+def test_a_policy_that_neither_answers_nor_acts_is_reported() -> None:
     with slow_policy(7.0, enabled=False) as console:
         with pytest.raises(ConsoleRefusedError, match="did not answer within 5 s"):
             console.enable()

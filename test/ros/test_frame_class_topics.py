@@ -116,7 +116,7 @@ def check_parts(said: dict[str, Any], image: Image, rgb: np.ndarray) -> None:
         assert (labels == row["label"]).mean() == pytest.approx(row["share"], abs=0.02)
 
 
-def test_numbers_that_are_no_probabilities_are_reported_and_not_published(
+def test_numbers_that_are_not_probabilities_are_reported_and_not_published(
     models: dict[str, Path], native_bundle: Path
 ) -> None:
     with rig(model=native_bundle, **models) as r:
@@ -156,7 +156,7 @@ def test_models_come_and_go_while_it_runs_and_tracks_live_on(
     assert last["stamp_ns"] not in heard.by_topic["classification/json"]
 
 
-def test_names_of_labels_wait_for_those_who_come_later(
+def test_names_of_labels_wait_for_later_subscribers(
     models: dict[str, Path], native_bundle: Path
 ) -> None:
     kind = class_of("vision_msgs/msg/LabelInfo")

@@ -114,7 +114,7 @@ def test_a_goal_that_is_rejected_or_aborted_stays_a_problem_until_it_is_cleared(
     assert goals.problem == "arm/follow aborted the goal: error -4 path tolerance"
 
 
-def test_a_cancelled_goal_is_no_fault_whenever_it_is_accepted() -> None:
+def test_a_cancelled_goal_is_not_a_fault_whenever_it_is_accepted() -> None:
     server = Server()
     goals = goals_of(server)
     goals.send("a", 0.0)

@@ -176,7 +176,7 @@ def test_without_a_usable_description_nothing_is_commanded_and_the_reason_is_sai
             around.instruct("to the cube")
             around.enable()
             around.wait_until_held_for("joint space", "robot_description")
-            assert around.arm.told == []
+            assert around.arm.commands == []
 
 
 def test_links_that_self_collision_cannot_look_at_are_said(native_bundle: Path) -> None:

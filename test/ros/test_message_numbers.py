@@ -25,7 +25,7 @@ def test_a_middleware_without_numbers_says_nothing() -> None:
     assert not counted.are_sure
 
 
-def test_a_publisher_that_begins_anew_or_a_second_one_is_no_loss() -> None:
+def test_a_publisher_that_begins_anew_or_a_second_one_is_not_a_loss() -> None:
     assert missed(900, 1, 2, 5) == [0, 0, 0, 0]
     assert sum(missed(*[n for k in range(50) for n in (k + 1, 1000 * k + 70_000)])) == 0
 

@@ -94,7 +94,7 @@ def test_without_depth_or_intrinsics_it_goes_on_in_2d_and_says_so(native_bundle:
         assert r.result_of()["objects"][0]["position_m"] is not None
 
 
-def test_depth_outside_the_tolerance_is_told_with_its_distance(native_bundle: Path) -> None:
+def test_depth_outside_the_tolerance_is_reported_with_its_distance(native_bundle: Path) -> None:
     with rig(model=native_bundle) as r:
         wait_for_readers(r)
         r.camera.send()
@@ -136,7 +136,7 @@ def test_a_qos_mismatch_names_both_sides(native_bundle: Path) -> None:
         )
 
 
-def test_a_topic_without_publisher_is_told_with_those_that_could_be_meant(
+def test_a_topic_without_publisher_is_reported_with_those_that_could_be_meant(
     native_bundle: Path,
 ) -> None:
     with rig(

@@ -46,13 +46,13 @@ TRACK_FIELDS = (
 
 
 class Both:
-    """The same frames as they are told in the process, and as they are rebuilt from topics."""
+    """The same frames as the process hands them over, and as they are rebuilt from topics."""
 
     def __init__(self, around: Surroundings, seeing: PerceptionNode, *, source: str) -> None:
-        self.told: dict[int, Perception] = {}
+        self.direct: dict[int, Perception] = {}
         self.rebuilt: dict[int, Perception] = {}
         self.health = Health()
-        seeing.add_listener(self._on_told)
+        seeing.add_listener(self._on_direct)
         # Objects in the base frame, as from a perception node with a target frame.
         self._in_base = around.node.create_publisher(String, "in_base/objects/json", 10)
         self.topics = PerceptionTopics(
@@ -69,8 +69,8 @@ class Both:
             health=self.health,
         )
 
-    def _on_told(self, perception: Perception, stage_s: Mapping[str, float]) -> None:
-        self.told[perception.stamp_ns] = perception
+    def _on_direct(self, perception: Perception, stage_s: Mapping[str, float]) -> None:
+        self.direct[perception.stamp_ns] = perception
         objects = objects_of(perception, target_frame="base", target_from_camera=BASE_FROM_CAMERA)
         text = json_of(objects, perception, age_s=0.0, stage_s=stage_s)
         self._in_base.publish(String(data=text))
@@ -79,14 +79,14 @@ class Both:
         self.rebuilt[perception.stamp_ns] = perception
 
     def common(self) -> list[int]:
-        return sorted(self.told.keys() & self.rebuilt.keys())
+        return sorted(self.direct.keys() & self.rebuilt.keys())
 
     def calibrated(self) -> list[int]:
         """Those of `common` that were seen after camera_info had come on both ways."""
         return [
             stamp_ns
             for stamp_ns in self.common()
-            if self.told[stamp_ns].frame.camera and self.rebuilt[stamp_ns].frame.camera
+            if self.direct[stamp_ns].frame.camera and self.rebuilt[stamp_ns].frame.camera
         ]
 
 
@@ -116,24 +116,24 @@ def test_they_are_the_same(native_bundle: Path, source: str, remapped: tuple[str
         around.wait_for(lambda: len(both.calibrated()) >= 5)
         both.topics.close()
     stamp_ns = both.calibrated()[-1]
-    told, rebuilt = both.told[stamp_ns], both.rebuilt[stamp_ns]
-    assert (rebuilt.model_id, rebuilt.class_names) == (told.model_id, told.class_names)
+    direct, rebuilt = both.direct[stamp_ns], both.rebuilt[stamp_ns]
+    assert (rebuilt.model_id, rebuilt.class_names) == (direct.model_id, direct.class_names)
     for name in TRACK_FIELDS:
         np.testing.assert_allclose(
-            getattr(rebuilt.tracks, name), getattr(told.tracks, name), atol=2e-4, err_msg=name
+            getattr(rebuilt.tracks, name), getattr(direct.tracks, name), atol=2e-4, err_msg=name
         )
-    assert told.features is not None
+    assert direct.features is not None
     assert rebuilt.features is not None
-    np.testing.assert_array_equal(rebuilt.features.grid, told.features.grid)
-    np.testing.assert_array_equal(rebuilt.features.embedding, told.features.embedding)
-    assert rebuilt.features.stride_px == pytest.approx(told.features.stride_px)
-    np.testing.assert_array_equal(rebuilt.frame.rgb, told.frame.rgb)
+    np.testing.assert_array_equal(rebuilt.features.grid, direct.features.grid)
+    np.testing.assert_array_equal(rebuilt.features.embedding, direct.features.embedding)
+    assert rebuilt.features.stride_px == pytest.approx(direct.features.stride_px)
+    np.testing.assert_array_equal(rebuilt.frame.rgb, direct.frame.rgb)
     assert rebuilt.frame.camera is not None
-    assert rebuilt.frame.camera.same_as(told.frame.camera)
+    assert rebuilt.frame.camera.same_as(direct.frame.camera)
     assert rebuilt.depth is not None
-    assert told.depth is not None
-    np.testing.assert_array_equal(rebuilt.depth.depth_m, told.depth.depth_m)
-    assert rebuilt.depth.source == told.depth.source
+    assert direct.depth is not None
+    np.testing.assert_array_equal(rebuilt.depth.depth_m, direct.depth.depth_m)
+    assert rebuilt.depth.source == direct.depth.source
     assert "no masks" in rebuilt.notes[-1]
 
 
@@ -162,7 +162,7 @@ def test_colour_of_a_rectified_topic_has_no_distortion(native_bundle: Path) -> N
         around.wait_for(lambda: both.calibrated())
         both.topics.close()
     stamp_ns = both.calibrated()[-1]
-    for perception in (both.told[stamp_ns], both.rebuilt[stamp_ns]):
+    for perception in (both.direct[stamp_ns], both.rebuilt[stamp_ns]):
         assert perception.frame.camera is not None
         assert not perception.frame.camera.distortion.any()
 
@@ -182,7 +182,7 @@ def test_intrinsics_that_were_latched_before_anybody_listened_are_heard(
             both.topics.close()
 
 
-def test_what_is_missing_is_told(native_bundle: Path) -> None:
+def test_what_is_missing_is_reported(native_bundle: Path) -> None:
     with (
         surroundings(remappings=["perception/embedding:=nowhere"]) as around,
         served(lambda context: perception_node(native_bundle, context)) as (seeing,),

@@ -85,7 +85,7 @@ def test_a_camera_that_stops_or_stands_still_holds(tmp_path: Path) -> None:
         around.wait_until_moving()
 
 
-def test_actions_that_are_no_numbers_hold(tmp_path: Path) -> None:
+def test_actions_that_are_not_numbers_hold(tmp_path: Path) -> None:
     with pixel_rig(tmp_path, base=(np.nan,) * 7) as around:
         around.instruct("go")
         around.enable()

@@ -60,7 +60,7 @@ def test_a_picture_that_stands_still_holds_though_stamps_go_on(native_bundle: Pa
         around.wait_until_moving()
 
 
-def test_actions_that_are_no_numbers_hold(native_bundle: Path) -> None:
+def test_actions_that_are_not_numbers_hold(native_bundle: Path) -> None:
     with policy_rig(native_bundle) as around:
         going(around)
         around.instruct("go mad")
@@ -126,7 +126,7 @@ def test_a_robot_controller_that_restarts_elsewhere_waits_to_be_enabled_anew(
         around.wait_for_status(needs_enable=True, holding=True)
         around.wait_until_said("commands", "holding", "call ~/enable again")
         assert largest_step_m(around) < MOST_STEP_M
-        before = len(around.arm.told)
+        before = len(around.arm.commands)
         around.enable()
         around.wait_until_moving()
         # One new beginning, at the arm; from there on no step is larger than the limits allow.

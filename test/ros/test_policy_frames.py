@@ -56,7 +56,7 @@ def test_commands_are_in_the_robots_frames_and_lead_to_the_same_thing(
         around.wait_for(lambda: twists)
     spec = json.loads(around.spec)
     assert (spec["frame_id"], spec["tool_frame_id"]) == ("base_link", "tool0")
-    assert {message.header.frame_id for _, message in around.arm.told} == {"base_link"}
+    assert {message.header.frame_id for _, message in around.arm.commands} == {"base_link"}
     assert twists[0].header.frame_id == "base_link"
 
 
@@ -67,7 +67,7 @@ def test_a_tool_pose_in_a_frame_that_nobody_mapped_holds_and_names_the_parameter
         around.instruct("to the cube")
         around.enable()
         around.wait_until_said("inputs", "'base_link'; expected 'base'", "set frames.base")
-        assert around.arm.told == []
+        assert around.arm.commands == []
 
 
 def test_a_description_without_the_frame_holds_and_names_its_links(native_bundle: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_description_without_the_frame_holds_and_names_its_links(native_bundle
         described.publish(String(data=urdf_of("six")))
         around.enable()
         around.wait_until_said("inputs", "no chain of joints from 'fr3_link0'", "link6")
-        assert around.arm.told == []
+        assert around.arm.commands == []
 
 
 def config_of(**values: object) -> PolicyNodeConfig:

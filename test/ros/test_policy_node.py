@@ -50,7 +50,7 @@ def test_it_moves_only_when_enabled_and_goes_where_the_words_say(native_bundle: 
         around.instruct("to the cube")
         status = around.wait_for_status(enabled=False, instruction="to the cube")
         assert status["reasons"][0] == "disabled"
-        assert around.arm.told == []
+        assert around.arm.commands == []
         assert around.enable().success
         around.wait_until_moving()
         around.wait_for(lambda: is_over_cube(around))
@@ -63,7 +63,7 @@ def test_it_moves_only_when_enabled_and_goes_where_the_words_say(native_bundle: 
         around.wait_for_status(enabled=False)
         assert around.stamps_ns()[-1] <= disabled_ns + TWO_PERIODS_NS
     assert np.all(np.diff(around.stamps_ns()) > 0)
-    first = around.arm.told[0][1]
+    first = around.arm.commands[0][1]
     assert first.header.frame_id == "base"
     begin = [first.pose.position.x, first.pose.position.y, first.pose.position.z]
     np.testing.assert_allclose(begin, START_M, atol=0.01)
@@ -165,8 +165,8 @@ def test_a_policy_that_fails_holds_with_the_reason_and_the_next_words_count(
     with policy_rig(native_bundle) as around:
         around.enable()
         around.instruct("fail at the cube")
-        around.wait_until_held_for("the policy failed", "told to fail")
-        around.wait_until_said("policy", "the policy fails", "told to fail")
+        around.wait_until_held_for("the policy failed", "fails on request")
+        around.wait_until_said("policy", "the policy fails", "fails on request")
         around.instruct("to the cube")
         around.wait_until_moving()
 
@@ -260,10 +260,10 @@ def test_an_instruction_is_heard_from_a_publisher_that_latches_nothing(
         around.wait_for_status(instruction="to the cube")
 
 
-def test_a_state_of_the_robot_that_is_no_use_is_counted_by_cause(native_bundle: Path) -> None:
+def test_a_state_of_the_robot_that_is_unusable_is_counted_by_cause(native_bundle: Path) -> None:
     with policy_rig(native_bundle, gripper__joint="finger") as around:
         around.wait_until_said("inputs", "robot state unusable", "no joint 'finger'")
         around.enable()
         around.instruct("to the cube")
         around.wait_until_said("commands", "holding", "no state of the robot")
-        assert around.arm.told == []
+        assert around.arm.commands == []

@@ -53,7 +53,7 @@ class Arm:
         raise AssertionError(f"objects are {'not ' if sees else ''}seen, slide at {slide}")
 
 
-def test_the_robot_is_no_thing_and_what_is_beside_it_is_one(native_bundle: Path) -> None:
+def test_the_robot_is_not_an_object_and_what_is_beside_it_is_one(native_bundle: Path) -> None:
     with rig(model=native_bundle, tracker__coast_s=0.1, **POSE) as r:
         wait_for_readers(r)
         arm = Arm(r)
@@ -87,7 +87,7 @@ def test_a_joint_that_is_too_old_hides_nothing_and_is_reported(native_bundle: Pa
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("no URDF", "robot_description is no URDF"),
+        ("no URDF", "robot_description is not a URDF"),
         (ARM.replace("box size", "mesh filename"), "no shape of a moving link that can be drawn"),
     ],
 )

@@ -141,7 +141,7 @@ def test_pictures_state_and_camera_pose_are_of_one_moment(tmp_path: Path) -> Non
     assert r.task["success"] is False
 
 
-def test_the_arm_goes_where_it_is_told_and_refuses_what_is_old_or_of_another_frame(
+def test_the_arm_goes_where_it_is_commanded_and_refuses_what_is_old_or_of_another_frame(
     tmp_path: Path,
 ) -> None:
     with robot(tmp_path, camera_hz=2.0) as r:

@@ -31,7 +31,7 @@ def soaked(out: Path, *options: str) -> tuple[int, dict[str, Any]]:
 def assert_sound(status: int, report: dict[str, Any], out: Path) -> None:
     """The report says what the exit status says, and every invariant was looked at."""
     assert (status == 0) == report["passed"]
-    assert report["ended"] == "time is over"
+    assert report["ended"] == "time is up"
     assert report["frames_sent"] > 50
     for name in ALWAYS:
         assert not report["invariants"][name]["violations"], report["invariants"][name]

@@ -48,8 +48,8 @@ def test_a_tick_that_takes_three_periods_is_late_by_as_many_and_is_not_made_up_f
     assert evenness.ticks >= 8
 
 
-def test_a_tick_that_fails_is_told_once_and_the_next_ones_come() -> None:
-    told: list[str] = []
+def test_a_tick_that_fails_is_logged_once_and_the_next_ones_come() -> None:
+    logged: list[str] = []
     calls: list[int] = []
     fifth = Event()
 
@@ -60,8 +60,8 @@ def test_a_tick_that_fails_is_told_once_and_the_next_ones_come() -> None:
         if len(calls) in (2, 3):
             raise RuntimeError("a tick of this test")
 
-    stream = Stream(tick, 0.01, log=told.append)
+    stream = Stream(tick, 0.01, log=logged.append)
     assert fifth.wait(20)
     stream.stop()
-    assert len(told) == 1
-    assert "a tick of this test" in told[0]
+    assert len(logged) == 1
+    assert "a tick of this test" in logged[0]

@@ -29,7 +29,7 @@ SPEED = 0.2
 
 
 def nodes(context: Context) -> list[Any]:
-    """The service with the shipped perception, and a policy that goes over what it is told."""
+    """The service with the shipped perception, and a policy that goes over the named object."""
     manifest = find_bundle("native-s").manifest
     names = tuple(manifest.classes)
     seeker = Seeker(perception_model_id=manifest.model_id, names=names)
@@ -74,7 +74,7 @@ class Places:
         return None
 
 
-def test_the_arm_goes_over_what_it_is_told_and_nothing_is_told_when_the_robot_is_gone(
+def test_the_arm_goes_over_the_named_object_and_gets_no_command_when_the_robot_is_gone(
     tmp_path: Path,
 ) -> None:
     robot = ["--ros-args", "-p", "seed:=5", "-p", "task:=pick", "-p", f"speed:={SPEED}"]
@@ -109,15 +109,15 @@ def lead(monitor: Monitor, process: Any) -> None:
 
     assert monitor.spin_until(is_over, timeout_s=WAIT_S), str(seen.status)
     assert seen.age_s
-    told: list[Any] = []
-    monitor.node.create_subscription(PoseStamped, "policy/command/pose", told.append, 10)
-    assert monitor.spin_until(lambda: bool(told), timeout_s=WAIT_S)
+    commands: list[Any] = []
+    monitor.node.create_subscription(PoseStamped, "policy/command/pose", commands.append, 10)
+    assert monitor.spin_until(lambda: bool(commands), timeout_s=WAIT_S)
     # With the robot its clock stands still.
     process.kill()
     monitor.spin(1.0)
-    told.clear()
+    commands.clear()
     monitor.spin(1.0)
-    assert not told
+    assert not commands
 
 
 def confirmed(monitor: Monitor) -> str:

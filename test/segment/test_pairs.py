@@ -70,7 +70,7 @@ def test_what_a_pair_cannot_take_is_refused(tmp_path: Path) -> None:
         segmenter.segment(embedding, make_prompt(**POINT, mask_logits=logits))
 
 
-def test_files_that_are_no_pair_are_refused_with_their_tensors(tmp_path: Path) -> None:
+def test_files_that_are_not_a_pair_are_refused_with_their_tensors(tmp_path: Path) -> None:
     encoder, decoder = write_color_pair(tmp_path)
     with pytest.raises(BundleError, match="the other way round") as swapped:
         describe_pair(decoder, encoder, name="swapped")

@@ -70,7 +70,7 @@ def test_a_lie_is_never_brought_back() -> None:
     assert said == [0.0, 0.0, 0.0]
 
 
-def test_a_turn_through_pi_is_no_leap() -> None:
+def test_a_turn_through_pi_is_not_a_leap() -> None:
     assert not any(refusals(believed(), "roll", 3.1, -3.1, 3.1))
     assert any(refusals(believed(), "roll", 0.0, 3.1))
 

@@ -87,7 +87,7 @@ def test_a_link_without_joints_is_left_out() -> None:
     assert not view.mask.any()
 
 
-def test_the_table_is_no_link_of_the_robot() -> None:
+def test_the_table_is_not_a_link_of_the_robot() -> None:
     table = '<visual><origin xyz="0 0 1.1"/><geometry><box size="2 2 0.1"/></geometry></visual>'
     view = filter_of(urdf(table=table)).view(
         CAMERA, base_from_camera=np.eye(4), joints={"slide": 0.0}
@@ -129,8 +129,8 @@ def test_a_mesh_is_read_where_its_package_is(
         ("package://../../etc/hand.stl", "is in no package of AMENT_PREFIX_PATH"),
         ("package://some_arm/hand.dae", "is in no package of AMENT_PREFIX_PATH"),
         ("file:///etc/hostname", "is none of .stl, .obj"),
-        ("file:///nowhere/hand.stl", "is no file here"),
-        ("https://example.org/hand.stl", "is no package://, no file:// and no path"),
+        ("file:///nowhere/hand.stl", "is not a file here"),
+        ("https://example.org/hand.stl", "is not a package:// or file:// address, nor a path"),
     ],
 )
 def test_a_link_whose_mesh_cannot_be_had_is_reported(file: str, why: str) -> None:

@@ -184,7 +184,7 @@ def test_planted_copies_are_found_and_others_are_not(rooms: Index, embedder: Emb
     assert paired <= planted
 
 
-def test_a_slow_pan_is_no_single_group() -> None:
+def test_a_slow_pan_is_not_a_single_group() -> None:
     turn = np.linspace(0, np.pi / 2, 50)
     pan = np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32)
     groups = duplicate_groups(pan, threshold=float(np.cos(0.2)))

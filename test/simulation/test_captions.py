@@ -232,7 +232,7 @@ def test_the_command_writes_the_same_captions_again_and_keeps_the_rest(tmp_path:
         ("annotations.json", "[]", "cannot make captions of"),
     ],
 )
-def test_what_is_no_generated_set_is_refused(
+def test_input_that_is_not_a_generated_set_is_refused(
     tmp_path: Path, name: str, text: str, expected: str
 ) -> None:
     (written_set(tmp_path) / name).write_text(text)

@@ -92,7 +92,7 @@ class QuietRig:
 
 
 def message(topic: Topic) -> Any:
-    """As ROS would have it; numbers tell one from the next."""
+    """As ROS would have it; numbers distinguish them."""
     message.count += 1
     stamp = SimpleNamespace(sec=message.count, nanosec=0)
     made = SimpleNamespace(header=SimpleNamespace(stamp=stamp))

@@ -22,18 +22,18 @@ def counted(results: int, drops: dict[str, int], *, later: int = 0) -> set[str]:
     ledger = Ledger()
     frames = FrameCount(ledger, CONFIG)
 
-    def told(stamp_ns: int, outputs: int, dropped: dict[str, int]) -> None:
+    def count(stamp_ns: int, outputs: int, dropped: dict[str, int]) -> None:
         values = {f"dropped: {cause}": str(count) for cause, count in dropped.items()}
         frames.inputs(stamp_ns, values | {"rgb_hz": "10.0"})
         frames.outputs({"outputs": str(outputs)})
 
     for k in range(10):
         frames.sent_at(k * NS // 10)
-    told(NS, 10, {})
+    count(NS, 10, {})
     frames.check()
     for k in range(10, 100 + later):
         frames.sent_at(k * NS // 10)
-    told(10 * NS - 1, results, drops)
+    count(10 * NS - 1, results, drops)
     frames.check()
     return violated(ledger)
 

@@ -78,9 +78,9 @@ def test_commands_that_go_on_under_a_reported_hold() -> None:
 
 
 def test_what_is_too_short_or_hardly_moves_is_not_judged() -> None:
-    assert judged(held_after_s=9, stands_after_s=9, lasts_s=0.25)[0] == "too short to say"
+    assert judged(held_after_s=9, stands_after_s=9, lasts_s=0.25)[0] == "too short to judge"
     slow = judged(held_after_s=9, stands_after_s=9, speed=0.01, travel_m=0.1)
-    assert slow == ("not asked", set())
+    assert slow == ("no hold required", set())
     quick = judged(held_after_s=9, stands_after_s=9, speed=0.3, travel_m=0.1)
     assert quick == ("not held", {"hold reported", "stands"})
     # The truth is back before the fault ends.
@@ -108,7 +108,7 @@ def stays(from_s: float, until_s: float, *, holding: bool = True, followed: bool
     return violated(ledger)
 
 
-def test_who_holds_stays() -> None:
+def test_a_held_arm_stays() -> None:
     assert stays(0.0, 0.0) == set()
     assert stays(1.0, 1.5) == {"held stays"}
     # It brakes at first.

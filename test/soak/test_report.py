@@ -29,7 +29,7 @@ def an_outcome() -> Outcome:
     outcome.ended = "interrupted"
     outcome.runs = [
         a_run(0, "arm_nan"),
-        a_run(1, "camera_black", verdict="not asked"),
+        a_run(1, "camera_black", verdict="no hold required"),
         a_run(2, "arm_nan", verdict="not held", recovered_s=None, violations={"speed": 3}),
     ]
     samples = [

@@ -1,4 +1,4 @@
-"""Where joints were at a stamp: interpolated, never foretold, and nothing where it is unknown."""
+"""Where joints were at a stamp: interpolated, never predicted, and nothing where it is unknown."""
 
 import math
 
@@ -33,7 +33,7 @@ def test_arm_and_gripper_may_publish_apart() -> None:
     assert not stale
 
 
-def test_after_the_newest_report_nothing_is_foretold() -> None:
+def test_after_the_newest_report_nothing_is_predicted() -> None:
     history = heard((1.0, {"a": 0.0}), (1.1, {"a": 1.0}))
     assert history.at(["a"], round(1.15 * NS), max_age_s=0.1)[0] == {"a": 1.0}
 
@@ -61,7 +61,7 @@ def test_reports_of_velocities_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("names", "positions"), [(["a"], [1.0, 2.0]), (["a"], [math.nan]), ([], [1.0])]
 )
-def test_what_is_no_report_is_refused(names: list[str], positions: list[float]) -> None:
+def test_input_that_is_not_a_report_is_refused(names: list[str], positions: list[float]) -> None:
     with pytest.raises(ValueError, match="expected a finite one for each"):
         JointHistory().add(names, positions, stamp_ns=NS)
 

@@ -32,7 +32,7 @@ def test_positions_and_velocities_are_exact_and_their_covariance_is_honest():
     assert errors["samples"] > 300
     assert errors["median_position_error_m"] < 0.02
     assert errors["median_velocity_error_mps"] < 0.05
-    # Three degrees of freedom: 3 on average where the covariance tells the truth.
+    # Three degrees of freedom: 3 on average where the covariance is right.
     assert 2.0 < errors["mean_nees"] < 4.0
 
 
@@ -71,13 +71,13 @@ def test_a_perfect_answer_scores_a_hundred(shared_data):
     assert judge(sequence, perfect).hota == pytest.approx(100)
 
 
-def test_a_folder_that_is_no_sequence_is_named(tmp_path):
+def test_a_folder_that_is_not_a_sequence_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"det\.txt"):
         read_mot_sequence(tmp_path)
 
 
 @pytest.mark.parametrize(("left_px", "known"), [(0.0, (640, 480)), (-30.0, None)])
-def test_the_image_s_size_is_told_where_boxes_end_at_its_border(tmp_path, left_px, known):
+def test_the_image_s_size_is_used_where_boxes_end_at_its_border(tmp_path, left_px, known):
     for name in ("det", "gt"):
         (tmp_path / name).mkdir()
         row = f"1,1,{left_px},100,50,80,1\n"
@@ -94,7 +94,7 @@ def sequence_folder(folder, *, truth: str, seen: str = "1,-1,10,10,50,80,1\n"):
 
 
 @pytest.mark.parametrize("world", ["-1,-1,-1", "4.2,-0.3,0", "1,0.5,0", "2,1,0"])
-def test_places_in_the_world_of_mot15_are_no_classes(tmp_path, world):
+def test_places_in_the_world_of_mot15_are_not_classes(tmp_path, world):
     folder = sequence_folder(tmp_path, truth=f"1,1,10,10,50,80,1,{world}\n")
     (truth,) = read_mot_sequence(folder).truths
     assert truth.object_id.tolist() == [1]

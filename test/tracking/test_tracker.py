@@ -131,7 +131,7 @@ def test_a_track_coasts_then_ends_by_time_not_by_frames():
         assert states[32 if step == 4 else 31] == []
 
 
-def test_events_tell_each_change_of_state_once():
+def test_events_report_each_change_of_state_once():
     frames = [measure([box_at(100)], frame=k, score=[0.75]) for k in range(3)]
     empty = [Measurements(detections=no_detections(k * FRAME_NS)) for k in (10, 20, 200)]
     events = [event for tracks in run(frames + empty) for event in tracks.events]
@@ -170,7 +170,7 @@ def walker_at(x: float) -> list[float]:
     return [x - 35, 200, x + 35, 380]
 
 
-def test_who_appears_far_from_a_lost_neighbour_is_somebody_else():
+def test_an_object_far_from_a_lost_neighbour_gets_a_new_id():
     """Large in the image, people are near each other: a lost one does not become the next."""
     walk = [measure([walker_at(100 + 4 * k)], frame=k) for k in range(10)]
     lost = [measure([], frame=k) for k in range(10, 20)]
@@ -212,7 +212,7 @@ def passing(centres_x, *, step: float = 4, side: float = 80) -> list[Measurement
 
 
 @pytest.mark.parametrize("turn_x", [-60, 700])
-def test_who_left_over_the_border_is_known_again_however_little_is_seen(turn_x):
+def test_an_object_that_left_over_the_border_keeps_its_id_however_little_is_seen(turn_x):
     away = np.sign(turn_x - 320) * np.arange(12) * 34.0
     frames = passing([*(turn_x - away[::-1]), *(turn_x - away[1:])])
     answers = run(frames)
@@ -239,7 +239,7 @@ def test_the_border_is_known_in_the_first_frame_of_an_epoch_too():
     assert tracks.box_xyxy_px[:, 2].tolist() == [IMAGE_PX[0]]
 
 
-def test_what_left_the_image_is_told_beyond_it():
+def test_what_left_the_image_is_reported_beyond_it():
     frames = passing([560, 580, 600, 620, 640], step=1)
     tracker = build_tracker(TrackerConfig())
     for measurements in frames:
@@ -249,7 +249,7 @@ def test_what_left_the_image_is_told_beyond_it():
 
 
 def test_what_is_unseen_follows_what_all_others_do():
-    """A camera that turns at a stroke, told by nobody, carries the hidden object along."""
+    """A camera that turns at once, without a report, carries the hidden object along."""
     places = [50, 150, 250, 350, 450]
     frames = [measure([box_at(x) for x in places], frame=k) for k in range(20)]
     frames += [
@@ -305,7 +305,7 @@ def test_an_object_without_depth_stays_unknown_until_it_has_some():
     assert third.position_covariance_m2[0, 0, 0] > second.position_covariance_m2[0, 0, 0]
 
 
-def test_depth_tells_apart_what_overlaps_in_the_image():
+def test_depth_separates_what_overlaps_in_the_image():
     near, far = [0.0, 0.0, 0.6], [0.0, 0.0, 1.8]
     boxes = [box_at(100), box_at(104)]
     tracker = build_tracker(TrackerConfig())
@@ -372,7 +372,7 @@ def test_image_flow_keeps_identities_while_the_camera_jerks():
 
 
 @pytest.mark.parametrize("returning", [0, 1])
-def test_looks_tell_who_came_back_where_place_does_not(returning):
+def test_appearance_identifies_a_returning_object_where_place_does_not(returning):
     rng = np.random.default_rng(0)
     looks = np.eye(8)[:3] + 0.01 * rng.normal(size=(3, 8))
     frames = [

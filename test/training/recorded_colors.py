@@ -1,4 +1,4 @@
-"""Bags for tests: images of one grey each, by which they can be told."""
+"""Bags for tests: images of one grey each, which identifies them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

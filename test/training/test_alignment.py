@@ -120,7 +120,7 @@ def test_retrieval_is_drawn_among_captions_that_mean_different_things() -> None:
     perfect = retrieval(np.eye(count), meanings, never, Draws(candidates=10, count=20))
     assert perfect["candidates"].value == 10
     assert perfect["retrieval_at_1"].value == 1.0
-    # pairs of one meaning: told apart they would be found, in one draw they never are
+    # pairs of one meaning: drawn separately they would be found, in one draw they never are
     twins = np.kron(np.eye(count // 2), np.ones((2, 2)))
     all_of_them = retrieval(twins, meanings, never, Draws(candidates=count, count=3))
     assert all_of_them["candidates"].value == 15
@@ -315,8 +315,8 @@ def test_a_batch_depends_on_its_step_alone_and_knows_what_says_the_same(
     assert torch.equal(second.text, again.text)
     assert not torch.equal(first.text, second.text)
     assert first.same.diagonal().all()
-    told_alike = (first.text[:, None] == first.text[None]).all(dim=2)
-    assert torch.equal(first.same | told_alike, first.same)
+    same_caption = (first.text[:, None] == first.text[None]).all(dim=2)
+    assert torch.equal(first.same | same_caption, first.same)
     assert task.notes() == ("12 pictures and 12 crops of things with 24 captions of 6 words",)
 
 

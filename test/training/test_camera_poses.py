@@ -118,7 +118,7 @@ def test_our_sets_say_it_themselves(tmp_path: Path) -> None:
     assert (pose.focal_per_width, pose.focal_per_height) == pytest.approx((80 / 96, 80 / 64))
 
 
-def test_the_bundle_says_where_its_cameras_are_and_who_runs_it_compares(
+def test_the_bundle_says_where_its_cameras_are_and_the_node_compares(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_episodes(tmp_path / "set", [4, 5])

@@ -204,7 +204,7 @@ def test_a_bundle_is_judged_as_it_was_while_it_trained(folders: Path) -> None:
     assert (drawn[..., ::-1] == TAUGHT_COLOR).all(axis=-1).any()
 
 
-def test_a_set_of_another_rate_is_no_judge(
+def test_a_set_of_another_rate_is_not_a_judge(
     folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slower(*_: object, **__: object) -> object:

@@ -29,7 +29,7 @@ PLAIN = ViewOptions(color=0, grey=0, blur=0, flip=0)
 
 
 def write_pictures(root: Path, count: int) -> Path:
-    """Each of one grey, by which it can be told: 10, 20, …"""
+    """Each of one grey, which identifies it: 10, 20, …"""
     root.mkdir(parents=True)
     for number in range(count):
         picture = np.full((40, 60, 3), 10 * (number + 1), np.uint8)
@@ -146,7 +146,7 @@ def test_what_cannot_be_read_is_left_out_and_said(tmp_path: Path) -> None:
     ],
     ids=["none", "absent", "empty", "no bag"],
 )
-def test_what_is_no_source_is_refused(make, words: str, tmp_path: Path) -> None:
+def test_input_that_is_not_a_source_is_refused(make, words: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(ConfigError, match=words):
         open_frames(make(tmp_path), SIZE)

@@ -53,7 +53,7 @@ def test_without_a_grasp_where_the_tool_comes_down_and_leaves() -> None:
     assert (found[first_length:] >= np.arange(first_length, len(found))).all()
 
 
-def test_what_somebody_else_reached_is_no_keyframe() -> None:
+def test_what_somebody_else_reached_is_not_a_keyframe() -> None:
     """The first episode was led by a policy: only its change of the gripper teaches anything."""
     source = grasps("oocc")
     first_length = int(source.length[0])

@@ -102,7 +102,7 @@ def test_each_object_is_right_once(perfect: list[Found]) -> None:
     assert mistakes(perfect[0], 0.5) == 0
 
 
-def test_confusions_tell_names_from_misses_and_false_alarms(
+def test_confusions_separate_names_from_misses_and_false_alarms(
     perfect: list[Found], tmp_path: Path
 ) -> None:
     objects = np.bincount(np.concatenate([f.sample.class_id for f in perfect]), minlength=2)

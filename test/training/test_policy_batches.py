@@ -86,8 +86,8 @@ def test_exposure_changes_all_colours_of_a_view_alike() -> None:
     gain = field(after, "color") / field(before, "color")
     assert np.log(gain).std() > 0.1
     for name, colors in (("shades", 7), ("around", 1), ("light", 7)):
-        told = np.tile(gain, colors)
-        expected = np.minimum(field(before, name)[:, : 3 * colors] * told, 1)
+        gains = np.tile(gain, colors)
+        expected = np.minimum(field(before, name)[:, : 3 * colors] * gains, 1)
         assert field(after, name)[:, : 3 * colors] == pytest.approx(expected, rel=1e-4), name
     assert field(after, "light")[:, -1] == pytest.approx(field(before, "light")[:, -1])
     assert field(after, "chroma") == pytest.approx(chroma_of(field(after, "color")))

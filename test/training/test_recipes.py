@@ -80,7 +80,7 @@ def test_overrides_win_over_the_file(tmp_path: Path) -> None:
         ({"task": ""}, "names no task; available: .*perception"),
     ],
 )
-def test_what_is_no_recipe_is_named(values: dict[str, Any], named: str) -> None:
+def test_input_that_is_not_a_recipe_is_named(values: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         recipe_of(PERCEPTION | values)
 

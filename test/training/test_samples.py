@@ -141,7 +141,7 @@ def test_boxes_stay_around_their_objects_through_augmentation(
     assert checked > 60
 
 
-def test_turned_hues_are_told_and_leave_all_else(cache: SampleCache) -> None:
+def test_turned_hues_are_recorded_and_leave_all_else(cache: SampleCache) -> None:
     still = {"flip": 0, "scale_min": 1, "scale_max": 1, "shift": 0, "color": 0}
     batch = augmented(cache, size=(160, 128), seed=1, hue=0.5, **still)
     plain = collate([cache[i] for i in range(len(cache))])

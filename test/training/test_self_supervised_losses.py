@@ -124,7 +124,7 @@ def test_spread_is_one_of_all_directions_and_none_of_one() -> None:
     assert spread_of(one) == pytest.approx(0, abs=1e-6)
 
 
-def test_entropies_tell_both_kinds_of_collapse_from_none() -> None:
+def test_entropies_separate_both_kinds_of_collapse_from_none() -> None:
     eye = np.eye(8)
     assert entropies(eye) == pytest.approx({"teacher_entropy": 0, "teacher_mean_entropy": 1})
     uniform = np.full((5, 8), 1 / 8)

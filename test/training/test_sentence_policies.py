@@ -179,7 +179,7 @@ def test_a_bundle_is_judged_by_its_own_encoder(trained: Path, tmp_path: Path) ->
     assert found.figures["error"] == pytest.approx(policy.manifest.metrics["error"], rel=0.02)
 
 
-def test_folders_that_are_no_encoder_are_refused(trained: Path, tmp_path: Path) -> None:
+def test_folders_that_are_not_an_encoder_are_refused(trained: Path, tmp_path: Path) -> None:
     def refused(folder: Path | str, match: str) -> None:
         options = {"sentences": {"folder": str(folder), "max_tokens": 8}}
         with pytest.raises(ConfigError, match=match):

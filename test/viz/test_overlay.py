@@ -134,10 +134,10 @@ def test_near_is_brighter_than_far_and_unknown_is_black() -> None:
 
 
 @pytest.mark.parametrize("width_px", [240, 416, 640])
-def test_the_last_thing_to_be_told_is_in_the_picture(width_px: int) -> None:
-    told = perception(tracks(BOX), size=(320, width_px), depth_m=np.ones((320, width_px), "f4"))
+def test_the_last_note_is_in_the_picture(width_px: int) -> None:
+    noted = perception(tracks(BOX), size=(320, width_px), depth_m=np.ones((320, width_px), "f4"))
     images = [
-        draw_overlay(replace(told, notes=("depth lost", note)), age_s=0.012)
+        draw_overlay(replace(noted, notes=("depth lost", note)), age_s=0.012)
         for note in ("camera info lost", "camera info 1 s old")
     ]
     changed = np.argwhere((images[0] != images[1]).any(axis=2))

@@ -176,7 +176,7 @@ def test_it_begins_from_the_weights_of_a_folder(lora: int, tmp_path: Path) -> No
             "camera 'front' is shown at 64 x 32 px; the backbone takes 32 x 32",
         ),
         ({"lora": {"rank": 2, "targets": ("nothing",)}}, "spec.lora.targets = nothing"),
-        ({"backbone": {"config": {"model_type": "no_such"}}}, "is no config of 'no_such'"),
+        ({"backbone": {"config": {"model_type": "no_such"}}}, "is not a config of 'no_such'"),
         ({"backbone": {"config": {}}}, "has no model_type"),
         ({"backbone": {"config": {"model_type": "x", "auto_map": {}}}}, "code of its own"),
     ],

@@ -29,7 +29,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are no files below docs/."""
+    """Add the pages that are not files below docs/."""
     for name, content in _reference().items():
         files.append(File.generated(config, name, content=content))
     todo = documents()

@@ -1,1 +1,1 @@
-"""Pruning: whole channels, which makes a model faster, and single weights, which does not."""
+"""Structured pruning: whole channels, which makes a model faster."""

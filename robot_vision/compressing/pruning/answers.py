@@ -1,11 +1,12 @@
-"""Which layers make a model's answer: their channels mean something outside, and stay."""
+"""Finds the output layers of a model: their channels have a meaning outside and must stay."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
-# What multiplies by weights of its own, as autograd calls it: beyond it channels are inner ones.
+# Autograd's names of layers that multiply by weights: channels before them are internal.
 _PRODUCTS = ("Convolution", "Addmm", "Mm", "Bmm", "Linear")
 
 
@@ -43,8 +44,8 @@ def _leads_to_leaf(node: Any) -> bool:
     return _leaf(node) is not None
 
 
-def _leaf(node: Any) -> Tensor | None:
-    """The parameter that a node is, or the transpose of."""
+def _leaf(node: Any) -> Float[Tensor, "..."] | None:
+    """The parameter that a node is, or whose transpose it is."""
     while not hasattr(node, "variable"):
         if node.name() not in ("TBackward0", "TransposeBackward0", "PermuteBackward0"):
             return None

@@ -1,9 +1,9 @@
-"""Whole channels: coupled layers by torch-pruning, each group of them proven to be exact.
+"""Prunes whole channels: groups of coupled layers by torch-pruning, each verified to be exact.
 
 A group is one width: all layers that must lose a channel together (residuals, depthwise
-convolutions, what is added). A group is pruned only if the narrower model says what the whole one
-says with the same channels unread; else it is refused with the reason. So a channel that is
-averaged, normalised over or reshaped cannot be lost in silence.
+convolutions, sums). A group is pruned only if the narrower model gives the same outputs as the
+whole one with these channels unread; otherwise it is refused with the reason. So a channel that is
+averaged, normalised over or reshaped cannot be lost unnoticed.
 """
 
 import copy
@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.compressing.pruning.answers import answering_layers
@@ -21,15 +22,15 @@ from robot_vision.core.errors import ConfigError
 
 Importance = Literal["magnitude", "bn_scale"]
 _TOLERANCE = 1e-4
-# What torch-pruning raises of a graph that it cannot follow.
+# Errors of torch-pruning for a graph that it cannot follow.
 _FAULTS = (RuntimeError, ValueError, IndexError, KeyError, AttributeError, AssertionError)
 _ROOTS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """How much of each width goes: the part `ratio`, or that of the last pattern that matches a
-    layer of the group; what is left is a multiple of `round_to`."""
+    """How much of each width to remove: the share `ratio`, or that of the last pattern that
+    matches a layer of the group; the rest is a multiple of `round_to`."""
 
     ratio: float
     round_to: int
@@ -39,7 +40,7 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pruned:
-    """A narrower model. `widths` are (now, before) of the first layer of each group."""
+    """A narrower model. `widths` are (new, old) of the first layer of each group."""
 
     model: nn.Module
     widths: dict[str, tuple[int, int]]
@@ -47,7 +48,7 @@ class Pruned:
 
 
 def prune_channels(model: nn.Module, arguments: Sequence[Any], wanted: Wanted) -> Pruned:
-    """Prune a copy of the model by its weights; `arguments` are an example of what it takes.
+    """Prune a copy of the model by its weights; `arguments` are example inputs.
 
     Raises `ConfigError` if torch-pruning is missing, or no group of layers can be narrower.
     """
@@ -77,7 +78,7 @@ class _RefusedError(Exception):
 
 
 class _Group:
-    """The layers of one width, by the name of the first; `members` lose what they give out."""
+    """The layers of one width, by the name of the first; `members` lose output channels."""
 
     def __init__(self, model: nn.Module, name: str, arguments: Sequence[Any]) -> None:
         self._model, self._name, self._arguments = model, name, arguments
@@ -86,7 +87,7 @@ class _Group:
         self.members = {name}
 
     def without(self, wanted: Wanted, answers: set[str]) -> nn.Module:
-        """A copy of the model that lacks the group's least channels; raises `_RefusedError`."""
+        """A copy without the group's least important channels; raises `_RefusedError`."""
         pruning = _torch_pruning()
         root = self._attempt.get_submodule(self._name)
         width = _width(root)
@@ -128,12 +129,12 @@ class _Group:
         if bare:
             raise _RefusedError(f"it shares its width with a parameter of no layer: {bare[0]}")
         if answering := sorted(self.members & answers):
-            raise _RefusedError(f"its width is that of an answer ({answering[0]})")
+            raise _RefusedError(f"its width is that of an output ({answering[0]})")
         if not any(self._reads(graph, dep) for dep, _ in group):
             raise _RefusedError("no layer reads it")
 
     def _reads(self, graph: Any, dep: Any) -> bool:
-        """Whether the dependency is that of a layer which takes the channels in and mixes them."""
+        """Whether the dependency belongs to a layer that reads the channels and mixes them."""
         layer = dep.target.module
         return (
             layer in self._names
@@ -143,7 +144,7 @@ class _Group:
         )
 
     def _unread(self, graph: Any, group: Any) -> nn.Module:
-        """The whole model, whose layers do not read the channels that the group loses."""
+        """The whole model, with layers that ignore the channels that the group loses."""
         masked = copy.deepcopy(self._model)
         with torch.no_grad():
             for dep, lost in group:
@@ -167,13 +168,13 @@ def _kept(width: int, members: set[str], wanted: Wanted) -> int:
     return kept
 
 
-def _scores(pruning: Any, group: Any, by: Importance) -> Tensor:
+def _scores(pruning: Any, group: Any, by: Importance) -> Float[Tensor, " channels"]:
     """How much each channel of the group matters, over all layers of the group."""
     if by == "magnitude":
         return pruning.importance.GroupMagnitudeImportance(p=2)(group)
     found = pruning.importance.BNScaleImportance()(group)
     if found is None:
-        raise _RefusedError("no batch norm scales it: prune it by magnitude")
+        raise _RefusedError("it has no batch norm: prune it by magnitude")
     return found
 
 
@@ -187,7 +188,7 @@ def _check_same(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> 
         if not difference <= _TOLERANCE:
             raise _RefusedError(
                 f"without these channels {role!r} differs by {difference:.2g} of its largest "
-                "value from the model that does not read them (a norm or a mean over channels?)"
+                "value from the model that ignores them (a norm or a mean over channels?)"
             )
 
 

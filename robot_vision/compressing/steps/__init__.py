@@ -1,1 +1,1 @@
-"""What a chain of compression consists of: a kind of step a file, which registers itself."""
+"""The steps of a compression chain: one kind per file, which registers itself."""

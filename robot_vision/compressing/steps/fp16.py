@@ -9,7 +9,7 @@ from robot_vision.model_store.store import Bundle
 
 @STEPS.register("fp16")
 class Fp16(GraphStep):
-    """Floats of sixteen bits; inputs and outputs keep their types."""
+    """Half-precision floats; inputs and outputs keep their types."""
 
     kind = "fp16"
     precision = "fp16"

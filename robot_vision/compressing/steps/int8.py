@@ -1,4 +1,4 @@
-"""`int8`: static quantisation, searched for what is faster and still right."""
+"""`int8`: static quantisation, searched for a scheme that is faster and accurate."""
 
 import json
 from dataclasses import asdict
@@ -24,24 +24,24 @@ SEARCH = "search.json"
 
 @STEPS.register("int8")
 class Int8(GraphStep):
-    """Eight bits where they are faster, by calibration or by ranges that were trained."""
+    """INT8 where it is faster, with calibrated or trained ranges."""
 
     kind = "int8"
     precision = "int8"
     operators: list[list[str]] = param(
-        [["Conv"], ["Conv", "Relu", "Add"]], "ONNX types in eight bits, per try", min_length=1
+        [["Conv"], ["Conv", "Relu", "Add"]], "ONNX operators in INT8, per try", min_length=1
     )
     excluded: list[list[str]] = param(
-        [[ANSWERS]], "patterns of layers left in FP32, per try; `answers`: those that answer"
+        [[ANSWERS]], "patterns of layers left in FP32, per try; `answers`: the output layers"
     )
-    per_channel: list[bool] = param([True, False], "one scale a channel of weights, per try")
+    per_channel: list[bool] = param([True, False], "one scale per channel of weights, per try")
     activations: list[Literal["uint8", "int8"]] = param(["uint8"], "kinds of activations")
     opsets: list[int] = param([0], "opset of the graph, per try; 0: as exported")
     ranges: list[Ranges] = param(
-        ["minmax", "percentile"], "of activations: minmax, percentile, entropy, trained"
+        ["minmax", "percentile"], "ranges of activations: minmax, percentile, entropy, trained"
     )
-    samples: int = param(64, "of the training data, by which ranges are found", ge=1)
-    least_gain: float = param(1.05, "times as fast as FP32 at least", ge=0)
+    samples: int = param(64, "rows of the training data for calibration", ge=1)
+    least_gain: float = param(1.05, "least speed relative to FP32", ge=0)
 
     def words(self) -> str:
         return f"INT8, ranges by {' or '.join(self.ranges)}"
@@ -51,7 +51,7 @@ class Int8(GraphStep):
         file = bundle.model_path
         rows = list(opened.held_out.calibration(file.name, self.samples))
         if not rows:
-            raise ConfigError("the training set is empty: nothing to calibrate INT8 by")
+            raise ConfigError("the training set is empty: INT8 cannot be calibrated")
         exact = graph_figure(bundle, opened.recipe, case.validation, images=case.images)
 
         def judge(candidate: Path) -> float:
@@ -104,7 +104,7 @@ def _write(tried: list[Tried], exact: float, file: Path) -> None:
 
 
 def _refusal(tried: list[Tried], exact: float, gain: float, figure: float) -> str:
-    """What came nearest, by speed and by figure."""
+    """The schemes that came closest, by speed and by figure."""
     fastest = max(tried, key=lambda t: -1 if t.failed else t.gain)
     judged = [t for t in tried if t.figure == t.figure]
     best = max(judged, key=lambda t: t.figure, default=None)

@@ -1,4 +1,4 @@
-"""`prune`: whole channels go, by how much they weigh."""
+"""`prune`: removes whole channels by the size of their weights."""
 
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from robot_vision.core.params import param
 
 @STEPS.register("prune")
 class Prune(WeightStep):
-    """Narrower layers; what ran at an odd width on a CPU is slower than the whole model."""
+    """Narrower layers; on a CPU, odd widths can be slower than the whole model."""
 
     kind = "prune"
-    ratio: float = param(0.3, "part of each width that goes", gt=0, lt=1)
-    round_to: int = param(16, "widths left are multiples of it", ge=1, le=256)
-    by: Importance = param("magnitude", "measure of how much a channel matters")
-    ratios: dict[str, float] = param({}, "of layers by pattern, instead of `ratio`; 0 keeps all")
+    ratio: float = param(0.3, "share of each width to remove", gt=0, lt=1)
+    round_to: int = param(16, "remaining widths are multiples of it", ge=1, le=256)
+    by: Importance = param("magnitude", "measure of a channel's importance")
+    ratios: dict[str, float] = param(
+        {}, "shares of layers by pattern, instead of `ratio`; 0 keeps all"
+    )
 
     def words(self) -> str:
         others = "".join(f", {pattern} {ratio:g}" for pattern, ratio in self.ratios.items())
@@ -30,4 +32,4 @@ class Prune(WeightStep):
         write(out, built, pruned.model.state_dict(), built.recipe, pruned=True)
         widths = ", ".join(f"{name} {b} → {a}" for name, (a, b) in pruned.widths.items())
         refused = "; ".join(f"{name}: {why}" for name, why in pruned.refused.items())
-        return f"{widths}" + (f". Left as they are: {refused}" if refused else "")
+        return f"{widths}" + (f". Unchanged: {refused}" if refused else "")

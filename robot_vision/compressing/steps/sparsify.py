@@ -1,7 +1,8 @@
-"""`sparsify`: single weights become zero. It saves nothing where zeros are multiplied too."""
+"""`sparsify`: single weights become zero. It saves nothing unless the runtime skips zeros."""
 
 from pathlib import Path
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.compressing.step import STEPS, Case, WeightStep
@@ -12,7 +13,7 @@ from robot_vision.training.engine.recipe_file import changed
 
 @STEPS.register("sparsify")
 class Sparsify(WeightStep):
-    """The smallest weights of each convolution and linear layer are zero, and stay so."""
+    """The smallest weights of each convolution and linear layer become and stay zero."""
 
     kind = "sparsify"
     ratio: float = param(0.8, "part of the weights of each layer", gt=0, lt=1)
@@ -33,8 +34,8 @@ class Sparsify(WeightStep):
         return f"{zeros} of {total} weights of {len(layers)} layers are zero"
 
 
-def _zero_smallest(weight: Tensor, ratio: float) -> None:
-    """In place. Layers so small that the part is less than a weight stay as they are."""
+def _zero_smallest(weight: Float[Tensor, "..."], ratio: float) -> None:
+    """In place. Layers too small to lose a weight stay unchanged."""
     count = int(weight.numel() * ratio)
     if count:
         threshold = weight.detach().abs().flatten().kthvalue(count).values

@@ -1,4 +1,4 @@
-"""`tune`: the training engine goes on from the weights; aware of eight bits where asked."""
+"""`tune`: the training engine continues from the weights; with simulated INT8 on request."""
 
 from pathlib import Path
 
@@ -22,25 +22,27 @@ class Tune(WeightStep):
     """A run of `robot-vision train` by the plan's recipe, shorter."""
 
     kind = "tune"
-    steps: int = param(0, "steps of the run; 0: by time alone", ge=0)
-    minutes: float = param(0.0, "minutes of training; 0: by steps alone", ge=0)
-    learning_rate: float = param(0.0, "highest; 0: that of the recipe", ge=0, le=1)
-    eight_bits: bool = param(False, "layers compute in played eight bits: before `int8`")
-    spare_answers: bool = param(True, "but those that give the answer")
-    teacher: str = param("", "run or bundle that teaches; `original`: what the plan began with")
+    steps: int = param(0, "steps of the run; 0: limited by time only", ge=0)
+    minutes: float = param(0.0, "minutes of training; 0: limited by steps only", ge=0)
+    learning_rate: float = param(0.0, "peak learning rate; 0: that of the recipe", ge=0, le=1)
+    eight_bits: bool = param(False, "layers compute in simulated INT8: before `int8`")
+    spare_answers: bool = param(True, "except the output layers")
+    teacher: str = param("", "teacher, a run or a bundle; `original`: the plan's model")
     teacher_weight: float = param(0.5, "the teacher's share of the loss", ge=0, le=1)
 
     def words(self) -> str:
         bounds = [f"{self.steps} steps"] * bool(self.steps)
         bounds += [f"{self.minutes:g} min"] * bool(self.minutes)
         rate = f" at {self.learning_rate:g}" if self.learning_rate else ""
-        aware = " in played eight bits" if self.eight_bits else ""
+        aware = " in simulated INT8" if self.eight_bits else ""
         taught = f", taught by {self.teacher}" if self.teacher else ""
         return f"tune {' or '.join(bounds)}{rate}{aware}{taught}"
 
     def apply(self, begin: Path, out: Path, case: Case) -> str:
         if not (self.steps or self.minutes):
-            raise ConfigError("step tune has steps = 0 and minutes = 0: one must bound it")
+            raise ConfigError(
+                "step tune has steps = 0 and minutes = 0: expected a limit by one of them"
+            )
         built = build(begin)
         values = {
             "run.init_weights": str(begin / WEIGHTS),
@@ -60,7 +62,7 @@ class Tune(WeightStep):
         return f"{float(last['step']):.0f} steps in {float(last['minutes']):.1f} min"
 
     def _played(self, built: Built) -> list[str]:
-        """Convolutions, or linear layers of a model without: what the export quantises."""
+        """Convolutions, or in a model without any its linear layers: what the export quantises."""
         if not self.eight_bits:
             return []
         layers = {n: m for n, m in built.model.named_modules() if isinstance(m, _LAYERS)}

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 # Whether it is a video; bytes; largest width and height, longest video, most frames; time limit.
 JOB = struct.Struct("<?QIdId")
@@ -63,14 +64,16 @@ def write_refusal(out: BinaryIO, words: str) -> None:
     out.write(ANSWER.pack(True, len(text), 0, 0, 0) + text)
 
 
-def write_frames(out: BinaryIO, times_s: list[float], frames: list[np.ndarray]) -> None:
+def write_frames(
+    out: BinaryIO, times_s: list[float], frames: list[UInt8[np.ndarray, "h w 3"]]
+) -> None:
     out.write(ANSWER.pack(False, 0, len(frames), *frames[0].shape[:2]))
     out.write(np.array(times_s, "<f8").tobytes())
     for frame in frames:
         out.write(np.ascontiguousarray(frame).data)
 
 
-def picture(data: bytes) -> np.ndarray:
+def picture(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     """RGB of a picture whose kind and size the parent has checked."""
     bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if bgr is None:
@@ -80,7 +83,7 @@ def picture(data: bytes) -> np.ndarray:
 
 def video(
     data: bytes, *, picture_px: int, video_s: float, most: int
-) -> tuple[list[float], list[np.ndarray]]:
+) -> tuple[list[float], list[UInt8[np.ndarray, "h w 3"]]]:
     """Times and frames, from a file in memory, so that a killed process leaves no file behind."""
     file = os.memfd_create("video")
     try:
@@ -103,7 +106,7 @@ def opened(path: str) -> cv2.VideoCapture:
 
 def read(
     path: str, *, picture_px: int, video_s: float, most: int
-) -> tuple[list[float], list[np.ndarray]]:
+) -> tuple[list[float], list[UInt8[np.ndarray, "h w 3"]]]:
     """Times and frames, thinned out evenly whenever there are too many."""
     capture = opened(path)
     width_px, height_px = (

@@ -14,8 +14,8 @@ let tasks = toggles(byId("tasks"), (on) => {
 
 function choose(list) {
   const added = [...list].filter((file) => /^(image|video)\//.test(file.type));
-  if (added.length < list.length) tell("only pictures and videos can be analysed");
-  else tell("");
+  if (added.length < list.length) showProblem("only pictures and videos can be analysed");
+  else showProblem("");
   const comparing = tasks.has("similarity");
   files = (comparing ? [...files, ...added] : added).slice(-(comparing ? 2 : MOST_FILES));
   showChoice();
@@ -48,7 +48,7 @@ function missing() {
   return "";
 }
 
-function tell(problem) {
+function showProblem(problem) {
   byId("problem").hidden = !problem;
   setText(byId("problem"), problem);
 }
@@ -60,15 +60,15 @@ async function ask(event) {
   for (const file of files) body.append("image", file);
   for (const task of tasks) body.append("tasks", task);
   const asked = files;
-  tell("");
+  showProblem("");
   byId("go").disabled = true;
   setText(byId("go"), "Analysing …");
   try {
     const response = await fetch("/api/analyze", { method: "POST", body });
     if (response.ok) await showAnswer(await response.json(), asked);
-    else tell(await problemOf(response));
+    else showProblem(await problemOf(response));
   } catch {
-    tell("the console cannot be reached");
+    showProblem("the console cannot be reached");
   } finally {
     setText(byId("go"), "Analyse");
     showChoice();

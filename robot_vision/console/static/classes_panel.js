@@ -33,12 +33,12 @@ export class ClassesPanel {
   }
 
   /** Shows current classes; `newestNs` is the stamp of the newest result. */
-  tell(newestNs) {
+  refresh(newestNs) {
     if (!this.wanted || document.hidden) this._askedSinceMs = null;
     else this._askedSinceMs ??= performance.now();
     const isAsked = this._askedSinceMs !== null
       && performance.now() - this._askedSinceMs > PATIENCE_MS;
-    for (const kind of [this._view, this._pixels]) kind.tell(newestNs, isAsked);
+    for (const kind of [this._view, this._pixels]) kind.refresh(newestNs, isAsked);
     this._panel.hidden = this._view.hidden && this._pixels.hidden;
   }
 }
@@ -62,7 +62,7 @@ class Kind {
   }
 
   // Topics not subscribed, because out of sight, send nothing: the view stays as it was.
-  tell(newestNs, isAsked) {
+  refresh(newestNs, isAsked) {
     const behindNs = this._stampNs === null ? Infinity : newestNs - this._stampNs;
     if (behindNs > OLD_NS && !isAsked && !this.hidden) return;
     setAttribute(this._root, "data-old", behindNs > OLD_NS);

@@ -113,11 +113,11 @@ function tick() {
   document.body.dataset.live = String(!link.trouble);
   byId("alert").hidden = !link.trouble;
   if (link.trouble) setText(byId("alert"), `${link.trouble.title}: ${link.trouble.reason}`);
-  camera.tell(link.trouble, "frame" in wanted());
-  depth.tell(link.trouble ?? missing("depth", depth), "depth" in wanted());
-  inside.tell(link.trouble ?? missing(inside.topic, inside), inside.visible);
-  classes.tell(tracks.latest?.stamp_ns ?? null);
-  words.tell(tracks.latest?.stamp_ns ?? null);
+  camera.showStatus(link.trouble, "frame" in wanted());
+  depth.showStatus(link.trouble ?? missing("depth", depth), "depth" in wanted());
+  inside.showStatus(link.trouble ?? missing(inside.topic, inside), inside.visible);
+  classes.refresh(tracks.latest?.stamp_ns ?? null);
+  words.refresh(tracks.latest?.stamp_ns ?? null);
   control.show(state, arm);
 }
 

@@ -10,17 +10,17 @@ let found = null;
 async function load() {
   try {
     const response = await fetch("/api/multimodal");
-    if (!response.ok) return tell(await problemOf(response));
+    if (!response.ok) return showProblem(await problemOf(response));
     found = await response.json();
   } catch {
-    return tell("the console cannot be reached");
+    return showProblem("the console cannot be reached");
   }
   showSummary();
   showChoice();
   return showPicture();
 }
 
-function tell(problem) {
+function showProblem(problem) {
   byId("problem").hidden = !problem;
   setText(byId("problem"), problem);
 }

@@ -56,7 +56,7 @@ export class Picture {
   }
 
   /** `trouble` is {title, reason} if nothing live can arrive; `wanted` is false while paused. */
-  tell(trouble, wanted = true) {
+  showStatus(trouble, wanted = true) {
     const old = Boolean(trouble) || (wanted && this.freshness.overdue);
     setAttribute(this.root, "data-stale", old);
     const ageMs = this.freshness.ageMs;

@@ -54,13 +54,13 @@ async function explain(target) {
   asked = { target };
   byId("ask").disabled = true;
   setText(byId("about"), "Explaining …");
-  tell("");
+  showProblem("");
   try {
     const response = mine ? await sendPicture(target) : await askLive(target);
     if (response.ok) showMaps(await response.json());
-    else tell(await problemOf(response));
+    else showProblem(await problemOf(response));
   } catch {
-    tell("the console cannot be reached");
+    showProblem("the console cannot be reached");
   } finally {
     asking = false;
     byId("ask").disabled = false;
@@ -90,7 +90,7 @@ function sendPicture(target) {
   return fetch("/api/why/picture", { method: "POST", body });
 }
 
-function tell(problem) {
+function showProblem(problem) {
   byId("problem").hidden = !problem;
   setText(byId("problem"), problem);
 }
@@ -101,10 +101,10 @@ async function choose(file) {
     mine?.bitmap.close();
     mine = { file, bitmap, width_px: bitmap.width, height_px: bitmap.height };
   } catch {
-    tell(`this browser cannot read ${file.name} as a picture`);
+    showProblem(`this browser cannot read ${file.name} as a picture`);
     return;
   }
-  tell("");
+  showProblem("");
   camera.freshness.forget(); // it has no age
   camera.shape(mine.width_px, mine.height_px);
   showSource();
@@ -163,7 +163,7 @@ function tick() {
   arm = armState(state, stream.status.connected);
   const link = judge(stream.status, state, camera);
   showLink(link, arm);
-  camera.tell(mine ? null : link.trouble, "frame" in wanted);
+  camera.showStatus(mine ? null : link.trouble, "frame" in wanted);
   showHoldBar(byId("holdbar"), state ? arm : { ...arm, state: "none" });
 }
 

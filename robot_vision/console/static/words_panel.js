@@ -35,7 +35,7 @@ export class WordsPanel {
   }
 
   /** Hides outdated results. */
-  tell(newestNs) {
+  refresh(newestNs) {
     const last = this._tracks.latest;
     this._panel.hidden = !last || newestNs - last.stamp_ns > GONE_NS;
   }

@@ -3,13 +3,14 @@
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from jaxtyping import Shaped
 
 from robot_vision.datasets.errors import DatasetError
 
 _MOST_AXES = 8
 
 
-def array_of(column: pa.ChunkedArray, what: str) -> np.ndarray | None:
+def array_of(column: pa.ChunkedArray, what: str) -> Shaped[np.ndarray, "rows ..."] | None:
     """[rows, …] of numbers, or [rows] of texts (as objects).
 
     None for anything else, such as structures, and lists of different lengths. Raises

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 LAGS = range(-4, 9)
 _LEAST_PAIRS = 12
@@ -60,7 +60,7 @@ def steps_of(values: Sequence[Motion]) -> list[Motion]:
 
 
 def centred_correlation(
-    first: Sequence[np.ndarray], second: Sequence[np.ndarray], lag: int
+    first: Sequence[Real[np.ndarray, " _n"]], second: Sequence[Real[np.ndarray, " _n"]], lag: int
 ) -> float | None:
     """Pearson's correlation of one number per row; None if either hardly moves."""
     pairs = [_paired(a[:, None], b[:, None], lag) for a, b in zip(first, second, strict=True)]

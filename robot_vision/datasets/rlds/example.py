@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32, Int64
 
 from robot_vision.datasets.errors import DatasetError
 
@@ -59,7 +60,9 @@ def parse_example(read: Read, size: int) -> dict[str, Values]:
     return features
 
 
-def numbers(read: Read, values: Values, *, most_bytes: int) -> np.ndarray:
+def numbers(
+    read: Read, values: Values, *, most_bytes: int
+) -> Float32[np.ndarray, " n"] | Int64[np.ndarray, " n"]:
     """f32 [n] of floats, i64 [n] of integers; raises `DatasetError` beyond `most_bytes`."""
     total = sum(span.size for span in values.spans)
     if total > most_bytes:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, Integer
 
 QUANTILES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 _MOST_IMAGES = 100
@@ -29,7 +29,7 @@ def vector_stats(values: Float64[np.ndarray, "n d"]) -> Stats:
     }
 
 
-def image_stats(images: Sequence[np.ndarray], *, unit: float) -> Stats:
+def image_stats(images: Sequence[Integer[np.ndarray, "_h _w ..."]], *, unit: float) -> Stats:
     """Statistics of each channel of images [H, W] or [H, W, C], divided by `unit`.
 
     Images hold integers (8 or 16 bits), few enough values to count each one.

@@ -1,1 +1,1 @@
-"""A network itself: what its layers show and can see, its weights, its architecture."""
+"""The network itself: feature maps and receptive fields, weights, architecture."""

@@ -1,7 +1,7 @@
-"""A picture of a network: its modules in rows, from the input down, and what feeds what.
+"""A drawing of a network: its modules in rows, from the input down, and their connections.
 
-Tensors are followed while the network runs: whatever is made of a module's answer, through any
-function of torch, carries that module's mark until the next module takes it.
+Tensors are followed while the network runs: all tensors computed from a module's output, by any
+torch function, carry that module's mark until another module takes them.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -24,7 +25,7 @@ _STYLE = """
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A module that ran, at its first call: its class, the shape it gave, who fed it."""
+    """A module at its first call: its class, the shape of its output, its predecessors."""
 
     name: str
     kind: str
@@ -35,10 +36,10 @@ class Node:
 
 @dataclass(kw_only=True)
 class _Follower(TorchFunctionMode):
-    """Marks of tensors by identity; the tensors are kept, so that none takes another's place."""
+    """Marks of tensors by identity; tensors are kept alive, so that identities stay unique."""
 
     marks: dict[int, frozenset[str]] = field(default_factory=dict)
-    kept: list[Tensor] = field(default_factory=list)
+    kept: list[Shaped[Tensor, "..."]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class _Follower(TorchFunctionMode):
                 self.mark(tensor, marks)
         return answer
 
-    def mark(self, tensor: Tensor, marks: frozenset[str]) -> None:
+    def mark(self, tensor: Shaped[Tensor, "..."], marks: frozenset[str]) -> None:
         self.marks[id(tensor)] = marks
         self.kept.append(tensor)
 
@@ -64,7 +65,7 @@ class _Follower(TorchFunctionMode):
 
 @torch.no_grad()
 def follow(model: nn.Module, call: Callable[[], Any], *, depth: int) -> list[Node]:
-    """Modules of at most `depth` levels that have none of these below them, as they ran."""
+    """The innermost modules down to `depth` levels, in the order of running."""
     follower = _Follower()
     nodes: dict[str, Node] = {}
     inside: list[str] = []
@@ -113,7 +114,7 @@ def follow(model: nn.Module, call: Callable[[], Any], *, depth: int) -> list[Nod
 
 
 def _drawn(model: nn.Module, depth: int) -> list[str]:
-    """Modules at that level, and those above it that have nothing below."""
+    """Modules at that level, and leaf modules above it."""
     found = []
     for name, module in model.named_modules():
         level = name.count(".") + 1 if name else 0
@@ -124,7 +125,7 @@ def _drawn(model: nn.Module, depth: int) -> list[str]:
     return found
 
 
-def _tensors(value: Any) -> Iterable[Tensor]:
+def _tensors(value: Any) -> Iterable[Shaped[Tensor, "..."]]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict):
@@ -137,9 +138,9 @@ def _tensors(value: Any) -> Iterable[Tensor]:
 
 
 def draw_architecture(nodes: list[Node], *, title: str) -> str:
-    """The SVG: rows by the longest way from the input, in each row in the order of running."""
+    """The SVG: rows by the longest path from the input, within a row in the order of running."""
     row: dict[str, int] = {}
-    for node in nodes:  # whoever feeds ran before
+    for node in nodes:  # predecessors ran before
         row[node.name] = max((row[name] + 1 for name in node.fed_by if name in row), default=0)
     place: dict[str, tuple[float, float]] = {}
     counts = [0] * (max(row.values(), default=0) + 1)

@@ -1,4 +1,4 @@
-"""What the channels of a layer show of a picture, the strongest first."""
+"""A layer's feature maps of a picture, the strongest channels first."""
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from robot_vision.explain.question import Question
 def feature_maps(
     question: Question, layer: str
 ) -> tuple[Float32[np.ndarray, "c rows columns"], list[int]]:
-    """Maps of a layer, and its channels by how much they vary over the picture."""
+    """Maps of a layer, and its channels ordered by their variation over the picture."""
     model = question.subject.network(wanted_for="feature maps")
     _, taps = tapped(model, lambda: question.subject.run(question.inputs), size=question.size)
     tap = named(taps, layer)
@@ -26,7 +26,7 @@ def feature_maps(
 def feature_tiles(
     question: Question, layer: str, *, count: int
 ) -> list[UInt8[np.ndarray, "h w 3"]]:
-    """The `count` channels that vary most, each from its least to its greatest value."""
+    """The `count` channels that vary most, each scaled from its minimum to its maximum."""
     maps, order = feature_maps(question, layer)
     height, width = question.size
     return [

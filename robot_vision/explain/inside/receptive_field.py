@@ -1,8 +1,8 @@
-"""What a cell of a layer can see at all, and what it does see.
+"""Theoretical and effective receptive fields of a layer's cells.
 
-The first is exact for any network: in a copy of the computation in which nothing is ever negative
-and nothing is chosen, the pixels that the cell's gradient reaches are those that it can see. The
-second is the gradient of the network as it is (arXiv:1701.04128).
+The theoretical one is exact for any network: in a copy of the computation without negative
+weights and without selections, the cell's gradient reaches exactly the pixels that it can see.
+The effective one is the gradient of the original network (arXiv:1701.04128).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Real
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.network.layer_taps import Tap, tapped
 
-# The part of all gradient that what is effectively seen has.
+# Share of the total gradient inside the effective receptive field.
 _MASS = 0.9
 _SAME = {
     "relu", "relu_", "relu6", "gelu", "silu", "silu_", "mish", "elu", "leaky_relu", "leaky_relu_",
@@ -28,13 +28,15 @@ _SAME = {
 }  # fmt: skip
 _PICTURES = 4
 
+Call = Callable[[Real[Tensor, "1 h w 3"]], Mapping[str, Tensor]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """Of the middle cell of a layer, in pixels of the input: width and height of what it sees.
+    """Width and height of the receptive fields of a layer's middle cell, in input pixels.
 
-    `can_px` is all that could change it; `does_px` the smallest box about its middle that has
-    90 % of the gradient. `stride_px` is from cell to cell.
+    `can_px` is the theoretical one; `does_px` the smallest box around the centre with 90 % of the
+    gradient. `stride_px` is the distance between cells.
     """
 
     layer: str
@@ -48,12 +50,12 @@ class Field:
 
 def fields(
     model: nn.Module,
-    call: Callable[[Tensor], Mapping[str, Tensor]],
-    pictures: Sequence[Tensor],
+    call: Call,
+    pictures: Sequence[Real[Tensor, "1 h w 3"]],
     *,
     layers: Sequence[str] = (),
 ) -> list[Field]:
-    """Of these layers, or the last of each stride. `pictures` are f32 or u8 [1,h,w,3]."""
+    """Fields of these layers, or of the last layer at each stride."""
     size = int(pictures[0].shape[1]), int(pictures[0].shape[2])
     can = _gradients(model, call, pictures[0], layers, mode=_Positive())
     does: dict[str, Float32[np.ndarray, "h w"]] = {}
@@ -81,13 +83,13 @@ def fields(
 
 def _gradients(
     model: nn.Module,
-    call: Callable[[Tensor], Mapping[str, Tensor]],
-    picture: Tensor,
+    call: Call,
+    picture: Real[Tensor, "1 h w 3"],
     layers: Sequence[str],
     *,
     mode: TorchFunctionMode | None,
 ) -> list[tuple[Tap, Float32[np.ndarray, "h w"]]]:
-    """Of each layer's middle cell, summed over the colours: sizes of gradients by pixel."""
+    """Gradient magnitudes of each layer's middle cell per pixel, summed over colours."""
     shown = picture.detach().float().requires_grad_()
     size = int(shown.shape[1]), int(shown.shape[2])
 
@@ -111,8 +113,8 @@ def _gradients(
     return found
 
 
-def _one_number(channels: Tensor, *, is_positive: bool) -> Tensor:
-    """Channels with signs of their own, so that they do not cancel each other in a sum."""
+def _one_number(channels: Float[Tensor, " c"], *, is_positive: bool) -> Float[Tensor, ""]:
+    """A sum of channels with random signs, so that they do not cancel each other."""
     if is_positive:
         return channels.sum()
     signs = torch.randint(0, 2, channels.shape, generator=torch.Generator().manual_seed(0))
@@ -130,7 +132,7 @@ def _wanted(taps: Sequence[Tap], layers: Sequence[str]) -> list[Tap]:
 
 
 def _extent(gradient: Float32[np.ndarray, "h w"], tap: Tap) -> tuple[int, int]:
-    """Width and height of the smallest box about the cell's middle with most of the gradient."""
+    """Width and height of the smallest box around the cell with most of the gradient."""
     height, width = gradient.shape
     total = float(gradient.sum())
     if total <= 0:
@@ -146,7 +148,7 @@ def _extent(gradient: Float32[np.ndarray, "h w"], tap: Tap) -> tuple[int, int]:
 
 
 class _Positive(TorchFunctionMode):
-    """The computation with positive weights, without non-linearities: only what joins what."""
+    """The computation with positive weights and without non-linearities: connectivity only."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         del types
@@ -167,8 +169,8 @@ class _Positive(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _joined(func: Any, args: Any, kwargs: Any) -> Tensor:
-    """With all weights alike, so large that sums stay as large as what they are sums of."""
+def _joined(func: Any, args: Any, kwargs: Any) -> Float[Tensor, "..."]:
+    """With equal weights that keep the magnitude of the values."""
     values, weight, *rest = args
     with torch.no_grad():
         alike = torch.full_like(weight, weight.shape[0] / max(weight.numel(), 1))
@@ -178,15 +180,17 @@ def _joined(func: Any, args: Any, kwargs: Any) -> Tensor:
 
 
 def _mean_pool(
-    values: Tensor,
+    values: Float[Tensor, "*bc _h _w"],
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor:
-    """In place of a maximum, of which one pixel alone would have a gradient."""
+) -> Float[Tensor, "*bc _hm _wm"]:
+    """Replaces max pooling, in which only one pixel gets a gradient."""
     if dilation not in (1, (1, 1)) or return_indices:
-        raise ExplainError("receptive fields are not known for max pooling with holes or indices")
+        raise ExplainError(
+            "receptive fields are not supported for max pooling with dilation or indices"
+        )
     return F.avg_pool2d(values, kernel_size, stride, padding, ceil_mode)

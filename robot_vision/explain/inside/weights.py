@@ -1,4 +1,4 @@
-"""Weights and activations of each layer in figures: what is dead, and what is saturated."""
+"""Statistics of each layer's weights and activations: dead and saturated channels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64, Real
 from torch import Tensor, nn
 
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.network.layer_taps import hooked
 
 _BINS = 60
-# A channel that never rises above this part of its layer's spread is dead.
+# A channel that never exceeds this share of its layer's spread is dead.
 _DEAD = 1e-4
-# Where a squashing function hardly has a slope.
+# Values beyond which an activation function is nearly flat.
 _ENDS: dict[str, tuple[float, float]] = {
     "Sigmoid": (0.005, 0.995),
     "Hardsigmoid": (0.0, 1.0),
@@ -29,7 +29,7 @@ _SQUASHING = ("ReLU", "ReLU6", "GELU", "SiLU", "Hardswish", *_ENDS)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerWeights:
-    """Of a layer's weights: how they are spread, and the part of rows that is (nearly) zero."""
+    """Distribution of a layer's weights, and the number of rows that are nearly zero."""
 
     layer: str
     count: int
@@ -44,7 +44,7 @@ class LayerWeights:
 
 @dataclass(kw_only=True, eq=False)
 class Activations:
-    """What a layer answered over some pictures, channel by channel."""
+    """A layer's outputs over several pictures, by channel."""
 
     layer: str
     module: str
@@ -54,13 +54,13 @@ class Activations:
     lowest: float = 0.0
     highest: float = 0.0
     values: list[Float64[np.ndarray, " n"]] = field(default_factory=list)
-    largest: Tensor | None = None
+    largest: Float[Tensor, " c"] | None = None
     spread: float = 0.0
     seen: int = 0
 
 
 def weights_of(model: nn.Module) -> list[LayerWeights]:
-    """Of every layer with a matrix or kernels."""
+    """Weights of every layer with a matrix or kernels."""
     found = []
     for name, parameter in model.named_parameters():
         if parameter.dim() < 2:
@@ -89,12 +89,12 @@ def weights_of(model: nn.Module) -> list[LayerWeights]:
 def activations_of(
     model: nn.Module, calls: Sequence[Callable[[], Mapping[str, Tensor]]]
 ) -> list[Activations]:
-    """Of every layer that squashes, over the answers of `calls`, one of each picture.
+    """Outputs of every activation function over `calls`, one per picture.
 
-    A channel is dead where it never rises above nothing in any place of any picture.
+    A channel is dead if it stays near zero at every place of every picture.
     """
     if not calls:
-        raise ExplainError("no picture to see activations of: expected one or more")
+        raise ExplainError("no pictures for activations: expected one or more")
     known: dict[str, Activations] = {}
 
     def keep(name: str, module: nn.Module, value: object) -> None:
@@ -112,7 +112,9 @@ def activations_of(
     return list(known.values())
 
 
-def _add(known: dict[str, Activations], name: str, kind: str, value: Tensor) -> None:
+def _add(
+    known: dict[str, Activations], name: str, kind: str, value: Real[Tensor, "_b ..."]
+) -> None:
     by_channel = value.movedim(1 if value.dim() == 4 else -1, 0).flatten(1).double()
     largest = by_channel.amax(dim=1)
     one = known.setdefault(name, Activations(layer=name, module=kind, channels=len(largest)))
@@ -130,7 +132,7 @@ def _add(known: dict[str, Activations], name: str, kind: str, value: Tensor) -> 
 def draw_histograms(
     file: Path, weights: Sequence[LayerWeights], activations: Sequence[Activations]
 ) -> None:
-    """A small histogram a layer, weights above activations, into a PNG."""
+    """Write a PNG with a small histogram per layer, weights above activations."""
     import matplotlib as mpl
 
     mpl.use("Agg")

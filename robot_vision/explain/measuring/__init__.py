@@ -1,5 +1,5 @@
-"""How far maps can be believed: on objects or not, faithful or not, of weights or of nothing.
+"""Whether maps are reliable: on the object, faithful, and dependent on the weights.
 
 `cases` are pictures with true masks, `curves` hide what a map calls important, `judged` joins both
-for one way, `measure` runs ways over a set.
+for one method, `measure` runs methods over a set.
 """

@@ -1,4 +1,4 @@
-"""Held-out pictures with the true mask of what the model is asked about."""
+"""Held-out pictures with the true mask of the object in question."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from robot_vision.training.data.picture_cache import spread
 from robot_vision.training.data.samples import PAD_VALUE, read_named
 
 _LEAST_IOU = 0.5
-LEAST_PX = 24  # of an object's longer side: a map of fewer pixels shows no place
+LEAST_PX = 24  # of an object's longer side: smaller objects cannot be located in a map
 _CROPS = CropOptions(min_visible=0.7)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """A picture, what is asked of it, and where that truly lies."""
+    """A picture, a question about it, and the true mask of the object."""
 
     rgb: UInt8[np.ndarray, "h w 3"]
     mask: Bool[np.ndarray, "h w"]
@@ -38,15 +38,17 @@ class Case:
 
 
 def cases(subject: Subject, folder: str, *, count: int) -> Iterator[Case]:
-    """Some `count` cases spread over a set with masks, where the model's answer is right.
+    """About `count` cases spread over a set with masks, where the model's answer is right.
 
     Crops around objects for a classifier, objects in whole pictures for a detector, and whole
-    pictures with all their objects for what says nothing of classes. Raises `ConfigError` where
-    the set has no masks.
+    pictures with all their objects for models without classes. Raises `ConfigError` if the set
+    has no masks.
     """
     opened = open_set(folder)
     if not isinstance(opened, DetectionSet):
-        raise ConfigError(f"{folder} is no set with boxes and masks, as `scenes generate` writes")
+        raise ConfigError(
+            f"{folder} is not a set with boxes and masks, as `scenes generate` writes"
+        )
     masked = [image for image in opened.images if any(image.segmentation)]
     if not masked:
         raise ConfigError(f"{folder} has no masks (`segmentation`) to compare maps with")
@@ -112,7 +114,7 @@ def _objects(
 
 
 def _match(question: Question, image: Annotated, names: tuple[str, ...]) -> int | None:
-    """The true object that the surest box is of; None where there is none of its class."""
+    """The true object under the most confident box; None if none has its class."""
     target = question.target
     assert isinstance(target, BoxTarget)
     box = np.array([target.box_xyxy_px], np.float32)

@@ -1,8 +1,8 @@
-"""Deletion and insertion (arXiv:1806.07421): how fast the answer goes, and comes, with a map.
+"""Deletion and insertion (arXiv:1806.07421): how fast confidence falls and rises with a map.
 
-What a map calls most important is blurred first; a faithful map makes the answer go fast. Cells of
-one colour would themselves be something to see: scattered at random they disturb a network more
-than a hidden object does.
+The most important places of a map are blurred first; with a faithful map confidence falls fast.
+Cells of one colour would be visible patterns themselves: scattered at random they disturb a
+network more than a hidden object does.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from robot_vision.explain.filling import blurred, hidden
 from robot_vision.explain.heat import Heat
 from robot_vision.explain.question import Question
 
-# Cells that are hidden one after the other, across the shorter side.
+# Cells across the shorter side, hidden one after the other.
 _CELLS = 12
 _STEPS = 12
 
@@ -25,9 +25,9 @@ Grid = Float32[np.ndarray, "rows columns"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Curves:
-    """How sure the model is, as a part of what it was, at each step.
+    """The model's confidence at each step, relative to that for the whole picture.
 
-    From all to nothing (`deletion`), and from nothing to all (`insertion`).
+    From the whole picture to nothing (`deletion`), and from nothing to all of it (`insertion`).
     """
 
     deletion: Float32[np.ndarray, " steps"]
@@ -35,17 +35,17 @@ class Curves:
 
     @property
     def deletion_area(self) -> float:
-        """Small where the map is faithful."""
+        """Small if the map is faithful."""
         return float(self.deletion.mean())
 
     @property
     def insertion_area(self) -> float:
-        """Large where the map is faithful."""
+        """Large if the map is faithful."""
         return float(self.insertion.mean())
 
 
 def curves(question: Question, importance: Grid, *, steps: int = _STEPS) -> Curves:
-    """Of a map over cells, as `cells_of` and `random_cells` give it."""
+    """Curves of a map over cells, as `cells_of` and `random_cells` return it."""
     height, width = question.size
     order = np.argsort(-importance, axis=None, kind="stable")
     rank = np.empty(order.size, np.float32)
@@ -65,7 +65,7 @@ def curves(question: Question, importance: Grid, *, steps: int = _STEPS) -> Curv
 
 
 def cells_of(heat: Heat, question: Question) -> Grid:
-    """The map's mean in each cell that is hidden at once."""
+    """The map's mean in each cell; a cell is hidden as a whole."""
     rows, columns = _grid(question)
     height, width = question.size
     whole = heat.at_size(width_px=width, height_px=height)
@@ -73,7 +73,7 @@ def cells_of(heat: Heat, question: Question) -> Grid:
 
 
 def random_cells(question: Question, draw: np.random.Generator) -> Grid:
-    """Importance that knows nothing."""
+    """Random importance: the baseline."""
     return draw.random(_grid(question), np.float32)
 
 

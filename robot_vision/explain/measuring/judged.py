@@ -1,4 +1,4 @@
-"""One map of one case, judged; and the check that a map passes before it is shown."""
+"""Judges one map of one case; the check that every map must pass before it is shown."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ _CHECKED_ORDERS = 4
 class Judged:
     """`energy` of the map inside the mask, beside the mask's `share` of the picture.
 
-    `centre` is that of a spot in the middle; `random_*` of the same network with random weights:
-    its energy, and how alike its map is by rank (−1 to 1; NaN where it gives none).
+    `centre` is the energy of a spot in the middle. `random_*` belong to the same network with
+    random weights: energy and rank correlation of its map (−1 to 1; NaN without a map).
     """
 
     heat: Float32[np.ndarray, "h w"]
@@ -37,17 +37,17 @@ class Judged:
 
 
 def judge(way: Way, case: Case, random: Subject | None, chance: Curves) -> Judged:
-    """A way's map of a case; raises `ExplainError` where it refuses one.
+    """A method's map of a case, judged; raises `ExplainError` if it refuses one.
 
     `chance` are the case's curves in a random order (`chance_of`). `random` is the same network
-    with random weights, where there is one.
+    with random weights, if available.
     """
     heat = way.explain(case.question)
     shown, mask = _in_view(heat, case.question), case.mask
     energy, likeness = float("nan"), float("nan")
     if random is not None:
         question = case.question.of(random)
-        with suppress(ExplainError):  # an empty map is alike to none
+        with suppress(ExplainError):  # an empty map has no correlation
             other = _in_view(way.explain(question), question)
             energy, likeness = energy_inside(other, mask), _rank_correlation(shown, other)
     return Judged(
@@ -63,7 +63,7 @@ def judge(way: Way, case: Case, random: Subject | None, chance: Curves) -> Judge
 
 
 def chance_of(question: Question, draw: np.random.Generator, **steps: int) -> Curves:
-    """Curves of cells in a random order, the mean of some."""
+    """Mean curves over several random orders of cells."""
     found = [
         curves(question, random_cells(question, draw), **steps) for _ in range(_RANDOM_ORDERS)
     ]
@@ -74,10 +74,10 @@ def chance_of(question: Question, draw: np.random.Generator, **steps: int) -> Cu
 
 
 def check(heat: Heat, question: Question) -> str:
-    """In words how far a map's places matter; raises `ExplainError` where they do not.
+    """Figures that show that a map's places matter; raises `ExplainError` if they do not.
 
-    Of this one picture: hiding what the map calls important must make the answer go faster than
-    hiding places at random does.
+    On this picture, hiding the places that the map calls important must reduce confidence faster
+    than hiding random places.
     """
     draw = np.random.default_rng(0)
     own = curves(question, cells_of(heat, question), steps=_CHECKED_STEPS).deletion_area
@@ -88,8 +88,8 @@ def check(heat: Heat, question: Question) -> str:
     words = f"deletion area {own:.2f}, in random order {np.mean(others):.2f}"
     if own >= float(np.mean(others)):
         raise ExplainError(
-            f"the map of {heat.about} fails its check: hiding what it calls important takes away "
-            f"no more of {question.target.words} than hiding places at random does ({words})"
+            f"the map of {heat.about} fails its check: hiding its important places reduces the "
+            f"confidence in {question.target.words} no more than hiding random ones ({words})"
         )
     return words
 
@@ -100,15 +100,15 @@ def _in_view(heat: Heat, question: Question) -> Float32[np.ndarray, "h w"]:
 
 
 def _spot(shape: tuple[int, ...]) -> Float32[np.ndarray, "h w"]:
-    """A Gaussian in the middle of the picture, a quarter of its side wide: it knows nothing."""
+    """A Gaussian in the middle of the picture, a quarter of its side wide: a trivial map."""
     down, across = (
         np.exp(-0.5 * ((np.arange(side) + 0.5 - side / 2) / (side / 4)) ** 2) for side in shape
     )
     return np.outer(down, across).astype(np.float32)
 
 
-def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's, over cells of a coarse grid: neighbours in a picture are no two opinions."""
+def _rank_correlation(one: Float32[np.ndarray, "h w"], other: Float32[np.ndarray, "h w"]) -> float:
+    """Spearman's, over cells of a coarse grid: neighbouring pixels are not independent."""
     small = [cv2.resize(each, (16, 16), interpolation=cv2.INTER_AREA) for each in (one, other)]
     ranks = [np.argsort(np.argsort(each, axis=None)) for each in small]
     one_ranks, other_ranks = (rank - rank.mean() for rank in ranks)

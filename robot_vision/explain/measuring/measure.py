@@ -1,4 +1,4 @@
-"""Ways of explaining over a held-out set: figures with intervals, and a sheet to be looked at."""
+"""Methods over a held-out set: figures with intervals, and a sheet of pictures."""
 
 import logging
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from robot_vision.explain.drawing import over_picture, tile
 from robot_vision.explain.heat import ExplainError
@@ -27,9 +27,9 @@ GOAL_ENERGY, GOAL_RATIO = 0.6, 2.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """A way's figures over a set; `refused` counts reasons for which there was no map.
+    """A method's figures over a set; `refused` counts missing maps by reason.
 
-    `is_of_classes`: pictures were asked for their class, not for boxes or actions.
+    `is_of_classes`: the targets were classes of pictures, not boxes or actions.
     """
 
     way: str
@@ -40,7 +40,7 @@ class Measured:
 
     @property
     def reaches_goal(self) -> bool | None:
-        """Whether maps lie on what a classifier names; None where something else was asked."""
+        """Whether maps of a classifier lie on its objects; None for other targets."""
         if not self.is_of_classes or not self.figures:
             return None
         energy, ratio = self.figures["energy_inside"], self.figures["energy_ratio"]
@@ -55,9 +55,9 @@ def measure(
     sheet: Path | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> list[Measured]:
-    """Each way on the same cases; `sheet` gets a picture of the first of them.
+    """Each method on the same cases; `sheet` is a picture of the first ones.
 
-    Raises `ExplainError` where no way has a map of any.
+    Raises `ExplainError` if no method has a map of any case.
     """
     chosen = [WAYS.get(name) for name in ways]
     random = subject.with_random_weights(seed=1) if subject.card is not None else None
@@ -99,7 +99,7 @@ def measure(
 
 
 def figures_of(rows: Sequence[Judged]) -> dict[str, float]:
-    """Means, with bootstrap intervals of those that are headlines."""
+    """Means, with bootstrap intervals of the headline figures."""
     if not rows:
         return {}
     energy = np.array([row.energy for row in rows])
@@ -132,13 +132,13 @@ def figures_of(rows: Sequence[Judged]) -> dict[str, float]:
     return figures
 
 
-def _mean(values: np.ndarray) -> float:
+def _mean(values: Float64[np.ndarray, " n"]) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
 
 
 def _kind(error: ExplainError) -> str:
-    """A reason without what differs from picture to picture."""
+    """A reason without the details of a picture."""
     return str(error).partition(":")[0]
 
 

@@ -1,14 +1,14 @@
-"""Moments of a policy on its way to a thing, with the places that are about to be gripped.
+"""Moments of a policy that approaches an object, with a mask of the object.
 
-No box or mask is labelled: where the tool is when the gripper next changes says what was meant
-(`training/data/keyframes`), and depth says which pixels show it.
+There are no labelled boxes or masks: the position of the tool when the gripper next changes
+locates the object (`training/data/keyframes`), and depth selects its pixels.
 """
 
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.explain.measuring.cases import Case
@@ -18,24 +18,24 @@ from robot_vision.training.data.keyframes import ways_to_keyframes
 from robot_vision.training.data.picture_cache import spread
 
 ABOUT_M = 0.05
-_ON_ITS_WAY_M = 0.1  # nearer, the hand hides the thing
+_ON_ITS_WAY_M = 0.1  # nearer, the hand hides the object
 _LEAST_PX = 10
 _OPEN = 0.5
 
 
 def policy_cases(opened: PolicyEpisodes, *, count: int) -> Iterator[Case]:
-    """Some `count` moments of a set at which the open gripper is on its way.
+    """About `count` moments of a set at which the open gripper approaches an object.
 
-    The mask is what the first camera shows within `ABOUT_M` of where the gripper next changes;
-    the question is the largest number of the action that moves. Raises `ConfigError` where the
-    policy is not shown depth from a place that is known, or where the tool is.
+    The mask is the part of the first camera's picture within `ABOUT_M` of the place where the
+    gripper next changes; the question is about the largest translation or joint of the action.
+    Raises `ConfigError` if the policy has no depth, no camera pose or no tool pose as input.
     """
     camera = opened.travels.observation.cameras[0]
     pose = opened.travels.poses.get(camera.name)
     if pose is None or not camera.has_depth or opened.travels.observation.state != "tool":
         raise ConfigError(
-            f"what is meant is found by depth of camera {camera.name!r}, by its place and by the "
-            "tool's: expected a policy with has_depth, options.camera_poses and state: tool"
+            f"the object is located by depth and pose of camera {camera.name!r} and by the tool's "
+            "pose: expected a policy with has_depth, options.camera_poses and state: tool"
         )
     size = (camera.height_px, camera.width_px)
     locator = Locator(pose, grid=size, size=size, margin=(0, 0))
@@ -53,9 +53,12 @@ def policy_cases(opened: PolicyEpisodes, *, count: int) -> Iterator[Case]:
 
 @torch.no_grad()
 def _about(
-    locator: Locator, inputs: Mapping[str, torch.Tensor], camera: str, way_m: np.ndarray
+    locator: Locator,
+    inputs: Mapping[str, torch.Tensor],
+    camera: str,
+    way_m: Float[np.ndarray, " 3"],
 ) -> Bool[np.ndarray, "h w"]:
-    """Pixels whose place is near that which the tool is on its way to."""
+    """Pixels near the place that the tool approaches."""
     found = locator(
         inputs[f"depth_{camera}"],
         inputs[f"depth_seen_{camera}"],

@@ -1,1 +1,1 @@
-"""A network read from outside while it runs: its layers, its attention, its tokens."""
+"""Reads a network from outside while it runs: layers, attention, tokens."""

@@ -1,6 +1,6 @@
-"""Attention of any network that runs it by torch's fused kernel, which does not give it away.
+"""Attention weights of any network that uses torch's fused kernel, which does not return them.
 
-While a network is watched, the kernel is replaced by the products that it stands for.
+While a network is watched, the kernel is replaced by the equivalent matrix products.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -19,24 +20,24 @@ from robot_vision.explain.heat import ExplainError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Attention:
-    """How much queries attend to keys in a layer, [b,heads,queries,keys]; rows sum to one."""
+    """How much queries attend to keys in a layer; rows sum to one."""
 
     layer: str
-    weights: Tensor
+    weights: Float[Tensor, "b heads q k"]
 
     @property
     def is_among_itself(self) -> bool:
-        """Whether it is square: tokens that attend to each other."""
+        """Whether it is square: self-attention."""
         return self.weights.shape[2] == self.weights.shape[3]
 
-    def mean(self) -> Tensor:
-        """Mean of the heads, [b,queries,keys]."""
+    def mean(self) -> Float[Tensor, "b q k"]:
+        """Mean over the heads."""
         return self.weights.mean(dim=1)
 
 
 @contextmanager
 def watched(model: nn.Module) -> Iterator[list[Attention]]:
-    """All attention that runs inside, in its order; with gradients where the inputs have them."""
+    """All attention inside the context, in order; with gradients if the inputs have any."""
     names: list[str] = []
     found: list[Attention] = []
 
@@ -74,16 +75,16 @@ class _Unfused(TorchFunctionMode):
 
 
 def _attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
+    query: Float[Tensor, "b heads q _d"],
+    key: Float[Tensor, "b _heads k _d"],
+    value: Float[Tensor, "b _heads k width"],
+    attn_mask: Shaped[Tensor, "..."] | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """As the kernel has it, and its weights; `dropout_p` is of training, and left out."""
+) -> tuple[Float[Tensor, "b heads q width"], Float[Tensor, "b heads q k"]]:
+    """The kernel's result and its weights; `dropout_p` is for training and ignored."""
     del dropout_p
     if enable_gqa:
         repeats = query.shape[-3] // key.shape[-3]
@@ -100,11 +101,11 @@ def _attend(
 
 
 def some_attention(found: list[Attention], name: str) -> list[Attention]:
-    """What was found; raises `ExplainError` where it is nothing."""
+    """`found`; raises `ExplainError` if it is empty."""
     if not found:
         raise ExplainError(
-            f"{name} runs no attention that could be read (torch's "
-            "scaled_dot_product_attention): it has none, or computes it in a way of its own. "
+            f"{name} runs no attention that can be read (torch's "
+            "scaled_dot_product_attention): it has none or computes it differently. "
             "grad_cam and occlusion need none"
         )
     return found

@@ -1,4 +1,4 @@
-"""Every layer's answer in one run of a network, and which of them have places in the picture."""
+"""Every layer's output in one run of a network, and which outputs have places in the picture."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.explain.heat import ExplainError
 
-# Tokens of no place that may stand before those of patches: a class token, registers.
+# Tokens without a place that may precede those of patches: a class token, registers.
 _MOST_EXTRA_TOKENS = 16
 _NORMS = ("LayerNorm", "RMSNorm")
 _NEAREST = 8
@@ -18,7 +19,7 @@ _NEAREST = 8
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tap:
-    """The answer of a module: `value` as it came, with `rows` × `columns` places.
+    """The output of a module: `value` unchanged, with `rows` × `columns` places.
 
     `kind` is `map` ([n,c,rows,columns]), `map_last` ([n,rows,columns,c]) or `tokens`
     ([n,extra + rows·columns,c]).
@@ -27,7 +28,7 @@ class Tap:
     name: str
     module: str
     kind: str
-    value: Tensor
+    value: Float[Tensor, "n ..."]
     rows: int
     columns: int
 
@@ -35,8 +36,8 @@ class Tap:
     def is_norm(self) -> bool:
         return self.module.endswith(_NORMS)
 
-    def as_map(self, tensor: Tensor) -> Tensor:
-        """What has the shape of `value` as [n,c,rows,columns]; tokens of no place are left out."""
+    def as_map(self, tensor: Float[Tensor, "n ..."]) -> Float[Tensor, "n c rows columns"]:
+        """A tensor of the shape of `value` as maps; tokens without a place are left out."""
         if self.kind == "map":
             return tensor
         if self.kind == "map_last":
@@ -48,10 +49,10 @@ class Tap:
 def tapped(
     model: nn.Module, call: Callable[[], Mapping[str, Tensor]], *, size: tuple[int, int]
 ) -> tuple[Mapping[str, Tensor], list[Tap]]:
-    """The model's answer and the layers that have places, in the order in which they ran.
+    """The model's outputs and the layers that have places, in order of running.
 
-    `size` is the picture's height and width: a layer has places where its rows and columns have
-    the picture's proportions, to the cell.
+    `size` is the picture's height and width: a layer has places if its rows and columns have the
+    picture's aspect ratio, to within a cell.
     """
     taps: list[Tap] = []
 
@@ -67,21 +68,21 @@ def tapped(
 
 
 def named(taps: Sequence[Tap], name: str) -> Tap:
-    """The layer of that name; raises `ExplainError` with names that are near."""
+    """The layer of that name; raises `ExplainError` with similar names."""
     for tap in reversed(taps):
         if tap.name == name:
             return tap
     known = list(dict.fromkeys(tap.name for tap in taps))
     near = [one for one in known if one.startswith(name.split(".")[0])] or known
     raise ExplainError(
-        f"layer {name!r} is none that has places in the picture; the last of such are "
+        f"layer {name!r} has no places in the picture; the last layers that have are "
         f"{', '.join(near[-_NEAREST:])}"
     )
 
 
 @contextmanager
 def hooked(model: nn.Module, keep: Callable[[str, nn.Module, object], None]) -> Iterator[None]:
-    """`keep` hears of every module's answer, by its name."""
+    """Call `keep` with the name and output of every module."""
 
     def hook(name: str) -> Any:
         return lambda module, _inputs, value: keep(name, module, value)
@@ -97,7 +98,7 @@ def hooked(model: nn.Module, keep: Callable[[str, nn.Module, object], None]) -> 
 
 
 def _tap(
-    name: str, module: str, value: Tensor, size: tuple[int, int], before: list[Tap]
+    name: str, module: str, value: Float[Tensor, "..."], size: tuple[int, int], before: list[Tap]
 ) -> Tap | None:
     found = _places(value, size, before)
     if found is None:
@@ -107,7 +108,7 @@ def _tap(
 
 
 def _places(
-    value: Tensor, size: tuple[int, int], before: list[Tap]
+    value: Float[Tensor, "..."], size: tuple[int, int], before: list[Tap]
 ) -> tuple[str, int, int] | None:
     if value.dim() == 4:
         _, a, b, c = (int(side) for side in value.shape)
@@ -124,7 +125,7 @@ def _places(
 
 
 def _fits(rows: int, columns: int, size: tuple[int, int]) -> bool:
-    """Whether a grid has the picture's proportions, to a cell that may be cut off or padded."""
+    """Whether a grid has the picture's aspect ratio, give or take a cut or padded cell."""
     height, width = size
     if min(rows, columns) < 2 or rows > height or columns > width:
         return False

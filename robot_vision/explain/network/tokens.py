@@ -1,8 +1,9 @@
-"""Which token is asked where it looks, and which of the tokens that it looks at are places."""
+"""The tokens whose attention is shown, and the tokens that are places of the picture."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
@@ -20,9 +21,9 @@ _MOST_EXTRA_TOKENS = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Rows of `queries` tokens that are asked, in words; places of the picture among `keys`.
+    """Rows of `queries` tokens whose attention is shown, and the picture's places among `keys`.
 
-    Places are `grid` (rows, columns) from token `start` on.
+    Places are `grid` (rows, columns) from token `start` on; `words` describes the rows.
     """
 
     words: str
@@ -35,16 +36,16 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Tokens of a policy that stand in one row, by modality: where each begins."""
+    """A policy's sequence of tokens: where each modality begins."""
 
     count: int
     starts: dict[str, int]
 
 
 def asked_token(question: Question, found: Sequence[Attention]) -> Asked:
-    """Who is asked: a word or the readout of a policy, a box's query, the class token, else all.
+    """A word or the readout of a policy, a box's query, the class token, or else all tokens.
 
-    Raises `ExplainError` where the tokens are no places of the picture.
+    Raises `ExplainError` if the tokens are not places of the picture.
     """
     model = question.subject.model
     if isinstance(model, PixelPolicy):
@@ -60,22 +61,24 @@ def asked_token(question: Question, found: Sequence[Attention]) -> Asked:
             return _of_picture(question, count, grid)
     raise ExplainError(
         f"{question.subject.name}: attention is among {sorted(set(counts)) or 'no'} tokens, which "
-        f"are no places of a picture of {question.size[1]}×{question.size[0]} px; attention "
-        "within windows cannot be followed through a picture"
+        f"are not places of a picture of {question.size[1]}×{question.size[0]} px; attention "
+        "within windows is not supported"
     )
 
 
-def picture_cells(row: Tensor, asked: Asked) -> Tensor:
-    """The part of a row over all keys that is places, [rows,columns]."""
+def picture_cells(row: Float[Tensor, " k"], asked: Asked) -> Float[Tensor, "rows columns"]:
+    """The part of a row over all keys that belongs to places."""
     rows, columns = asked.grid
     return row[asked.start : asked.start + rows * columns].reshape(rows, columns)
 
 
 def word_tokens(question: Question) -> tuple[Layout, int]:
-    """Where a policy's words stand among its tokens, and where the first of them is."""
+    """The layout of a policy's tokens that has words, and the index of the first word."""
     model = question.subject.model
     if not isinstance(model, PixelPolicy):
-        raise ExplainError(f"{question.subject.name} is no policy from pixels: it reads no words")
+        raise ExplainError(
+            f"{question.subject.name} is not a policy from pixels: it reads no words"
+        )
     for layout in _layouts(model.fusion):
         if "words" in layout.starts:
             return layout, layout.starts["words"]
@@ -85,7 +88,7 @@ def word_tokens(question: Question) -> tuple[Layout, int]:
 
 
 def pointing_of(question: Question) -> Pointing | None:
-    """What points at the place that the words mean, of a policy with `spec.pointing`."""
+    """The module of a policy with `spec.pointing` that points at the place that the words mean."""
     model = question.subject.model
     found = model.sight.pointing if isinstance(model, PixelPolicy) else None
     return found if isinstance(found, Pointing) else None
@@ -93,7 +96,7 @@ def pointing_of(question: Question) -> Pointing | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Tokens of a policy among which those of a picture's newest moment are."""
+    """A policy's tokens, and among them those of a picture's newest moment."""
 
     count: int
     start: int
@@ -102,15 +105,15 @@ class Places:
 
 
 def picture_tokens(question: Question) -> Places:
-    """Where the picture that is explained stands among a policy's tokens."""
+    """Position of the explained picture among a policy's tokens."""
     policy = question.subject.model
     if not isinstance(policy, PixelPolicy):
-        raise ExplainError(f"{question.subject.name} is no policy from pixels")
+        raise ExplainError(f"{question.subject.name} is not a policy from pixels")
     name = question.picture.removeprefix("rgb_") + ".color"
     seen = next((one for one in _layouts(policy.fusion) if name in one.starts), None)
     if seen is None:
         raise ExplainError(
-            f"fusion {policy.spec.fusion.name!r} has no tokens of {name!r} that are attended to"
+            f"fusion {policy.spec.fusion.name!r} has no attended tokens of {name!r}"
         )
     shape = policy.fusion.modalities[name]
     places = shape.rows * shape.columns
@@ -157,12 +160,12 @@ def _of_box(question: Question, found: Iterable[Attention], target: BoxTarget) -
                 start=keys - grid[0] * grid[1],
             )
     raise ExplainError(
-        f"{question.subject.name} has no queries that look at places: take grad_cam or occlusion"
+        f"{question.subject.name} has no queries that attend to places: use grad_cam or occlusion"
     )
 
 
 def _grid(count: int, size: tuple[int, int]) -> tuple[int, int] | None:
-    """Rows and columns of so many tokens, of which some may be of no place."""
+    """Rows and columns of the grid among `count` tokens, some of which may have no place."""
     height, width = size
     for extra in range(_MOST_EXTRA_TOKENS + 1):
         patches = count - extra
@@ -192,7 +195,7 @@ def _of_policy(question: Question, policy: PixelPolicy) -> Asked:
 
 
 def _layouts(fusion: Fusion) -> tuple[Layout, ...]:
-    """Rows of tokens that a fusion has, the one with its readout first."""
+    """Token sequences of a fusion, the one with its readout first."""
     kind = type(fusion).__name__
     if kind == "TransformerFusion":
         return (_layout(fusion.modalities, fusion.modalities),)
@@ -203,13 +206,13 @@ def _layouts(fusion: Fusion) -> tuple[Layout, ...]:
         rows = [name for name in fusion.rows() if fusion.modalities[name].kind != "words"]
         return tuple(_layout(fusion.modalities, side) for side in (rows, fusion.pictures()))
     raise ConfigError(
-        f"tokens of {kind} are not known; attention is read of the fusions transformer, "
-        "cross_modal and frozen_cross_attention. grad_cam and occlusion take any"
+        f"tokens of {kind} are not known; attention is supported for the fusions transformer, "
+        "cross_modal and frozen_cross_attention. grad_cam and occlusion work with any"
     )
 
 
 def _layout(shapes: "dict[str, ModalityShape]", names: Iterable[str]) -> Layout:
-    """Behind one learnt token that stands before them."""
+    """After one learnt token."""
     starts, at = {}, 1
     for name in names:
         shape = shapes[name]

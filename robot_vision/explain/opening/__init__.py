@@ -1,1 +1,1 @@
-"""What is explained: a model or a policy, and one picture of anything."""
+"""Opens what is explained: a model or a policy, and one picture from any source."""

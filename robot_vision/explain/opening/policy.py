@@ -1,4 +1,4 @@
-"""A policy from pixels as it is explained, on a moment of recorded episodes."""
+"""A policy from pixels, explained at a moment of recorded episodes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ _POLICY = "pixel-policy"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moment:
-    """What a policy is shown in one moment; `words` are those of the instruction, in order."""
+    """A policy's inputs at one moment; `words` are those of the instruction, in order."""
 
     subject: Subject
     inputs: Mapping[str, Tensor]
@@ -50,9 +50,9 @@ class Moment:
     def asked(
         self, target: str = "", *, camera: str = "", word: str = "", layer: str = ""
     ) -> Question:
-        """Why it acts so, in the picture of a camera (the first).
+        """The question why it acts so, about the picture of a camera (by default the first).
 
-        `word` is asked where it looks, for ways of attention.
+        For attention, `word` is the one whose attention is shown.
         """
         spec = self.subject.spec
         assert isinstance(spec, PixelPolicySpec)
@@ -77,7 +77,7 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PolicyEpisodes:
-    """A policy, and the episodes of a set as it is shown them."""
+    """A policy, and the episodes of a set as its inputs."""
 
     subject: Subject
     travels: DemonstrationTravels
@@ -85,11 +85,11 @@ class PolicyEpisodes:
 
     @property
     def rows(self) -> Int64[np.ndarray, " r"]:
-        """Moments at which something was taught, as rows of the set."""
+        """Moments with a taught action, as rows of the set."""
         return self.judged.episodes.rows
 
     def moment(self, number: int) -> Moment:
-        """What it is shown at the `number`-th of `rows`."""
+        """The inputs at the `number`-th of `rows`."""
         found = self.judged.inputs(self.rows[[number]])
         inputs = {name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in found.items()}
         return Moment(subject=self.subject, inputs=inputs, words=_words(inputs, self.travels))
@@ -107,7 +107,7 @@ def open_policy_episodes(name: str, dataset: str, *, cache_dir: str = "") -> Pol
     """A run of task `demonstrations`, or a bundle of kind `pixels`, along a set of episodes.
 
     `cache_dir` is for decoded pictures, in place of the recipe's. Raises `ConfigError` or
-    `BundleError` where it is neither.
+    `BundleError` if it is neither.
     """
     subject, travels = _opened(name)
     options = _options_of(Path(name), travels)
@@ -128,7 +128,7 @@ def open_policy_episodes(name: str, dataset: str, *, cache_dir: str = "") -> Pol
 
 
 def open_policy(name: str) -> Subject:
-    """The network of a run or of a bundle; raises `ConfigError` where it is none of pixels."""
+    """The network of a run or of a bundle; raises `ConfigError` if it is not one from pixels."""
     return _opened(name)[0]
 
 
@@ -136,7 +136,7 @@ def _opened(name: str) -> tuple[Subject, DemonstrationTravels]:
     weights = read_weights(weights_file(name))
     if weights.model != _POLICY:
         raise ConfigError(
-            f"{name} is no policy from pixels, but {weights.model!r}: expected a run of task "
+            f"{name} is not a policy from pixels but {weights.model!r}: expected a run of task "
             f"'demonstrations' with model {_POLICY!r}, or a bundle that it was exported to"
         )
     travels = read_travels(weights.travels)
@@ -144,7 +144,7 @@ def _opened(name: str) -> tuple[Subject, DemonstrationTravels]:
 
 
 def open_moment(name: str, dataset: str, *, row: int, cache_dir: str = "") -> Moment:
-    """The `row`-th moment of a set; raises `ConfigError` where there is none."""
+    """The `row`-th moment of a set; raises `ConfigError` if there is none."""
     opened = open_policy_episodes(name, dataset, cache_dir=cache_dir)
     if not 0 <= row < len(opened.rows):
         raise ConfigError(f"row {row}: {dataset} has {len(opened.rows)}, from 0")
@@ -152,7 +152,7 @@ def open_moment(name: str, dataset: str, *, row: int, cache_dir: str = "") -> Mo
 
 
 def policy_subject(name: str, weights: Weights, travels: DemonstrationTravels) -> Subject:
-    """A policy's network; its classes are the names of its actions' numbers."""
+    """A policy's network; its classes are the names of an action's numbers."""
     subject = subject_of(name, MODELS.get(_POLICY), weights, _image_of)
     return replace(
         _in_camera(subject, subject.image.name.removeprefix("rgb_")), classes=travels.action_names
@@ -171,7 +171,7 @@ def _in_camera(subject: Subject, camera: str) -> Subject:
 
 
 def _options_of(folder: Path, travels: DemonstrationTravels) -> DemonstrationOptions:
-    """Those of a run's recipe; of a bundle what travels with its weights."""
+    """From a run's recipe, or from the data stored with a bundle's weights."""
     if (folder / RECIPE).is_file():
         options = load_recipe(folder / RECIPE).options
         assert isinstance(options, DemonstrationOptions)
@@ -199,12 +199,12 @@ def _sentence_encoder(
 
 def _image_of(spec: PixelPolicySpec) -> ModelInput:
     if not spec.observation.cameras:
-        raise ExplainError("the policy sees no pictures that could be explained")
+        raise ExplainError("the policy has no pictures to explain")
     return camera_image(spec, spec.observation.cameras[0].name)
 
 
 def camera_image(spec: PixelPolicySpec, camera: str) -> ModelInput:
-    """A camera's pictures as the network takes them."""
+    """A camera's pictures as the network's input."""
     (known,) = (one for one in spec.observation.cameras if one.name == camera)
     return ModelInput(
         name=f"rgb_{camera}",
@@ -220,7 +220,7 @@ def camera_image(spec: PixelPolicySpec, camera: str) -> ModelInput:
 
 
 def _words(inputs: Mapping[str, Tensor], travels: DemonstrationTravels) -> tuple[str, ...]:
-    """By the vocabulary; of whole sentences their tokens have numbers only."""
+    """From the vocabulary; tokens of a sentence encoder are only numbered."""
     if "tokens" in inputs and travels.vocabulary is not None:
         known = travels.vocabulary.words
         return tuple(known[int(one) - 1] for one in inputs["tokens"][0] if int(one) > 0)
@@ -231,7 +231,7 @@ def _words(inputs: Mapping[str, Tensor], travels: DemonstrationTravels) -> tuple
 
 @torch.no_grad()
 def word_weights(question: Question, words: Sequence[str]) -> list[tuple[str, float]]:
-    """How much the picture's places attend to each word, in the last layer that lets them."""
+    """How much the picture's places attend to each word, in the last layer where they can."""
     layout, first = word_tokens(question)
     asking = picture_tokens(question)
     with watched(question.subject.network(wanted_for="attention")) as found:
@@ -242,7 +242,7 @@ def word_weights(question: Question, words: Sequence[str]) -> list[tuple[str, fl
         if tuple(one.weights.shape[2:]) == (asking.count, layout.count)
     ]
     if not looks:
-        raise ExplainError("places of the picture attend to no words in this policy")
+        raise ExplainError("places of the picture do not attend to words in this policy")
     start, count = asking.start, asking.places
     rows = looks[-1].mean()[-1][start : start + count, first : first + len(words)].mean(dim=0)
     total = max(float(rows.sum()), 1e-12)

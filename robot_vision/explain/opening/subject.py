@@ -1,4 +1,4 @@
-"""A model as it is explained: from a run, or from a bundle with weights or with ONNX alone."""
+"""A model to explain: from a run, or from a bundle with weights or only ONNX."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -34,11 +35,11 @@ _FORMATS = ("classification", "semantic", "native", "yolo_v1", "detr_logits", "d
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
-    """A model of pictures. `model`, `card` and `spec` are None where it is ONNX alone.
+    """A model of pictures. `model`, `card` and `spec` are None if there is only ONNX.
 
-    `run` gives outputs by role of a batch of inputs by name; with a model they have gradients.
-    `quick` gives them without, by ONNX Runtime, where the bundle has both. `margin_px` is how far
-    the network pads the picture below and right of it. `finds_anew`: a row of boxes is another
+    `run` maps a batch of inputs by name to outputs by role; with a model they have gradients.
+    `quick` does it without gradients, by ONNX Runtime, if the bundle has both. `margin_px` is how
+    far the network pads the picture below and right of it. `finds_anew`: a row of boxes is another
     object in each picture.
     """
 
@@ -55,11 +56,11 @@ class Subject:
 
     def prepared(
         self,
-        rgb: np.ndarray,
-        depth_m: np.ndarray | None = None,
+        rgb: UInt8[np.ndarray, "h w 3"],
+        depth_m: Float32[np.ndarray, "hd wd"] | None = None,
         camera: Camera | None = None,
     ) -> tuple[dict[str, Tensor], Placement]:
-        """Inputs of one picture u8 [h,w,3], as the service feeds it, and where it lies in them."""
+        """A picture's inputs, prepared as in the service, and its placement in them."""
         arrays, placement = Preprocessor(self.image)(rgb, depth_m, camera)
         inputs = {name: torch.from_numpy(array[:1].copy()) for name, array in arrays.items()}
         return inputs, placement
@@ -70,19 +71,19 @@ class Subject:
         return Size(width_px=self.image.width_px, height_px=self.image.height_px)
 
     def network(self, *, wanted_for: str) -> nn.Module:
-        """The torch model; raises `ExplainError` where it is ONNX alone."""
+        """The torch model; raises `ExplainError` if there is only ONNX."""
         if self.model is None:
             raise ExplainError(
-                f"{self.name} is ONNX alone, which has no gradients and no layers to read: "
+                f"{self.name} has only ONNX, without gradients and layers to read: "
                 f"{wanted_for} needs a run of `robot-vision train`, or a bundle with "
                 f"{BUNDLE_WEIGHTS}; `occlusion` works without"
             )
         return self.model
 
     def with_random_weights(self, seed: int) -> "Subject":
-        """The same network with fresh weights: maps that survive this do not show what it knows.
+        """The same network with random weights: maps that survive this do not depend on training.
 
-        Statistics of its norms, which are none of what it has learnt to look at, stay.
+        Statistics of its norms stay: they do not determine what it looks at.
         """
         model = self.network(wanted_for="a model with random weights")
         assert self.card is not None
@@ -100,8 +101,8 @@ class Subject:
 def open_subject(name: str, *, size: Size | None = None) -> Subject:
     """The run in that folder, or the bundle of that name or in that folder.
 
-    `size` of the pictures instead of that which it was trained for, where the network takes any.
-    Raises `ConfigError`, `BundleError` or `ExplainError` where there is none that takes pictures.
+    `size` replaces the picture size of training, if the network takes any size. Raises
+    `ConfigError`, `BundleError` or `ExplainError` if there is none that takes pictures.
     """
     opened = _opened(name, size)
     return opened if size is None else checked_size(opened)
@@ -132,7 +133,7 @@ def _opened(name: str, size: Size | None) -> Subject:
         quick = None if size else of_onnx(bundle, _CPU).run
         return replace(_of_weights(bundle, size), quick=quick)
     if size:
-        raise ConfigError(f"{name} is ONNX of a fixed size: it takes no other")
+        raise ConfigError(f"{name} is ONNX with a fixed picture size; it cannot be changed")
     finds = _finds_anew(bundle.manifest)
     return Subject(
         name=bundle.manifest.name,
@@ -144,9 +145,9 @@ def _opened(name: str, size: Size | None) -> Subject:
 
 
 def _finds_anew(manifest: ModelManifest) -> bool:
-    """Whether it is explained by its detections, because `targets` would misread its outputs.
+    """Whether its detections are explained, because `targets` would misread its outputs.
 
-    Raises `ExplainError` where it has none.
+    Raises `ExplainError` if it has none.
     """
     reading, format = manifest.reading, FORMATS.get(manifest.format)
     is_ours = manifest.architecture in MODELS
@@ -163,7 +164,7 @@ def _finds_anew(manifest: ModelManifest) -> bool:
 
 
 def fresh_subject(card: Card[Any], spec: Params, *, size: Size) -> Subject:
-    """A model of a card with fresh weights: for its architecture, and for tests."""
+    """A model of a card with random weights, to show its architecture and for tests."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = card.build(spec)
@@ -175,7 +176,7 @@ def fresh_subject(card: Card[Any], spec: Params, *, size: Size) -> Subject:
 def subject_of(
     name: str, card: Card[Any], weights: Weights, image: Callable[[Any], ModelInput]
 ) -> Subject:
-    """A model of a card with weights; `image` says how its spec takes a picture."""
+    """A model of a card with weights; `image` maps its spec to its picture input."""
     spec = spec_of(weights, card, {})
     return _loaded(name, card, spec, weights, image(spec))
 
@@ -190,7 +191,7 @@ def _of_run(folder: Path, wanted: Size | None) -> Subject:
     recipe, weights = load_recipe(folder / RECIPE), read_weights(folder / WEIGHTS)
     size = wanted or getattr(recipe.options, "served_size", None)
     if size is None:
-        raise ExplainError(f"{folder}: task {recipe.task!r} is not one of pictures")
+        raise ExplainError(f"{folder}: task {recipe.task!r} has no pictures")
     card = MODELS.get(weights.model or recipe.model)
     spec = spec_of(weights, card, recipe.spec)
     image = _image(card, spec, size)
@@ -211,7 +212,7 @@ def _of_weights(bundle: Bundle, wanted: Size | None) -> Subject:
 
 def _image(card: Card[Any], spec: Params, size: Size) -> ModelInput:
     if card.serving is None or card.serving.image is None:
-        raise ExplainError(f"model {card.name!r} takes no picture that could be explained")
+        raise ExplainError(f"model {card.name!r} takes no picture to explain")
     return card.serving.image(spec, size)
 
 
@@ -238,7 +239,7 @@ def _of_model(
     image: ModelInput,
     classes: tuple[str, ...],
 ) -> Subject:
-    """Inputs beside the picture that are not given are zeros: no memory, no words."""
+    """Other inputs that are not given are zeros: no memory, no words."""
     model.eval()
     nothing = {name: torch.zeros_like(value) for name, value in card.example(spec, 1).items()}
 

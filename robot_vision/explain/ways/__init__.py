@@ -1,1 +1,1 @@
-"""A way of explaining a file; it registers itself in `explain/question.py`."""
+"""One method of explaining per file; each registers itself in `explain/question.py`."""

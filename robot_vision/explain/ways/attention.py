@@ -1,6 +1,7 @@
-"""Where a transformer looks: attention of its last layer, rollout, and relevance of a target."""
+"""A transformer's attention: of its last layer, rollout, and relevance of a target."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.explain.heat import ExplainError, Heat, checked
@@ -8,11 +9,13 @@ from robot_vision.explain.network.attention_tap import Attention, some_attention
 from robot_vision.explain.network.tokens import Asked, asked_token, picture_cells
 from robot_vision.explain.question import Question, Way, register_way
 
-_EMPTY = "nothing of the picture is attended to"
+_EMPTY = "no place of the picture is attended to"
 
 
-def attention_of(question: Question, *, gradients: bool) -> tuple[list[Attention], Tensor | None]:
-    """All attention of a run, and the target's logit where gradients are wanted."""
+def attention_of(
+    question: Question, *, gradients: bool
+) -> tuple[list[Attention], Float[Tensor, ""] | None]:
+    """All attention of a run, and with `gradients` the target's logit."""
     model = question.subject.network(wanted_for="attention")
     with watched(model) as found, torch.set_grad_enabled(gradients):
         inputs = question.differentiable() if gradients else dict(question.inputs)
@@ -26,7 +29,7 @@ def _last(question: Question) -> Heat:
     asked = asked_token(question, found)
     looks = [one for one in found if one.weights.shape[3] == asked.keys and _asks(one, asked)]
     if not looks:
-        raise ExplainError(f"no layer lets {asked.words} attend to places of the picture")
+        raise ExplainError(f"in no layer can {asked.words} attend to places of the picture")
     rows = looks[-1].mean()[-1]
     return _heat(
         question, _row(rows, asked), asked, f"attention of {asked.words} in {looks[-1].layer}"
@@ -60,7 +63,7 @@ def _relevance(question: Question) -> Heat:
             weighed = (one.weights * gradient).clamp(min=0).mean(dim=1)[-1].detach()
             parts.append((one, weighed))
     if not parts:
-        raise ExplainError("no attention reaches what is asked")
+        raise ExplainError("no attention reaches the target")
     return _heat(
         question,
         _row(_through(parts, asked, keep=False), asked),
@@ -69,12 +72,14 @@ def _relevance(question: Question) -> Heat:
     )
 
 
-def _through(parts: list[tuple[Attention, Tensor]], asked: Asked, *, keep: bool) -> Tensor:
-    """How tokens of each kind depend on those of each other, layer after layer.
+def _through(
+    parts: list[tuple[Attention, Float[Tensor, "_q _k"]]], asked: Asked, *, keep: bool
+) -> Float[Tensor, "q k"]:
+    """How tokens of each sequence depend on those of the others, accumulated over layers.
 
-    How many tokens they have says which kind is which. `keep`: half of a token stays as it is, as
-    rollout takes residual connections (arXiv:2005.00928); else what is added is added, as
-    relevance has it (arXiv:2103.15679).
+    Sequences are identified by their number of tokens. `keep`: half of a token is kept for the
+    residual connection, as in rollout (arXiv:2005.00928); otherwise attention is added, as in
+    relevance (arXiv:2103.15679).
     """
     counts = {side for one, _ in parts for side in one.weights.shape[2:]}
     among = {count: torch.eye(count) for count in counts}
@@ -96,16 +101,16 @@ def _through(parts: list[tuple[Attention, Tensor]], asked: Asked, *, keep: bool)
     if asked.queries == asked.keys:
         return among[asked.keys]
     if (asked.queries, asked.keys) not in across:
-        raise ExplainError(f"no layer lets {asked.words} attend to places of the picture")
+        raise ExplainError(f"in no layer can {asked.words} attend to places of the picture")
     return across[asked.queries, asked.keys]
 
 
-def _row(rows: Tensor, asked: Asked) -> Tensor:
-    """Of the tokens that are asked, the mean of their rows."""
+def _row(rows: Float[Tensor, "q k"], asked: Asked) -> Float[Tensor, " k"]:
+    """The mean of the chosen tokens' rows."""
     return rows[asked.rows].mean(dim=0)
 
 
-def _heat(question: Question, row: Tensor, asked: Asked, about: str) -> Heat:
+def _heat(question: Question, row: Float[Tensor, " k"], asked: Asked, about: str) -> Heat:
     return checked(
         picture_cells(row, asked).numpy(),
         about=about,
@@ -117,7 +122,7 @@ def _heat(question: Question, row: Tensor, asked: Asked, about: str) -> Heat:
 register_way(
     Way(
         name="attention",
-        about="where the last layer looks: the class token, a query of a box, a policy's readout",
+        about="attention in the last layer: of the class token, a box's query, a policy's readout",
         explain=_last,
         needs="attention",
         is_of_target=False,
@@ -126,7 +131,7 @@ register_way(
 register_way(
     Way(
         name="rollout",
-        about="attention through all layers, half of every token staying as it is",
+        about="attention through all layers; half of every token is kept",
         explain=_rollout,
         needs="attention",
         is_of_target=False,
@@ -136,7 +141,7 @@ register_way(
 register_way(
     Way(
         name="relevance",
-        about="attention that speaks for the target, through all layers",
+        about="attention that increases the target, through all layers",
         explain=_relevance,
         needs="attention",
         paper="arXiv:2103.15679",

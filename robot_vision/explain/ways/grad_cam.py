@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.explain.heat import ExplainError, Heat, checked
@@ -13,15 +14,15 @@ from robot_vision.explain.question import Question, Way, register_way
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Read:
-    """A layer's answer and the target's gradient there, both [c,rows,columns]."""
+    """A layer's output and the target's gradient there."""
 
     layer: str
-    value: Tensor
-    gradient: Tensor
+    value: Float[Tensor, "c rows columns"]
+    gradient: Float[Tensor, "c rows columns"]
 
 
 def read_layer(question: Question) -> Read:
-    """The layer named or chosen; raises `ExplainError` where the target does not depend on it."""
+    """The named or chosen layer; raises `ExplainError` if the target does not depend on it."""
     model = question.subject.network(wanted_for="grad_cam")
     with torch.enable_grad():
         inputs = question.differentiable()
@@ -29,7 +30,9 @@ def read_layer(question: Question) -> Read:
         target = question.target.logit(answer).sum()
         if not target.requires_grad:
             raise ExplainError("the answer has no gradient: it does not depend on the picture")
-        taps = [tap for tap in taps if tap.value.requires_grad]  # others are of no picture
+        taps = [
+            tap for tap in taps if tap.value.requires_grad
+        ]  # others do not depend on the picture
         gradients = torch.autograd.grad(target, [tap.value for tap in taps], allow_unused=True)
     tap = _tap(question, taps, list(gradients))
     gradient = gradients[taps.index(tap)]
@@ -37,10 +40,10 @@ def read_layer(question: Question) -> Read:
         reached = [t.name for t, g in zip(taps, gradients, strict=True) if is_reached(t, g)]
         raise ExplainError(
             f"no gradient of {question.target.words} reaches the places of layer {tap.name!r}, so "
-            "that its map would be empty: what is read behind it is a token of no place. The last "
-            f"layers that are reached: {', '.join(reached[-4:]) or 'none'}"
+            "its map would be empty: after it only a token without a place is read. The last "
+            f"layers with gradients: {', '.join(reached[-4:]) or 'none'}"
         )
-    newest = -1  # of several pictures that a policy is shown
+    newest = -1  # of a policy's history of pictures
     return Read(
         layer=tap.name,
         value=tap.as_map(tap.value)[newest].detach(),
@@ -48,7 +51,9 @@ def read_layer(question: Question) -> Read:
     )
 
 
-def _tap(question: Question, taps: list[Tap], gradients: list[Tensor | None]) -> Tap:
+def _tap(
+    question: Question, taps: list[Tap], gradients: list[Float[Tensor, "_n ..."] | None]
+) -> Tap:
     if question.layer:
         return named(taps, question.layer)
     model, box = question.subject.model, question.target.box_xyxy_px
@@ -73,12 +78,12 @@ def _hires_cam(question: Question) -> Heat:
     return _positive(read.gradient * read.value, read, question)
 
 
-def _positive(parts: Tensor, read: Read, question: Question) -> Heat:
+def _positive(parts: Float[Tensor, "c rows columns"], read: Read, question: Question) -> Heat:
     values = parts.sum(dim=0).clamp(min=0).numpy()
     return checked(
         values,
         about=f"layer {read.layer}",
-        empty=f"there nothing speaks for {question.target.words}, and all that counts against it",
+        empty=f"there nothing increases {question.target.words}",
         margin_px=question.subject.margin_px,
     )
 
@@ -86,7 +91,7 @@ def _positive(parts: Tensor, read: Read, question: Question) -> Heat:
 register_way(
     Way(
         name="grad_cam",
-        about="what a layer shows, its channels weighed by the target's mean gradient",
+        about="a layer's channels, weighted by the target's mean gradient",
         explain=_grad_cam,
         paper="arXiv:1610.02391",
     )
@@ -94,7 +99,7 @@ register_way(
 register_way(
     Way(
         name="hires_cam",
-        about="what a layer shows times the target's gradient, place by place: for boxes",
+        about="a layer's channels times the target's gradient at each place: for boxes",
         explain=_hires_cam,
         paper="arXiv:2011.08891",
     )

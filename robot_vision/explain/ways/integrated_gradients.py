@@ -1,8 +1,9 @@
-"""Integrated gradients (arXiv:1703.01365) by captum, where it is installed."""
+"""Integrated gradients (arXiv:1703.01365) by captum, if it is installed."""
 
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from robot_vision.core.errors import MissingDependencyError
@@ -22,7 +23,7 @@ def _integrated(question: Question) -> Heat:
             "integrated_gradients needs captum: pip install 'robot_vision[explain]'"
         ) from error
 
-    def logit(picture: Tensor) -> Tensor:
+    def logit(picture: Float[Tensor, "b ..."]) -> Float[Tensor, " b"]:
         return question.target.logit(question.subject.run(question.with_pictures(picture)))
 
     picture = question.inputs[question.picture].float()
@@ -38,14 +39,14 @@ def _integrated(question: Question) -> Heat:
     return checked(
         values.detach().numpy(),
         about=f"the input, by {_STEPS} steps from its mean colour",
-        empty=f"no pixel speaks for {question.target.words}",
+        empty=f"no pixel increases {question.target.words}",
     )
 
 
 register_way(
     Way(
         name="integrated_gradients",
-        about="gradients on the way from a blank picture, by captum (extra `explain`)",
+        about="gradients along a path from a blank picture, by captum (extra `explain`)",
         explain=_integrated,
         paper="arXiv:1703.01365",
     )

@@ -1,4 +1,4 @@
-"""Occlusion (arXiv:1311.2901): hide a part, ask again. Needs nothing but answers."""
+"""Occlusion (arXiv:1311.2901): hides parts of the picture and runs the model again."""
 
 import math
 
@@ -9,7 +9,7 @@ from robot_vision.explain.filling import hidden, mean_color
 from robot_vision.explain.heat import Heat, checked
 from robot_vision.explain.question import Question, Way, register_way
 
-# Windows are this part of the shorter side, and lie half a window apart.
+# Size of windows as a share of the shorter side; they lie half a window apart.
 _PART = 1 / 6
 _LEAST_PX = 4
 
@@ -36,15 +36,15 @@ def _occlusion(question: Question) -> Heat:
     lost = (before - after).clamp(min=0).reshape(rows, columns)
     return checked(
         lost.numpy(),
-        about=f"what is lost where {side} px of {width}×{height} are hidden",
-        empty=f"{question.target.words} stays as sure wherever something is hidden",
+        about=f"loss of confidence with {side} px of {width}×{height} hidden",
+        empty=f"confidence in {question.target.words} does not fall wherever something is hidden",
     )
 
 
 register_way(
     Way(
         name="occlusion",
-        about="how much less sure it is where a part is hidden: works for every model",
+        about="loss of confidence when a part is hidden: works for every model",
         explain=_occlusion,
         needs="nothing",
         paper="arXiv:1311.2901",

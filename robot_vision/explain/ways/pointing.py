@@ -1,4 +1,4 @@
-"""Where a policy that points takes the words to mean: the weights of its places."""
+"""The place that a pointing policy takes the words to mean: the weights of its places."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def _pointing(question: Question) -> Heat:
 
 @torch.no_grad()
 def _pointed(pointing: Pointing, question: Question) -> Pointed:
-    """What the module finds in a run of the network."""
+    """The module's result in a run of the network."""
     found: list[Seen] = []
 
     def keep(_module: Any, _inputs: object, seen: Seen) -> None:
@@ -50,7 +50,7 @@ def _pointed(pointing: Pointing, question: Question) -> Pointed:
 
 
 def _weights(pointing: Pointing, pointed: Pointed, camera: str) -> Float32[Tensor, "rows columns"]:
-    """Of a camera's places, as they lie in its picture; they stand cell by cell."""
+    """The weights of a camera's places as a map of its picture."""
     weights, at, parts = pointed.logits.softmax(dim=1)[-1], 0, pointing.parts
     for name, locator in pointing.locators.items():
         rows, columns = (int(side) for side in locator.grid)  # pyright: ignore
@@ -65,7 +65,7 @@ def _weights(pointing: Pointing, pointed: Pointed, camera: str) -> Float32[Tenso
 register_way(
     Way(
         name="pointing",
-        about="where a policy with spec.pointing takes the words to mean",
+        about="the place that a policy with spec.pointing takes the words to mean",
         explain=_pointing,
         needs="pointing",
         is_of_target=False,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from robot_vision.core import quaternions
 from robot_vision.models.layers.resample import resample
 from robot_vision.models.policies.pixel_rays import tool_of
-from robot_vision.models.policies.pixel_spec import CameraPose
+from robot_vision.models.policies.pixel_spec import TrainedCamera
 
 _LONGEST_M, _SHORTEST_M, _WAVES = 1.28, 0.08, 5
 _RAW_M = 0.2  # divides positions, so that they are about one
@@ -55,7 +55,7 @@ class Locator(nn.Module):
 
     def __init__(
         self,
-        pose: CameraPose,
+        pose: TrainedCamera,
         *,
         grid: tuple[int, int],
         size: tuple[int, int],
@@ -138,7 +138,7 @@ class Points(nn.Module):
         return torch.where(located.is_measured, self.out(numbers), 0.0)
 
 
-def _rays(pose: CameraPose, height: int, width: int) -> Float32[Tensor, "2 h w"]:
+def _rays(pose: TrainedCamera, height: int, width: int) -> Float32[Tensor, "2 h w"]:
     """x and y of each pixel's ray per metre of depth; the principal point is the centre."""
     across_px = pose.focal_per_width * width
     down_px = pose.focal_per_height * height or across_px

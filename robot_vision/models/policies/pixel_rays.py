@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor, nn
 
 from robot_vision.core import quaternions
-from robot_vision.models.policies.pixel_spec import CameraPose
+from robot_vision.models.policies.pixel_spec import TrainedCamera
 
 
 class Rays(nn.Module):
@@ -59,7 +59,7 @@ def tool_of(
 
 
 def plucker_rays(
-    pose: CameraPose, *, rows: int, columns: int, size: tuple[int, int], margin: tuple[int, int]
+    pose: TrainedCamera, *, rows: int, columns: int, size: tuple[int, int], margin: tuple[int, int]
 ) -> Float64[np.ndarray, "cells 6"]:
     """Rays of a grid over a picture of `size` (height, width) px with a margin below and right.
 

@@ -32,7 +32,7 @@ _LANGUAGE_HEADS = 4
 _DEPTH_STRIDE_PX, _FEATURES_STRIDE_PX = 4, 16
 
 
-class Sight(nn.Module):
+class PixelSight(nn.Module):
     """Inputs by name (see `ChunkPolicy.forward`) → `Seen`."""
 
     def __init__(self, spec: PixelPolicySpec) -> None:
@@ -70,7 +70,7 @@ class Sight(nn.Module):
         """The module that makes the tokens of a modality."""
         return self.tokens[_key(name)]
 
-    def train(self, mode: bool = True) -> "Sight":
+    def train(self, mode: bool = True) -> "PixelSight":
         super().train(mode)
         if self.encoder is not None and self.spec.freeze_encoder:
             self.encoder.eval()

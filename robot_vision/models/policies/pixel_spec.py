@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
+from robot_vision.core.camera_mount import CameraMount
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.params import Params, param
 from robot_vision.models.encoders.encoder import EncoderChoice
@@ -20,8 +21,8 @@ class PartChoice(Params):
     options: dict[str, Any] = param({}, "options that differ from the part's defaults")
 
 
-class CameraPose(Params):
-    """Pose of a camera that is fixed in the base frame or on the tool; its axes are OpenCV's."""
+class TrainedCamera(Params):
+    """A camera as in training: its pose on the base or the tool (OpenCV's axes), its lens."""
 
     position_m: _Three = param((0.0, 0.0, 0.0), "position of the lens", unit="m")
     rotation: _Three = param((0.0, 0.0, 0.0), "rotation vector, mount from camera", unit="rad")
@@ -34,6 +35,10 @@ class CameraPose(Params):
     mount: Literal["base", "tool"] = param(
         "base", "frame of the pose, which the camera is fixed to"
     )
+
+    def as_mount(self) -> CameraMount:
+        """Its pose, for comparing a camera with it."""
+        return CameraMount(position_m=self.position_m, rotation=self.rotation, mount=self.mount)
 
 
 class ChunkPolicySpec(Params):
@@ -101,7 +106,7 @@ class PixelPolicySpec(ChunkPolicySpec):
         "or per patch with its color; needs depth: points and the tool's state",
     )
     gating: bool = param(False, "weight each modality given all modalities")
-    poses: dict[str, CameraPose] = param({}, "poses of cameras whose cells get rays")
+    poses: dict[str, TrainedCamera] = param({}, "poses of cameras whose cells get rays")
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "PixelPolicySpec":

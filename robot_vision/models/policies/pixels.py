@@ -8,17 +8,17 @@ from jaxtyping import Float, Real
 from torch import Tensor
 
 from robot_vision.models.policies.chunks import ChunkPolicy
-from robot_vision.models.policies.pixel_sight import Sight
+from robot_vision.models.policies.pixel_sight import PixelSight
 from robot_vision.models.policies.pixel_spec import PixelPolicySpec
 
 
 class PixelPolicy(ChunkPolicy):
     """One moment of observations → a chunk of normalised actions; see `ChunkPolicy`."""
 
-    sight: Sight
+    sight: PixelSight
 
     def __init__(self, spec: PixelPolicySpec) -> None:
-        super().__init__(spec, Sight(spec))
+        super().__init__(spec, PixelSight(spec))
 
     def maps(
         self, camera: str, rgb: Real[Tensor, "*batch h w 3"]

@@ -36,7 +36,7 @@ def build_backbone(spec: BackboneSpec) -> VlmAdapter:
         parsed = library.AutoConfig.for_model(kind, **config)
     except Exception as error:  # an untrusted config may raise anything
         raise ConfigError(
-            f"spec.backbone.config is no config of {quoted(kind)}: {error}"
+            f"spec.backbone.config is not a config of {quoted(kind)}: {error}"
         ) from error
     return adapter(_from_config(library, parsed))
 

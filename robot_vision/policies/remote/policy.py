@@ -29,8 +29,8 @@ class RemotePolicy:
     """A bundle of kind `remote`. See `core.interfaces.Policy`.
 
     Raises `BundleError` if the bundle is invalid, or its server is reachable but made for another
-    robot. A server that is not reachable yet is no error: the arm holds, and reports it, until it
-    is.
+    robot. A server that is not reachable yet is not an error: the arm holds, and reports it, until
+    it is.
     """
 
     def __init__(self, bundle: PolicyBundle, *, threads: int = 0, spin: bool = True) -> None:  # noqa: ARG002 (one shape for all)

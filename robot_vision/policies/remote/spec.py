@@ -6,6 +6,7 @@ Units, polarity and statistics have no defaults: nothing is assumed.
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from jaxtyping import Float64
 from pydantic import Field, ValidationError, model_validator
 
 from robot_vision.core.action_spec import ActionSpec
@@ -126,7 +127,9 @@ class Statistics(Params):
             )
         return self
 
-    def scale_of(self, width: int) -> tuple[np.ndarray, np.ndarray]:
+    def scale_of(
+        self, width: int
+    ) -> tuple[Float64[np.ndarray, " {width}"], Float64[np.ndarray, " {width}"]]:
         """Mean and scale of each column; raises `ValueError` if their number is not `width`."""
         if self.kind == "physical":
             return np.zeros(width), np.ones(width)

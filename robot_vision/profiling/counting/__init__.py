@@ -1,1 +1,1 @@
-"""What layers multiply, hold and give, counted without a clock: in torch, and in ONNX."""
+"""Multiplications, parameters and activations of layers, counted without a clock."""

@@ -1,7 +1,7 @@
-"""What the nodes of an ONNX graph multiply and hold, and what is alive while it runs.
+"""Multiplications, parameters and peak memory of an ONNX graph.
 
-Shapes are those of a run: every tensor of the graph is asked for once, so that free axes, and
-sizes that the graph computes, are known.
+Shapes are those of a run: every tensor of the graph is an output once, so that free axes and
+computed sizes are known.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,9 @@ from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.profiling.counting.onnx_macs import Shape, macs_of
 from robot_vision.profiling.counting.torch_layers import Layer, Memory
 
-_TOGETHER = 64  # tensors that are asked for in a run: they are all in memory at once
+_TOGETHER = 64  # output tensors of one run: all are in memory at once
 _SCOPES = "pkg.torch.onnx.name_scopes"
-# Types of weights; whole numbers of 64 bits are shapes and places.
+# Types of weights; 64-bit integers are shapes and indices.
 _WEIGHTS = {
     getattr(onnx.TensorProto, name)
     for name in ("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE", "INT8", "UINT8", "INT4", "UINT4")
@@ -29,7 +29,7 @@ _WEIGHTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxCost:
-    """Nodes that multiply or hold parameters, memory, and operators that no formula knows."""
+    """Nodes that multiply or hold parameters, memory, and operators without a formula."""
 
     layers: list[Layer]
     memory: Memory
@@ -43,7 +43,7 @@ class _Sized:
 
 
 def onnx_cost(file: Path, inputs: Mapping[str, np.ndarray]) -> OnnxCost:
-    """Of one run on `inputs`. Raises `BundleError` where the graph cannot be opened so."""
+    """Counts of one run on `inputs`. Raises `BundleError` if the graph cannot be opened."""
     model = onnx.load(file)
     graph = model.graph
     held = {one.name: one for one in graph.initializer}
@@ -74,7 +74,7 @@ def onnx_cost(file: Path, inputs: Mapping[str, np.ndarray]) -> OnnxCost:
 
 
 def _run_sizes(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict[str, _Sized]:
-    """Sizes of all tensors between nodes, from runs without any fusion."""
+    """Sizes of all tensors between nodes, from runs without fusion."""
     asked = onnx.ModelProto()
     asked.CopyFrom(model)
     outputs = {one.name for one in asked.graph.output}
@@ -90,7 +90,7 @@ def _run_sizes(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict
         file = Path(folder) / "shapes.onnx"
         try:
             onnx.save(asked, file)
-        except ValueError as error:  # protocol buffers end at 2 GB
+        except ValueError as error:  # protocol buffers are limited to 2 GB
             raise BundleError(f"the graph is too large to be counted: {error}") from error
         session = open_onnx(file, options)
         for start in range(0, len(names), _TOGETHER):
@@ -106,7 +106,7 @@ def _made(graph: onnx.GraphProto) -> Iterator[str]:
 
 
 def _peak(graph: onnx.GraphProto, sized: Mapping[str, _Sized]) -> int:
-    """Most bytes alive at once where each tensor goes after its last use, in the file's order."""
+    """Peak bytes if each tensor is freed after its last use, in the file's order."""
     last = {name: row for row, node in enumerate(graph.node) for name in node.input}
     last |= {one.name: len(graph.node) for one in graph.output}
     alive: dict[str, int] = {}
@@ -119,7 +119,7 @@ def _peak(graph: onnx.GraphProto, sized: Mapping[str, _Sized]) -> int:
 
 
 def _name(node: onnx.NodeProto) -> str:
-    """The module that it came from, where the exporter says so."""
+    """The module that it came from, if the exporter recorded it."""
     for one in node.metadata_props:
         if one.key == _SCOPES:
             scopes = [part.strip(" '\"") for part in one.value.strip("[]").split(",")]

@@ -1,4 +1,4 @@
-"""Multiplications and additions of an ONNX operator, from the shapes that it works on."""
+"""Multiply-accumulates of an ONNX operator, from its shapes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,13 +8,13 @@ import onnx
 
 Shape: TypeAlias = tuple[int, ...]
 Shapes: TypeAlias = Sequence[Shape | None]
-"""Of inputs or outputs in their order; None where one is left out."""
+"""Shapes of inputs or outputs in order; None for an omitted one."""
 
 _Formula: TypeAlias = Callable[[onnx.NodeProto, Shapes, Shapes], int]
 
 
 def macs_of(node: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int | None:
-    """Of one run; 0 where an operator multiplies nothing to speak of, None where it is unknown."""
+    """Counts of one run; 0 if an operator's are negligible, None if they are unknown."""
     formula = _FORMULAS.get(node.op_type)
     if formula is not None:
         return formula(node, inputs, outputs)
@@ -39,7 +39,7 @@ def _size(shape: Shape | None) -> int:
 
 
 def _convolved(weights: int) -> _Formula:
-    """Each output is a sum over a filter: all axes of the weights but the first."""
+    """Each output value is a sum over a filter: all axes of the weights but the first."""
 
     def formula(_: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int:
         return _size(outputs[0]) * math.prod((inputs[weights] or ())[1:])
@@ -48,7 +48,7 @@ def _convolved(weights: int) -> _Formula:
 
 
 def _transposed(_: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int:
-    """Each input goes through a filter: all axes of the weights but the first."""
+    """Each input value is multiplied by a filter: all axes of the weights but the first."""
     del outputs
     return _size(inputs[0]) * math.prod((inputs[1] or ())[1:])
 
@@ -68,7 +68,7 @@ def _packed_product(node: onnx.NodeProto, _: Shapes, outputs: Shapes) -> int:
 
 
 def _einsum(node: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int:
-    """Every letter once: how often the innermost product is taken. Of one input, nothing is."""
+    """The product of all axes: the number of innermost products. 0 for a single input."""
     del outputs
     if len(inputs) < 2:
         return 0
@@ -122,7 +122,7 @@ _FORMULAS: dict[str, _Formula] = {
     "Attention": _attention,
     "MultiHeadAttention": _attention,
 }
-# They multiply, and nothing here says how much.
+# They multiply, but there is no formula for them.
 _UNKNOWN = {
     "DeformConv",
     "NhwcConv",

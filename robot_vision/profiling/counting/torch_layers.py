@@ -1,4 +1,4 @@
-"""What the layers of a torch network multiply and hold, and what is alive while it runs."""
+"""Multiplications, parameters and peak memory of a torch network's layers."""
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
@@ -16,7 +17,7 @@ from robot_vision.models.contract import macs_by_module
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """A layer's own share, without that of the layers within it."""
+    """A layer's own share, without its inner layers."""
 
     name: str
     kind: str
@@ -26,14 +27,14 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Bytes: of weights, of all that layers give, and of what of it is alive at once."""
+    """Bytes of weights, of all layers' outputs, and of those alive at once."""
 
     weights: int
     activations: int
     peak_activations: int
 
 
-def torch_layers(module: nn.Module, inputs: Sequence[Tensor]) -> list[Layer]:
+def torch_layers(module: nn.Module, inputs: Sequence[Shaped[Tensor, "..."]]) -> list[Layer]:
     """Layers that multiply or hold parameters, in the order of their modules."""
     macs = _own_macs(macs_by_module(module, inputs))
     seen: set[int] = set()
@@ -52,8 +53,8 @@ def torch_layers(module: nn.Module, inputs: Sequence[Tensor]) -> list[Layer]:
     return layers
 
 
-def torch_memory(module: nn.Module, inputs: Sequence[Tensor]) -> Memory:
-    """Of one run without gradients: what its operators allocate."""
+def torch_memory(module: nn.Module, inputs: Sequence[Shaped[Tensor, "..."]]) -> Memory:
+    """The memory that operators allocate in one run without gradients."""
     tensors = {id(t): t for t in (*module.parameters(), *module.buffers())}
     weights = sum(t.numel() * t.element_size() for t in tensors.values())
     with torch.no_grad(), _allocations([*tensors.values(), *inputs]) as counted:
@@ -62,7 +63,7 @@ def torch_memory(module: nn.Module, inputs: Sequence[Tensor]) -> Memory:
 
 
 def _own_macs(macs: Mapping[str, int]) -> dict[str, int]:
-    """Without what is counted again in the modules within: those that are nearest by name."""
+    """Counts without those of the nearest inner modules by name."""
     own = dict(macs)
     for name, count in macs.items():
         above = name
@@ -75,7 +76,7 @@ def _own_macs(macs: Mapping[str, int]) -> dict[str, int]:
 
 
 class _Allocations(TorchDispatchMode):
-    """Bytes of storages that operators make: how many in all, and most alive at once."""
+    """Bytes of storages that operators allocate: the total, and the peak."""
 
     def __init__(self, known: Sequence[Tensor]) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class _Allocations(TorchDispatchMode):
         return found
 
     def _remember(self, tensor: Tensor) -> int:
-        """Bytes of a tensor's storage; 0 where it was seen before."""
+        """Bytes of a tensor's storage; 0 if it was counted before."""
         storage = tensor.untyped_storage()
         key, size = id(storage), storage.nbytes()
         if key in self._seen:

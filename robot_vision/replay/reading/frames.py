@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64, UInt8
 
 from robot_vision.core.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S, seconds_between
@@ -45,8 +45,8 @@ class RawFrame:
 
     stamp_ns: int
     frame_id: str
-    read_rgb: Callable[[], np.ndarray]
-    read_depth: Callable[[], np.ndarray | None] | None = None
+    read_rgb: Callable[[], UInt8[np.ndarray, "h w 3"]]
+    read_depth: Callable[[], Float32[np.ndarray, "h w"] | None] | None = None
     depth_stamp_ns: int | None = None
     camera: Camera | None = None
     fixed_from_camera: Float64[np.ndarray, "4 4"] | None = None

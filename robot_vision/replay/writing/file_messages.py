@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64, Shaped, UInt8
 
 from robot_vision.replay.writing.ros_types import make
 from robot_vision.topics.messages import new_header
@@ -17,14 +18,20 @@ class FileMessages:
     def new(self, type_name: str) -> Any:
         return make(type_name, {})
 
-    def floats(self, values: Sequence[float]) -> np.ndarray:
+    def floats(self, values: Sequence[float]) -> Float64[np.ndarray, " n"]:
         return np.asarray(values, np.float64)
 
-    def memory(self, size: int) -> np.ndarray:
+    def memory(self, size: int) -> UInt8[np.ndarray, " {size}"]:
         return np.zeros(size, np.uint8)
 
     def image(
-        self, name: str, pixels: np.ndarray, *, encoding: str, stamp_ns: int, frame_id: str
+        self,
+        name: str,
+        pixels: Shaped[np.ndarray, "h w *c"],
+        *,
+        encoding: str,
+        stamp_ns: int,
+        frame_id: str,
     ) -> Any:
         if name == "depth":
             # The last bits of a float are sub-millimetre noise, which does not compress.

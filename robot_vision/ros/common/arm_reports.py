@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
+from jaxtyping import Float64
 from sensor_msgs.msg import JointState
 
 from robot_vision.arm.kinematics import Kinematics
@@ -32,7 +33,9 @@ class ArmReports:
         gripper: GripperConfig,
         joints: Sequence[str],
         frame_id: str,
-        base_from_tool: Callable[[np.ndarray], np.ndarray] = lambda pose: pose,
+        base_from_tool: Callable[
+            [Float64[np.ndarray, "4 4"]], Float64[np.ndarray, "4 4"]
+        ] = lambda pose: pose,
     ) -> None:
         self._gripper = gripper
         self._wanted = tuple(joints)

@@ -30,8 +30,8 @@ _AHEAD_NS = NS_PER_S // 2
 
 
 @runtime_checkable
-class CameraPose(Protocol):
-    """Gives `base_from_camera` of a frame at a stamp, or None after reporting why to `report`."""
+class CameraPoseSource(Protocol):
+    """Gives `base_from_camera` of a frame at a stamp, or None with a reason to `report`."""
 
     def from_camera(
         self, frame_id: str, stamp_ns: int, *, report: Report
@@ -47,7 +47,7 @@ def camera_pose(
     base_frame: str,
     transforms: TransformConfig,
     group: CallbackGroup,
-) -> CameraPose:
+) -> CameraPoseSource:
     """The source that `config` selects. Raises `RobotVisionError` if it is not available."""
     if config.source == "tf":
         return TargetFrame(node, base_frame, transforms)
@@ -57,7 +57,7 @@ def camera_pose(
 
 
 def base_from_view(
-    pose: CameraPose, frame: Frame, *, report: Report
+    pose: CameraPoseSource, frame: Frame, *, report: Report
 ) -> Float64[np.ndarray, "4 4"] | None:
     """Pose of the axes of a frame's view: those of the camera, turned as its image was."""
     base_from_camera = pose.from_camera(

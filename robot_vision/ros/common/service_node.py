@@ -99,7 +99,7 @@ class ServiceNode(LifecycleNode):
         return True
 
     def _log_error(self, text: str) -> None:
-        # Work fails while the context is being shut down: that is no error to log.
+        # Work fails while the context is being shut down: that is not an error to log.
         if is_up(self.context):
             self.get_logger().error(text)
 

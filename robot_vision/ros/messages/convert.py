@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Shaped, UInt8
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -100,7 +100,9 @@ class ImageWriter:
         self.message = Image()
         self._pixels = np.zeros(0, np.uint8)
 
-    def write(self, pixels: np.ndarray, *, encoding: str, stamp_ns: int, frame_id: str) -> Image:
+    def write(
+        self, pixels: Shaped[np.ndarray, "h w *c"], *, encoding: str, stamp_ns: int, frame_id: str
+    ) -> Image:
         """The message with `pixels` [H, W] or [H, W, C]; valid until the next call."""
         if self._pixels.shape != pixels.shape or self._pixels.dtype != pixels.dtype:
             self._allocate(pixels)

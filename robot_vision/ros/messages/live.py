@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.core.types import Camera
@@ -32,7 +33,13 @@ class LiveMessages:
         return array("B", bytes(size))
 
     def image(
-        self, name: str, pixels: np.ndarray, *, encoding: str, stamp_ns: int, frame_id: str
+        self,
+        name: str,
+        pixels: Shaped[np.ndarray, "h w *c"],
+        *,
+        encoding: str,
+        stamp_ns: int,
+        frame_id: str,
     ) -> Image:
         if name not in self._images:
             self._images[name] = ImageWriter()

@@ -81,7 +81,7 @@ def read_grounded(text: str) -> dict[str, Any]:
     sought = {each["phrase"] for each in result["phrases"] if not each["problem"]}
     if unknown := {row["class"] for row in result["objects"]} - sought:
         raise ValueError(
-            f"grounded/json: {sorted(unknown)[:3]} are no phrases; expected {sorted(sought)[:3]}"
+            f"grounded/json: {sorted(unknown)[:3]} are not phrases; expected {sorted(sought)[:3]}"
         )
     return result
 

@@ -12,13 +12,13 @@ from robot_vision.core.policy_status import PolicyStatus
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import Decision, Frame
 from robot_vision.core.unperceived import unperceived
-from robot_vision.ros.common.camera_pose import CameraPose
+from robot_vision.ros.common.camera_pose import CameraPoseSource
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.stream import Evenness, Stream
 from robot_vision.ros.middleware.rclpy_internals import is_up
 from robot_vision.ros.middleware.silence import ListenedTopic
 from robot_vision.ros.perception.node import PerceptionNode
-from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
+from robot_vision.ros.policy.cameras.policy_cameras import PolicyCameras
 from robot_vision.ros.policy.cameras.topics import CameraCallbacks, CameraTopics, declared_topics
 from robot_vision.ros.policy.configured import Configured
 from robot_vision.ros.policy.inputs.frozen_camera import FrozenCamera
@@ -53,7 +53,7 @@ class Active:
         self._commander = configured.commander
         self._camera_warnings: tuple[str, ...] = ()
         self.topics: tuple[ListenedTopic, ...] = ()
-        self._cameras = self._named_cameras(configured.loaded.observation)
+        self._cameras = self._policy_cameras(configured.loaded.observation)
         self._worker = self._start_worker(now_ns)
         with ExitStack() as failed:
             failed.callback(self._worker.stop)
@@ -116,9 +116,9 @@ class Active:
             )
         self._camera_warnings = found
 
-    def _named_cameras(self, seen: ObservationSpec | None) -> NamedCameras | None:
+    def _policy_cameras(self, seen: ObservationSpec | None) -> PolicyCameras | None:
         frozen_s = self._config.watchdog.perception_s
-        return None if seen is None else NamedCameras(seen, frozen_s=frozen_s)
+        return None if seen is None else PolicyCameras(seen, frozen_s=frozen_s)
 
     def _start_worker(self, now_ns: Callable[[], int]) -> PolicyWorker:
         configured, watchdog = self._configured, self._config.watchdog
@@ -158,7 +158,7 @@ class Active:
         self.topics += tuple(robot.topics)
         self._health.start(("perception", *(topic.role for topic in robot.topics)))
 
-    def _listen_to_perception(self, pose: CameraPose, closing: ExitStack) -> None:
+    def _listen_to_perception(self, pose: CameraPoseSource, closing: ExitStack) -> None:
         perception, offer = self._perception, self._worker.offer
         if perception is not None:
             perception.add_listener(offer)
@@ -186,7 +186,7 @@ class Active:
         closing.callback(topics.close)
         self.topics += tuple(topics.topics)
 
-    def _listen_to_cameras(self, cameras: NamedCameras, closing: ExitStack) -> None:
+    def _listen_to_cameras(self, cameras: PolicyCameras, closing: ExitStack) -> None:
         """Take pictures of named cameras; the first one triggers decisions without perception."""
         seen = cameras.observation.cameras
         names = declared_topics(self._node, seen)

@@ -76,7 +76,7 @@ class Commander:
     def robot(self, state: RobotState) -> str:
         """Take a state of the arm; returns why it was refused, or an empty text.
 
-        A state that is not newer is no fault: tool poses often come at a higher rate than joints.
+        A state that is not newer is not a fault: tool poses often come faster than joints.
         """
         refusal = self._controller.robot(state, self._now_ns())
         return "" if refusal is None or refusal.kind == "late" else refusal.reason

@@ -8,7 +8,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.policies.controller import Controller
-from robot_vision.ros.common.camera_pose import CameraPose, camera_pose
+from robot_vision.ros.common.camera_pose import CameraPoseSource, camera_pose
 from robot_vision.ros.policy.cameras.mounts import CameraMounts
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.loading import LoadedPolicy, check_loaded
@@ -64,7 +64,7 @@ class Configured:
 
     def _camera_pose(
         self, node: LifecycleNode, config: PolicyNodeConfig, group: CallbackGroup
-    ) -> CameraPose | None:
+    ) -> CameraPoseSource | None:
         """The source of the camera's pose; a policy that takes no perception needs none."""
         if not self.loaded.needs_perception:
             return None

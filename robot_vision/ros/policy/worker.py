@@ -23,9 +23,9 @@ from robot_vision.core.types import (
 from robot_vision.policies.check import foreign_perception
 from robot_vision.policies.grounded_pointing import pointed_by
 from robot_vision.policies.watchdog import words_problem
-from robot_vision.ros.common.camera_pose import CameraPose, base_from_view
+from robot_vision.ros.common.camera_pose import CameraPoseSource, base_from_view
 from robot_vision.ros.common.health import Health
-from robot_vision.ros.policy.cameras.named_cameras import NamedCameras
+from robot_vision.ros.policy.cameras.policy_cameras import PolicyCameras
 from robot_vision.ros.policy.commander import Commander
 from robot_vision.ros.policy.inputs.frozen_camera import FrozenCamera
 from robot_vision.ros.policy.inputs.measured_depth import MeasuredDepth
@@ -42,13 +42,13 @@ class PolicyParts:
 
     policy: Policy
     commander: Commander
-    camera_pose: CameraPose | None
+    camera_pose: CameraPoseSource | None
     frames: FrameMap
     frozen: FrozenCamera
     depth: MeasuredDepth
     outputs: PolicyOutputs
     pointing: PointingConfig
-    cameras: NamedCameras | None = None
+    cameras: PolicyCameras | None = None
     health: Health
     now_ns: Callable[[], int]
     log: Callable[[str], object]
@@ -208,7 +208,7 @@ class PolicyWorker:
         self._parts.commander.decided(decision, robot)
 
 
-def _look(cameras: NamedCameras, perception: Perception) -> str:
+def _look(cameras: PolicyCameras, perception: Perception) -> str:
     """Take a perceived frame as the first camera's; returns why the cameras are unusable."""
     if cameras.needs_perception and cameras.observation.cameras:
         cameras.add(cameras.observation.cameras[0].name, perception.frame)

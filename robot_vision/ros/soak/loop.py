@@ -47,7 +47,7 @@ class SoakError(RobotVisionError, RuntimeError):
 
 
 def soak(wanted: Soak, screen: Screen) -> bool:
-    """Run until time is over, Ctrl-C or SIGTERM; write the report; returns whether all held.
+    """Run until time is up, Ctrl-C or SIGTERM; write the report; returns whether all held.
 
     Raises `SoakError` if the loop does not start.
     """

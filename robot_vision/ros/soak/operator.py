@@ -122,9 +122,9 @@ class SoakOperator:
             self._spin(_STEP_S)
         if needed and not fault.may_need_enable:
             reasons = "; ".join(self._status.reasons)
-            self._ledger.check("enable asked for", False, f"{fault.name}: {reasons}")
+            self._ledger.check("enable required", False, f"{fault.name}: {reasons}")
         else:
-            self._ledger.check("enable asked for", True)
+            self._ledger.check("enable required", True)
         words = f"{fault.name}: after {self._config.recover_s:g} s it still holds: "
         words += "; ".join(self._status.reasons)
         if not self._ledger.check("recovers", recovered_s is not None, words):

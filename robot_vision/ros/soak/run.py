@@ -101,8 +101,8 @@ class SoakRun:
         return monotonic() - self._began_s
 
     def run(self, screen: Screen) -> None:
-        """Fault after fault until time is over, Ctrl-C, or a process is gone."""
-        self._outcome.ended = "time is over"
+        """Fault after fault until time is up, Ctrl-C, or a process is gone."""
+        self._outcome.ended = "time is up"
         with Live(console=screen, auto_refresh=False, transient=True) as live:
             self._live = live
             try:

@@ -15,7 +15,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
 from robot_vision.calibration.sight import BoardFinder
-from robot_vision.calibration.stillness import ArmWatch
+from robot_vision.calibration.stillness import StillnessWatch
 from robot_vision.calibration.view_folder import write_tool_pose
 from robot_vision.core.calibration_config import CaptureConfig
 from robot_vision.core.errors import CalibrationError, EncodingError
@@ -42,7 +42,7 @@ class Capture:
     ) -> None:
         self._folder, self._finder, self._config = folder, finder, config
         self._base_frame = base_frame
-        self._arm = ArmWatch(config)
+        self._arm = StillnessWatch(config)
         self._problem = "no tool pose came"
         self._picture: Image | None = None
         self._context = Context()

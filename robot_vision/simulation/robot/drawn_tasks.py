@@ -4,6 +4,7 @@ import numpy as np
 
 from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES, Split, is_held_out
 from robot_vision.simulation.robot.arms import SEVEN, Arm
+from robot_vision.simulation.robot.build import SIZE_PX, WRIST_SIZE_PX, build_world
 from robot_vision.simulation.robot.task import (
     DIRECTIONS,
     GOES_INTO,
@@ -17,7 +18,7 @@ from robot_vision.simulation.robot.task import (
     Things,
 )
 from robot_vision.simulation.robot.tasks import named, possible_tasks
-from robot_vision.simulation.robot.world import SIZE_PX, WRIST_SIZE_PX, RobotWorld, build_world
+from robot_vision.simulation.robot.world import RobotWorld
 
 
 def draw_task(world: RobotWorld, rng: np.random.Generator, *, kind: Kind | None = None) -> Task:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from robot_vision.core.geometry import transform_points
+from robot_vision.simulation.robot.build import TABLE_FRICTION
 from robot_vision.simulation.robot.task import (
     DIRECTIONS,
     GOES_INTO,
@@ -17,11 +18,7 @@ from robot_vision.simulation.robot.task import (
     Named,
     Task,
 )
-from robot_vision.simulation.robot.world import (
-    TABLE_FRICTION,
-    RobotItem,
-    RobotWorld,
-)
+from robot_vision.simulation.robot.world import RobotItem, RobotWorld
 
 LIFTED_M = 0.06  # minimum height of the lowest point of a picked object
 PUSHED_M, ASTRAY_M = 0.08, 0.06  # least distance along the direction, largest across it

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, Shaped
 from pydantic import ValidationError
 
 from robot_vision.core.errors import ConfigError
@@ -44,7 +44,7 @@ class CaptionTexts(Protocol):
     @property
     def spec(self) -> dict[str, Any]: ...
 
-    def rows(self, texts: Iterable[str]) -> np.ndarray:
+    def rows(self, texts: Iterable[str]) -> Shaped[np.ndarray, "n ..."]:
         """The model's input, a row a text."""
         ...
 

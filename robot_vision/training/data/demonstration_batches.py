@@ -101,13 +101,17 @@ class BatchMaker:
         return unsaid(words, changes.lost.words)
 
 
-def normalised(action: np.ndarray, statistics: ActionStatistics) -> np.ndarray:
+def normalised(
+    action: Float[np.ndarray, "*t a"], statistics: ActionStatistics
+) -> Float32[np.ndarray, "*t a"]:
     """Physical actions [...,a] in scales from the mean, f32."""
     mean, scale = np.array(statistics.mean), np.array(statistics.scale)
     return ((action - mean) / scale).astype(np.float32)
 
 
-def physical(action: np.ndarray, statistics: ActionStatistics) -> np.ndarray:
+def physical(
+    action: Float[np.ndarray, "*t a"], statistics: ActionStatistics
+) -> Float32[np.ndarray, "*t a"]:
     """A network's answer [...,a] as actions in m, rad and the gripper's 0 to 1, f32."""
     mean, scale = np.array(statistics.mean), np.array(statistics.scale)
     return (mean + scale * action).astype(np.float32)

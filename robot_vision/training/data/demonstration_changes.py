@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int64, Shaped, UInt8
 
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.params import Params, param
@@ -99,7 +99,9 @@ def relit(pictures: UInt8[np.ndarray, "b n h w 3"], look: Look) -> UInt8[np.ndar
     return out
 
 
-def shifted(planes: np.ndarray, look: Look) -> np.ndarray:
+def shifted(
+    planes: Shaped[np.ndarray, "b n h w *c"], look: Look
+) -> Shaped[np.ndarray, "b n h w *c"]:
     """Pictures or depth [b,n,h,w,...] moved by whole pixels, the edge continued.
 
     Shifts by a few pixels as in arXiv:2004.13649.

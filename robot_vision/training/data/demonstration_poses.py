@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from robot_vision.core.camera_mount import SAME_M, SAME_RAD
 from robot_vision.datasets.camera_places import CameraPlaces
-from robot_vision.models.policies.pixel_spec import CameraPose
+from robot_vision.models.policies.pixel_spec import TrainedCamera
 from robot_vision.training.data.demonstration_sets import Episodes
 
 _SAME_LENS = 0.02  # of a focal length
@@ -14,19 +14,19 @@ _SAME_LENS = 0.02  # of a focal length
 Poses = Float64[np.ndarray, "n 4 4"]
 
 
-def camera_poses(learnt: Episodes) -> tuple[dict[str, CameraPose], tuple[str, ...]]:
+def camera_poses(learnt: Episodes) -> tuple[dict[str, TrainedCamera], tuple[str, ...]]:
     """Poses of cameras by name, and the reasons why others have none."""
-    found, notes = dict[str, CameraPose](), list[str]()
+    found, notes = dict[str, TrainedCamera](), list[str]()
     for camera in learnt.source.observation.cameras:
         pose = _pose(learnt, learnt.source.places.get(camera.name))
-        if isinstance(pose, CameraPose):
+        if isinstance(pose, TrainedCamera):
             found[camera.name] = pose
         else:
             notes.append(f"the pose of camera {camera.name} is not shown: {pose}")
     return found, tuple(notes)
 
 
-def _pose(learnt: Episodes, places: CameraPlaces | None) -> CameraPose | str:
+def _pose(learnt: Episodes, places: CameraPlaces | None) -> TrainedCamera | str:
     """The pose, or why there is none."""
     rows = learnt.rows
     if places is None or not np.isfinite(places.focal_per_side[rows]).all():
@@ -62,8 +62,8 @@ def _common(poses: Poses) -> Float64[np.ndarray, "4 4"] | None:
     return middle if is_one else None
 
 
-def _spec(pose: np.ndarray, focal_per_side: np.ndarray, *, mount: str) -> CameraPose:
-    return CameraPose.model_validate(
+def _spec(pose: np.ndarray, focal_per_side: np.ndarray, *, mount: str) -> TrainedCamera:
+    return TrainedCamera.model_validate(
         {
             "position_m": tuple(pose[:3, 3].tolist()),
             "rotation": tuple(Rotation.from_matrix(pose[:3, :3]).as_rotvec().tolist()),

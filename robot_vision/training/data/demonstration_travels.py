@@ -13,7 +13,7 @@ from robot_vision.core.foreign import quoted
 from robot_vision.core.observation_spec import ObservationSpec
 from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.datasets.meaning.draft import read_draft
-from robot_vision.models.policies.pixel_spec import CameraPose
+from robot_vision.models.policies.pixel_spec import TrainedCamera
 from robot_vision.training.data.demonstration_options import DemonstrationOptions
 from robot_vision.training.data.demonstration_sets import Episodes
 from robot_vision.training.data.demonstration_words import vocabulary_of
@@ -59,7 +59,7 @@ class DemonstrationTravels(BaseModel):
     vocabulary: Vocabulary | None
     sentences: TravellingSentences | None = None
     perception: TravellingPerception | None = None
-    poses: dict[str, CameraPose] = {}
+    poses: dict[str, TrainedCamera] = {}
     statistics: ActionStatistics
     mean_action: tuple[float, ...] = Field(
         description="of the training actions: an answer that needs no policy"
@@ -84,10 +84,7 @@ class DemonstrationTravels(BaseModel):
     @property
     def camera_mounts(self) -> dict[str, CameraMount]:
         """Camera poses that the network learnt, for those who run it."""
-        return {
-            name: CameraMount(position_m=p.position_m, rotation=p.rotation, mount=p.mount)
-            for name, p in self.poses.items()
-        }
+        return {name: camera.as_mount() for name, camera in self.poses.items()}
 
     def spec_values(self) -> dict[str, Any]:
         """Fields of the model's spec that the data determine."""
@@ -137,7 +134,7 @@ def travels_of(
     learnt: Episodes,
     options: DemonstrationOptions,
     sentences: TravellingSentences | None = None,
-    poses: Mapping[str, CameraPose] | None = None,
+    poses: Mapping[str, TrainedCamera] | None = None,
 ) -> DemonstrationTravels:
     """The metadata of the training episodes; raises `ConfigError` if they lack words."""
     source, numbers = learnt.source, learnt.numbers_alone()

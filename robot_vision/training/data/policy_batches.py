@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, Integer
 from torch import Tensor
 
 from robot_vision.core.action_spec import ActionStatistics
@@ -70,7 +70,7 @@ class PolicyBatch:
 
 def make_batch(
     source: PolicySet,
-    rows: np.ndarray,
+    rows: Integer[np.ndarray, " b"],
     *,
     statistics: ActionStatistics,
     rng: np.random.Generator,

@@ -245,7 +245,7 @@ def _fingerprint(source: DetectionSet) -> str:
     return digest.hexdigest()
 
 
-def open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
+def open_array(file: Path, shape: tuple[int, ...]) -> UInt8[np.ndarray, "..."]:
     """Bytes of a file as an array, zero where nothing was written; processes may share it.
 
     Raises `DiskFullError` if the disk has no room for it: a page without room when it is
@@ -258,7 +258,9 @@ def open_array(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     return np.memmap(file, np.uint8, "r+", shape=shape)
 
 
-def read_named(file: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
+def read_named(
+    file: Path, read: Callable[[Path], Shaped[np.ndarray, "h w *c"]]
+) -> Shaped[np.ndarray, "h w *c"]:
     """The result of `read` for a file of the set; raises `ConfigError` if it fails."""
     try:
         return read(file)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float16, Float32, Float64, Int64, UInt8
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.identity import identity_of
@@ -50,8 +50,8 @@ class Demonstrations:
 
     observation: ObservationSpec
     step_s: float
-    pictures: Mapping[str, np.ndarray]
-    depth_m: Mapping[str, np.ndarray]
+    pictures: Mapping[str, UInt8[np.ndarray, "r _h _w 3"]]
+    depth_m: Mapping[str, Float16[np.ndarray, "r _h _w"]]
     state: Float32[np.ndarray, "r s"]
     stamp_ns: Int64[np.ndarray, " r"]
     action: Float32[np.ndarray, "r t a"]
@@ -178,7 +178,7 @@ class _Opened:
             length=np.repeat(lengths, lengths),
             instructions=tuple(episodes.instructions(number) for episodes, number in of),
             success=tuple(
-                # The leading agent's actions are no evidence against the expert's labels.
+                # The leading agent's actions are not evidence against the expert's labels.
                 None if numbers.is_corrected else episodes.success(number)
                 for (episodes, number), numbers in zip(of, self._numbers, strict=True)
             ),

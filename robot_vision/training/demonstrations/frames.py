@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import Float16, Int64, UInt8
 
 from robot_vision.codecs.stretch import stretched, stretched_depth
 from robot_vision.core.disk import writing_to
@@ -65,19 +66,19 @@ class FrameCache:
     def shape(self, camera: CameraInput) -> tuple[int, int, int]:
         return self.rows, camera.height_px, camera.width_px
 
-    def rgb(self, camera: CameraInput) -> np.ndarray:
+    def rgb(self, camera: CameraInput) -> UInt8[np.ndarray, "r h w 3"]:
         """u8 [R,h,w,3]."""
         return _mapped(self.root / f"{camera.name}.rgb", np.uint8, (*self.shape(camera), 3))
 
-    def depth_m(self, camera: CameraInput) -> np.ndarray:
+    def depth_m(self, camera: CameraInput) -> Float16[np.ndarray, "r h w"]:
         """f16 [R,h,w], 0 invalid."""
         return _mapped(self.root / f"{camera.name}.depth", np.float16, self.shape(camera))
 
-    def stamps_ns(self) -> np.ndarray:
+    def stamps_ns(self) -> Int64[np.ndarray, " r"]:
         """i64 [R]."""
         return _mapped(self.root / "stamps", np.int64, (self.rows,))
 
-    def marks(self) -> np.ndarray:
+    def marks(self) -> UInt8[np.ndarray, " e"]:
         """u8 [E]: 0 to be decoded, 1 decoded, 2 undecodable."""
         return _mapped(self.root / "marks", np.uint8, (self.episodes,))
 

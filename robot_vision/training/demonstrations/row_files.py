@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
 
-def put_rows(path: Path, shape: tuple[int, ...], first: int, values: np.ndarray) -> None:
+def put_rows(
+    path: Path, shape: tuple[int, ...], first: int, values: Shaped[np.ndarray, "r ..."]
+) -> None:
     """Write `values` to the rows from `first` on of an array of `shape` in a `.npy` file.
 
     The first call creates the file, filled with zeros. Raises `OSError` without room.

@@ -49,7 +49,7 @@ def match(
 
     Classes of `logits` end with no object; `boxes` and `truth` are centre and size in parts of
     the picture; a `class_id` of −1 is padding. Raises `NotFiniteError` that names the cost which
-    is no number: a solver would hang or match at random.
+    is not finite: a solver would hang or match at random.
     """
     share = logits.softmax(dim=2)
     named = class_id.clamp(min=0)[:, None].expand(-1, logits.shape[1], -1)

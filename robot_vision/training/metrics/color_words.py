@@ -47,7 +47,7 @@ def color_counts(named: Iterable[tuple[str, str, int]]) -> Float[np.ndarray, " c
 
 
 def color_similarity(
-    shares: Sequence[np.ndarray], counts: Sequence[np.ndarray]
+    shares: Sequence[Float[np.ndarray, " c"]], counts: Sequence[Float[np.ndarray, " c"]]
 ) -> Float[np.ndarray, "n m"]:
     """How well colours of pictures (rows) and captions (columns) fit: correlation over colours.
 

@@ -36,7 +36,7 @@ HEAD = "head.*"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LabelMapBatch:
-    """Pictures, and the class of each cell at a quarter of their size; `IGNORED` is no target."""
+    """Pictures, and the class of each cell at a quarter of their size; `IGNORED` has no loss."""
 
     rgb: UInt8[Tensor, "b h w 3"]
     labels: Int64[Tensor, "b h/4 w/4"]

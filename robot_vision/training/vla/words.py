@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from jaxtyping import Float32
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
@@ -50,7 +51,7 @@ def write_words(adapter: VlmAdapter, folder: Path, out: Path) -> Path:
     return out
 
 
-def table_of(embedding: nn.Module) -> np.ndarray:
+def table_of(embedding: nn.Module) -> Float32[np.ndarray, "words d"]:
     """A backbone's embedding of each word, with its scaling, f32 [words,d]."""
     weight = next(embedding.parameters())
     numbers = torch.arange(len(weight), device=weight.device)

@@ -10,8 +10,9 @@ from robot_vision.self_filter.self_filter import SelfFilter
 from robot_vision.simulation.gl import mujoco
 from robot_vision.simulation.robot.arm import GRIPPER, TOOL
 from robot_vision.simulation.robot.arms import ARMS
+from robot_vision.simulation.robot.build import build_world
 from robot_vision.simulation.robot.urdf import urdf_of
-from robot_vision.simulation.robot.world import ROBOT, build_world
+from robot_vision.simulation.robot.world import ROBOT
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))

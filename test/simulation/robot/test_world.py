@@ -8,9 +8,11 @@ pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
 from robot_vision.core.geometry import invert_transform, project, transform_points
 from robot_vision.simulation.palette import is_held_out
 from robot_vision.simulation.robot.arms import ARMS, Arm
+from robot_vision.simulation.robot.build import build_world
 from robot_vision.simulation.robot.layout import draw_layout
+from robot_vision.simulation.robot.poses import tool_down
 from robot_vision.simulation.robot.task import KINDS
-from robot_vision.simulation.robot.world import RobotWorld, build_world, tool_down
+from robot_vision.simulation.robot.world import RobotWorld
 
 SIZE_PX = (208, 160)
 
@@ -151,7 +153,7 @@ def test_lights_can_be_changed(world: RobotWorld) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_words_tell_all_things_apart_and_training_never_sees_held_out_ones(kind) -> None:
+def test_words_identify_all_objects_and_training_never_sees_held_out_ones(kind) -> None:
     shares_class = shares_color = held_out = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)

@@ -31,7 +31,7 @@ def test_the_command_says_what_is_wrong_and_draws_a_sheet(tmp_path: Path) -> Non
     assert third.startswith("boxes without area: 1 (images/train/0.png")
 
 
-def test_the_command_refuses_what_is_no_set(tmp_path: Path) -> None:
+def test_the_command_refuses_what_is_not_a_set(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["data", "check", str(tmp_path)])
     assert isinstance(result.exception, ConfigError)  # `main` makes exit status 2 of it
 

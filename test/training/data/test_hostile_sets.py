@@ -128,7 +128,7 @@ def test_documents_with_entities_are_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "<a>", "<a></b>", "<a/><b/>", "&x;", "\0", "<a>&lol;</a>", "\ud800", "<a" * 99]
 )
-def test_what_is_no_xml_is_named(text: str) -> None:
+def test_input_that_is_not_xml_is_named(text: str) -> None:
     with pytest.raises(ForeignFileError, match=r"0\.xml: expected XML"):
         parse_xml(text, what="0.xml")
 

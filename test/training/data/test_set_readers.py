@@ -192,7 +192,7 @@ def test_sizes_are_those_of_the_picture_as_it_is_shown(tmp_path: Path) -> None:
     assert cv2.imread(str(file)).shape[:2] == (30, 20)
 
 
-def test_a_folder_that_is_no_set_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_set_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         open_set(tmp_path)
     for name in SETS:
@@ -211,13 +211,13 @@ def test_a_folder_of_two_kinds_is_refused_with_the_choices(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("write", [kit.write_yolo, kit.write_voc, kit.write_label_pngs])
-def test_further_folders_of_pictures_are_no_classes(tmp_path: Path, write: Write) -> None:
+def test_further_folders_of_pictures_are_not_classes(tmp_path: Path, write: Write) -> None:
     root = write(tmp_path)
     kit.write_image(root / "SegmentationClass" / "0.png", kit.drawn(0).bgr)
     assert kind_of(root) == write.__name__.removeprefix("write_")
 
 
-def test_parts_with_images_and_labels_are_no_classes(tmp_path: Path) -> None:
+def test_parts_with_images_and_labels_are_not_classes(tmp_path: Path) -> None:
     root = kit.write_yolo(tmp_path)
     (root / "data.yaml").unlink()
     for split in ("train", "val"):
@@ -238,7 +238,7 @@ def test_links_within_a_set_are_followed(tmp_path: Path) -> None:
     assert [image.class_id for image in open_set(root).images] == [0, 0, 0, 1, 1, 1]
 
 
-def test_a_set_without_boxes_is_no_detection_set(tmp_path: Path) -> None:
+def test_a_set_without_boxes_is_not_a_detection_set(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="one class per image; expected one with boxes"):
         load_detection_set(kit.write_folders(tmp_path))
 

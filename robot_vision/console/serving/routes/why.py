@@ -25,7 +25,7 @@ def why_routes(explainer: Explainer, snapshots: Snapshots) -> APIRouter:
 
     @router.post("/api/why", responses=refusals(400, 403, 408, 413, 422, 503))
     async def why(asked: WhyRequest) -> Why:
-        """What of the newest frame speaks for an answer of the model, in one or more ways."""
+        """The parts of the newest frame that support a prediction, by one or more methods."""
         if asked.model == "policy":
             return await explainer.explain_policy(asked)
         kept = snapshots.frame

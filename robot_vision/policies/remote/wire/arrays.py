@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from robot_vision.core.foreign import quoted
 from robot_vision.policies.remote.errors import RemoteError
@@ -17,7 +18,7 @@ _NPY = b"\x93NUMPY"
 _MOST_HEADER_BYTES = 1000
 
 
-def array_of(data: Any, dtype: Any, shape: Any) -> np.ndarray:
+def array_of(data: Any, dtype: Any, shape: Any) -> Shaped[np.ndarray, "..."]:
     """Raises `RemoteError` if type, shape and bytes do not fit together."""
     if isinstance(dtype, bytes):
         dtype = dtype.decode("ascii", "replace")
@@ -43,14 +44,14 @@ def array_of(data: Any, dtype: Any, shape: Any) -> np.ndarray:
     return np.frombuffer(data, kind).reshape(sizes)
 
 
-def npy_bytes(array: np.ndarray) -> bytes:
+def npy_bytes(array: Shaped[np.ndarray, "..."]) -> bytes:
     """An array in the .npy format."""
     file = io.BytesIO()
     np.save(file, array)
     return file.getvalue()
 
 
-def npy_array(data: Any) -> np.ndarray:
+def npy_array(data: Any) -> Shaped[np.ndarray, "..."]:
     """The inverse; parses the header itself, because `np.load` trusts any declared size."""
     if not isinstance(data, bytes) or not data.startswith(_NPY) or len(data) < 12:
         raise RemoteError("an array is not .npy data")

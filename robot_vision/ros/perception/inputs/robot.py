@@ -16,7 +16,7 @@ from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.foreign import quoted
 from robot_vision.core.rotation import original_frame, original_from_rotated
 from robot_vision.core.types import Frame, RobotView
-from robot_vision.ros.common.camera_pose import CameraPose, base_from_view, camera_pose
+from robot_vision.ros.common.camera_pose import CameraPoseSource, base_from_view, camera_pose
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.any_qos import AnyQos
@@ -42,7 +42,7 @@ class RobotInView:
         self._description, self._problem = "", ""
         self._filter: SelfFilter | None = None
         self._believed: BelievedJoints | None = None
-        self._pose: CameraPose | None = None
+        self._pose: CameraPoseSource | None = None
         self._joints = JointHistory()
         self._group = MutuallyExclusiveCallbackGroup()
         self._thread = OwnThread("joints", node=node)

@@ -14,7 +14,7 @@ from robot_vision.core.errors import MissingDependencyError
 from robot_vision.core.geometry import invert_transform
 from robot_vision.core.robot_config import PolicyNodeConfig
 from robot_vision.core.types import Frame, RobotState
-from robot_vision.ros.common.camera_pose import CameraPose, base_from_view, camera_pose
+from robot_vision.ros.common.camera_pose import CameraPoseSource, base_from_view, camera_pose
 
 
 class CameraMounts:
@@ -27,13 +27,13 @@ class CameraMounts:
         *,
         first: str,
         config: PolicyNodeConfig,
-        pose: CameraPose | None,
+        pose: CameraPoseSource | None,
         group: CallbackGroup,
     ) -> None:
         says_all = config.camera_pose.source == "tf"
         self._mounts = {n: mount for n, mount in mounts.items() if says_all or n == first}
         self._frames = config.frame_map()
-        self._own: CameraPose | None = None
+        self._own: CameraPoseSource | None = None
         if self._mounts and pose is None:
             # Without tf2 places are unknown; a policy from pixels does not need them.
             with suppress(MissingDependencyError):

@@ -32,7 +32,7 @@ class _Seen:
     problem: str = ""
 
 
-class NamedCameras:
+class PolicyCameras:
     """Keeps images at the policy's input size, as far back as its history."""
 
     def __init__(self, seen: ObservationSpec, *, frozen_s: float) -> None:
@@ -91,7 +91,7 @@ class NamedCameras:
     def problem(self, stamp_ns: int) -> str:
         """Why the arm must not follow these cameras; empty if it may.
 
-        A camera that worked and is gone is no reason: the policy masks it.
+        A camera that worked before and is gone does not count: the policy masks it.
         """
         with self._lock:
             found = [self._problem(seen, stamp_ns) for seen in self._cameras.values()]
