@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.network.layer_taps import Tap
 from robot_vision.models.encoders.encoder import Encoder
-from robot_vision.models.multitask.native_parts import NativeEncoder
+from robot_vision.models.multitask.native_parts import DepthwiseEncoder
 
 _LEAST_CELLS = 6
 _CELLS_OF_BOX = 2.0
@@ -64,7 +64,7 @@ def is_reached(tap: Tap, gradient: Float[Tensor, "n ..."] | None) -> bool:
 def encoder_scope(model: nn.Module) -> str:
     """Prefix of the encoder's layer names; empty if the model has no separate encoder."""
     for name, module in model.named_modules():
-        if isinstance(module, Encoder | NativeEncoder) and not name.endswith("relief"):
+        if isinstance(module, Encoder | DepthwiseEncoder) and not name.endswith("relief"):
             return f"{name}."
     return ""
 

@@ -32,7 +32,7 @@ class NativeEncoder(Encoder):
     def __init__(self, spec: native.NativeSpec) -> None:
         super().__init__()
         self.relief = native.Relief(spec).requires_grad_(False).eval()
-        self.encoder = native.Encoder(spec)
+        self.encoder = native.DepthwiseEncoder(spec)
         self.channels = spec.widths
         self.dim = spec.widths[-1]
 

@@ -20,8 +20,8 @@ from robot_vision.models.multitask.native_parts import (
     NOMINAL_FOCAL_PX,
     QUARTER,
     STRIDES,
+    DepthwiseEncoder,
     Head,
-    NativeEncoder,
     NativeSpec,
     Neck,
     QuarterDecoder,
@@ -60,7 +60,7 @@ class NativeModel(nn.Module):
         super().__init__()
         self.spec = spec
         self.relief = Relief(spec)
-        self.encoder = NativeEncoder(spec)
+        self.encoder = DepthwiseEncoder(spec)
         self.neck = Neck(spec)
         self.heads = nn.ModuleList(Head(spec) for _ in STRIDES)
         self.decoder = QuarterDecoder(spec)

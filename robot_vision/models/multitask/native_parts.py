@@ -93,7 +93,7 @@ class Relief(nn.Module):
         return maps
 
 
-class NativeEncoder(nn.Module):
+class DepthwiseEncoder(nn.Module):
     """Colour, log depth and its validity → features at strides 4, 8, 16, 32.
 
     Maps of relief are added to those of the same stride.
