@@ -134,7 +134,7 @@ def _write_graph(graph: Graph, folder: Path, trained: Trained, precision: Precis
     file, held_out = folder / graph.file, trained.held_out
     export_graph(graph, file)
     samples = held_out.inputs(graph.file, PARITY_SAMPLES)
-    difference = check_parity(graph, file, samples, most=TOLERANCE)
+    difference = check_parity(graph, file, samples, most=TOLERANCE * graph.amplifies)
     if precision == "fp32":
         return difference
     exact = file.replace(file.with_suffix(".fp32.onnx"))

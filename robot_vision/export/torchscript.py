@@ -40,7 +40,7 @@ def write_torchscript(
             found = traced(*tensors)
         return {role: value.numpy() for role, value in zip(graph.outputs, found, strict=True)}
 
-    difference = check_same(graph, predict, inputs, file=file, most=TOLERANCE)
+    difference = check_same(graph, predict, inputs, file=file, most=TOLERANCE * graph.amplifies)
     names = {"inputs": list(graph.example), "outputs": list(graph.outputs.values())}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -28,7 +28,8 @@ class Graph:
 
     `module` is called with the values of `example`, in order, and returns a tuple in the order of
     `outputs` (role → name of the tensor; in ONNX an input and an output may not share a name).
-    `dynamic` holds `torch.export.Dim`s by input and axis; other axes are fixed.
+    `dynamic` holds `torch.export.Dim`s by input and axis; other axes are fixed. `amplifies` is how
+    many times more than in other networks rounding may change the outputs.
     """
 
     file: str
@@ -36,6 +37,7 @@ class Graph:
     example: dict[str, Tensor]
     outputs: dict[str, str]
     dynamic: dict[str, dict[int, Any]] = field(default_factory=dict)
+    amplifies: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

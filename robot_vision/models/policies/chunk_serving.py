@@ -13,6 +13,10 @@ from robot_vision.models.policies.chunks import ChunkPolicy
 from robot_vision.models.policies.pixel_spec import ChunkPolicySpec, InputShape
 from robot_vision.models.policies.pointer import LANGUAGE_FILE, NETWORK_FILE
 
+# Where two places are pointed at nearly equally, rounding moves their mean: a thousandth of an
+# action's range at most.
+_AMPLIFIES = 10.0
+
 
 class _Language(nn.Module):
     def __init__(self, language: nn.Module) -> None:
@@ -63,6 +67,7 @@ def served_graphs(model: nn.Module, spec: ChunkPolicySpec, size: Size) -> tuple[
         module=PolicyNetwork(model),
         example=example_of(model.input_shapes, 1),
         outputs={name: name for name in outputs},
+        amplifies=_AMPLIFIES,
     )
     if model.sight.language is None:
         return (network,)
