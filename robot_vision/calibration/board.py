@@ -19,7 +19,7 @@ class Board:
 
     def __init__(self, config: BoardConfig) -> None:
         self.config = config
-        self.pattern: Any = None if config.kind == "chessboard" else _pattern(config)
+        self.pattern: Any = None if config.kind == "chessboard" else pattern_of(config)
         self.points_m: Float64[np.ndarray, "n 3"] = _points_m(config)
 
     @property
@@ -40,7 +40,8 @@ class Board:
         return (self.points_m.min(axis=0) + self.points_m.max(axis=0)) / 2
 
 
-def _pattern(config: BoardConfig) -> Any:
+def pattern_of(config: BoardConfig) -> Any:
+    """OpenCV's board, in the unit of the lengths of `config`."""
     aruco: Any = getattr(cv2, "aruco", None)
     if not hasattr(aruco, "CharucoDetector"):
         raise MissingDependencyError(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.calibration.board import Board
+from robot_vision.calibration.board import Board, pattern_of
 from robot_vision.core.errors import ConfigError
 
 _WHITE = 255
@@ -24,7 +24,10 @@ def draw_board(board: Board, *, px_per_square: int) -> UInt8[np.ndarray, "h w"]:
     scale = px_per_square / config.square_m
     size_px = (round(width_m * scale), round(height_m * scale))
     if board.pattern is not None:
-        return board.pattern.generateImage(size_px, marginSize=0, borderBits=1)
+        # In whole pixels: OpenCV fails for some boards whose squares it has to round.
+        marker_px = round(config.marker_m * scale)
+        in_px = config.model_copy(update={"square_m": px_per_square, "marker_m": marker_px})
+        return pattern_of(in_px).generateImage(size_px, marginSize=0, borderBits=1)
     row, column = np.indices(size_px[::-1]) // px_per_square
     return ((row + column) % 2 * _WHITE).astype(np.uint8)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Real
+from jaxtyping import Shaped
 
 from robot_vision.core.manifest import ModelManifest
 
@@ -33,7 +33,7 @@ def is_plausible_map(manifest: ModelManifest, outputs: Mapping[str, np.ndarray])
     return _has_aspect(shape[-2:], aspect) or _has_aspect(shape[-3:-1], aspect)
 
 
-def holds_class_numbers(output: Real[np.ndarray, "..."]) -> bool:
+def holds_class_numbers(output: Shaped[np.ndarray, "..."]) -> bool:
     """Whether these are a few different integers from 0 on, of any type."""
     if np.issubdtype(output.dtype, np.integer):
         return True

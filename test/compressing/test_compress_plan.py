@@ -173,7 +173,7 @@ def test_the_front_has_what_nothing_beats(outcome: Outcome) -> None:
         ({"variants": [{"name": "a", "steps": [{"kind": "prun"}]}]}, "did you mean 'prune'"),
         ({"variants": [{"name": "a", "steps": [{"kind": "prune", "ratio": 2}]}]}, "ratio = 2"),
         ({"variants": [{"name": "a", "steps": [{"kind": "fp16"}, *PRUNED]}]}, "the last step"),
-        ({"variants": [{"name": "a", "steps": PRUNED}] * 2}, "of one name: a"),
+        ({"variants": [{"name": "a", "steps": PRUNED}] * 2}, "have the same name: a"),
         ({"variants": [{"name": "original", "steps": PRUNED}]}, "may not be named 'original'"),
         ({"unknown": 1}, "unknown"),
     ],

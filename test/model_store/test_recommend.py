@@ -152,7 +152,7 @@ def test_a_table_of_ones_own_is_read(tmp_path: Path) -> None:
     assert "measured on: a robot" in result.output
     del rows[0]["licence"]
     file.write_text(json.dumps({"measured": "", "rows": rows}))
-    with pytest.raises(ConfigError, match=r"no table of models.*bench garden"):
+    with pytest.raises(ConfigError, match=r"not a table of models.*bench garden"):
         read_table(file)
     with pytest.raises(ForeignFileError):
         read_table(tmp_path / "absent.json")

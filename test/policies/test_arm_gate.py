@@ -264,7 +264,7 @@ def test_kinematics_are_those_of_the_description() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("<robot", "no URDF"),
+        ("<robot", "not a URDF"),
         ('<!DOCTYPE r [<!ENTITY a "b">]><robot/>', "document type"),
         ("<robot/>", "no chain of joints from 'base' to 'tool'"),
         (URDF.replace("0 0 2", "0 0 0"), "axis 0 0 0"),

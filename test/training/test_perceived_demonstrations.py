@@ -272,7 +272,7 @@ def test_no_track_is_placed_where_the_set_does_not_say_where_the_camera_is(tmp_p
         return observations(
             episodes,
             0,
-            seen=ObservationSpec(perception=(takes,)),
+            seen=ObservationSpec(perception=(takes,), state="none"),
             meaning=Meaning.model_validate(said),
             perceiving=Perceiving(pipeline=pipeline, camera="top"),
         )

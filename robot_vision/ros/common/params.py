@@ -68,6 +68,12 @@ def _leaves(params: Params, prefix: str = "") -> Iterator[tuple[str, Any, FieldI
             yield f"{prefix}{name}", value or [""] if value == [] else value, field
 
 
+def parameter_lines(defaults: Params) -> Iterator[str]:
+    """Each parameter with its default and meaning, for a node's --help."""
+    for name, value, field in _leaves(defaults):
+        yield f"{name}: {value}  # {describe_parameter(field)}"
+
+
 def describe_parameter(field: FieldInfo) -> str:
     """The meaning of a parameter, its unit and its range, in one line."""
     unit = (field.json_schema_extra or {}).get("unit", "")  # pyright: ignore

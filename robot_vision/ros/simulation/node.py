@@ -24,7 +24,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.robot_config import RobotSimConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.common.health import Health
-from robot_vision.ros.common.params import declare, with_known_parameters
+from robot_vision.ros.common.params import declare, parameter_lines, with_known_parameters
 from robot_vision.ros.common.run import EXPECTED, run
 from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_ns
 from robot_vision.ros.messages.joints import positions_of
@@ -40,7 +40,6 @@ from robot_vision.ros.simulation.cameras import SimCameras
 from robot_vision.ros.simulation.physics import ArmCommand, ExposureSlot, Physics
 from robot_vision.ros.simulation.scene import Scene, build_scene
 from robot_vision.ros.simulation.transforms import SimTransforms
-from robot_vision.ros.tools.parameter_file import parameter_file
 from robot_vision.simulation.robot.arms import arm_named
 from robot_vision.simulation.robot.task import Kind
 from robot_vision.simulation.robot.urdf import urdf_of
@@ -291,7 +290,8 @@ class RobotSim(Node):
 def main() -> None:
     """Entry point of `ros2 run robot_vision robot_sim`."""
     if {"-h", "--help"} & set(sys.argv[1:]):
-        print(f"Simulated arm and cameras. {EXPECTED}\n\n{parameter_file('robot_sim')}", end="")
+        lines = "\n".join(parameter_lines(RobotSimConfig()))
+        print(f"Simulated arm and cameras. {EXPECTED}\n\n{lines}")
         return
     sys.exit(run(sys.argv[1:], lambda: [RobotSim()]))
 
