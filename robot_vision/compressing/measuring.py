@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from jaxtyping import Real
+from jaxtyping import Shaped
 
 from robot_vision.bench.turns import take_turns_ms
 from robot_vision.compressing.energy import energy_mj
@@ -89,7 +89,7 @@ def _native_figures(
         held_out, width_px=image.width_px, height_px=image.height_px, cache_dir=cache_dir
     )
 
-    def predict(*inputs: Real[np.ndarray, "b ..."]) -> dict[str, np.ndarray]:
+    def predict(*inputs: Shaped[np.ndarray, "b ..."]) -> dict[str, np.ndarray]:
         names = (image.name, image.depth_name, image.focal_name)
         return run(dict(zip(names, inputs, strict=True)))
 

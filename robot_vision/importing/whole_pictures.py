@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Real
+from jaxtyping import Shaped
 
 from robot_vision.core.manifest import ModelManifest
 from robot_vision.formats.semantic import holds_classes
@@ -22,7 +22,7 @@ def has_background_named(task: str, classes: Sequence[str]) -> bool:
 
 
 def without_others(
-    starts: Sequence[ModelManifest], output: Real[np.ndarray, "..."], *, named_by_user: bool
+    starts: Sequence[ModelManifest], output: Shaped[np.ndarray, "..."], *, named_by_user: bool
 ) -> list[ModelManifest]:
     """The formats that remain of those that fit an `output` by shape.
 
@@ -35,7 +35,7 @@ def without_others(
     return list(starts)
 
 
-def reason_for(start: ModelManifest, output: Real[np.ndarray, "..."]) -> str:
+def reason_for(start: ModelManifest, output: Shaped[np.ndarray, "..."]) -> str:
     """Why an `output` is taken for a whole-picture format."""
     named = f"and there are {len(start.classes)} class names"
     if start.task == "classification":
@@ -47,7 +47,7 @@ def reason_for(start: ModelManifest, output: Real[np.ndarray, "..."]) -> str:
 
 
 def question_on_sigmoids(
-    file: Path, starts: Sequence[ModelManifest], scores: Sequence[Real[np.ndarray, "..."]]
+    file: Path, starts: Sequence[ModelManifest], scores: Sequence[Shaped[np.ndarray, "..."]]
 ) -> str:
     """Asks if all scores lie in 0 to 1 and do not sum to one: logits do not do that."""
     if not any(m.task in TASKS and m.reading.scores == "logits" for m in starts):
@@ -64,7 +64,7 @@ def question_on_sigmoids(
 
 
 def question_on_maps_without_names(
-    file: Path, maps: Real[np.ndarray, "1 c hm wm"], *, names: int
+    file: Path, maps: Shaped[np.ndarray, "1 c hm wm"], *, names: int
 ) -> str:
     """Asks about maps that may be class scores or features."""
     count, height, width = maps.shape[1:]
