@@ -179,7 +179,7 @@ def test_models_swap_while_it_runs_and_a_bad_one_changes_nothing(
         result = r.result_of()
         assert (result["model"], result["objects"][0]["class"]) == ("other@1", "ball")
         fixed = r.set_parameter("tracker.name", "bytetrack")
-        assert "clean it up first" in fixed.reason
+        assert "clean up the node first" in fixed.reason
         assert r.set_parameter("sync.tolerance_s", 0.01).successful
 
 

@@ -119,5 +119,5 @@ def test_the_stride_is_fixed_while_the_node_is_configured(native_bundle: Path) -
         wait_for_readers(r)
         refused = r.set_parameter("points.stride", 2)
         assert not refused.successful
-        assert "clean it up first" in refused.reason
+        assert "clean up the node first" in refused.reason
         assert "Min: 1" in r.set_parameter("points.stride", 0).reason
