@@ -16,7 +16,7 @@ from policy_rig import ros_arguments, served
 from rclpy.context import Context
 from seeker import Seeker
 
-from robot_vision.console.client import Console, PictureMessage
+from robot_vision.console.client import Console, ConsoleRefusedError, PictureMessage
 from robot_vision.core.errors import BundleError
 from robot_vision.core.policy_config import PolicyConfig
 from robot_vision.model_store.policies import find_policy
@@ -136,6 +136,15 @@ def frame_of(console: Console) -> bytes:
     return shown.image
 
 
+def is_heard(console: Console, text: str) -> bool:
+    """Whether the policy listens by now, and got the instruction."""
+    try:
+        console.instruct(text)
+    except ConsoleRefusedError:
+        return False
+    return True
+
+
 def words_for(console: Console, task: str) -> str:
     """The task of the scene; for the tests' policy the name of something that is in view."""
     if "seeker" not in json.dumps(console.state().model_dump()["diagnostics"]):
@@ -158,7 +167,7 @@ def test_pictures_of_every_page(
             )
             assert ready, (tmp_path / "robot.log").read_text()
             monitor.spin_until(console.is_ready, timeout_s=60.0)
-            console.instruct("sing a song")
+            assert monitor.spin_until(lambda: is_heard(console, "sing a song"), timeout_s=60.0)
             console.instruct(words_for(console, operator.task.instruction))
             console.enable()
             shoot_live(chromium, url, out)
