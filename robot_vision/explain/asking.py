@@ -220,7 +220,7 @@ def _place(which: str, placement: Placement) -> tuple[float, float] | None:
 
 def _no_place(which: str, placement: Placement) -> ConfigError:
     size = f"{placement.view_width_px}×{placement.view_height_px}"
-    return ConfigError(f"{which!r} is no place in the picture of {size} px: expected X,Y in px")
+    return ConfigError(f"{which!r} is not a place in the picture of {size} px: expected X,Y in px")
 
 
 def _in_input(x: float, y: float, placement: Placement) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.explain.heat import ExplainError
+from robot_vision.training.losses.boxes import box_iou
 
 _LEAST_SCORE = 1e-6
 
@@ -78,14 +79,14 @@ class BoxTarget(Target):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoundTarget(BoxTarget):
-    """A detection: how sure and how near its best match among the boxes of its class is.
+    """A detection: confidence times overlap of its best match among the boxes of its class.
 
     For detectors whose rows are other objects in each picture (D-RISE, arXiv:2006.03204).
     """
 
-    def share(self, outputs: Outputs) -> Tensor:
+    def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
         assert self.box_xyxy_px is not None
-        overlap = _iou(outputs["boxes_xyxy"], torch.tensor(self.box_xyxy_px))
+        overlap = box_iou(outputs["boxes_xyxy"], torch.tensor(self.box_xyxy_px))
         return (overlap * outputs["scores"][..., self.column]).amax(dim=1)
 
 
@@ -166,13 +167,6 @@ def box_corners(outputs: Outputs, *, width_px: int, height_px: int) -> Float[Ten
     centre, size = outputs["boxes"].split(2, dim=2)
     scale = torch.tensor([width_px, height_px] * 2, dtype=centre.dtype)
     return torch.cat([centre - size / 2, centre + size / 2], dim=2) * scale
-
-
-def _iou(boxes: Float[Tensor, "b a 4"], box: Float[Tensor, "4"]) -> Float[Tensor, "b a"]:
-    low, high = torch.maximum(boxes[..., :2], box[:2]), torch.minimum(boxes[..., 2:], box[2:])
-    common = (high - low).clamp(min=0).prod(dim=-1)
-    area = (boxes[..., 2:] - boxes[..., :2]).prod(dim=-1) + (box[2:] - box[:2]).prod()
-    return common / (area - common)
 
 
 def _is_of_boxes(outputs: Outputs, role: str) -> bool:

@@ -45,9 +45,9 @@ def write_served_weights(trained: Trained, file: Path) -> tuple[float, Predictor
 
     samples = trained.held_out.inputs(network.file, _SAMPLES)
     worst = max(largest_differences(torch_predictor(network), predict, samples).values())
-    if worst > TOLERANCE:
+    if worst > TOLERANCE * network.amplifies:
         raise BundleError(
             f"{file} differs from what was trained by {worst:.2g} of its row's largest value, "
-            f"expected at most {TOLERANCE:g}"
+            f"expected at most {TOLERANCE * network.amplifies:g}"
         )
     return worst, predict

@@ -1,7 +1,7 @@
 // The page that analyses pictures: sends files and tasks to the service and shows the answer.
 import { problemOf } from "./api.js";
 import { showAnswer } from "./answer.js";
-import { byId, el, setText, toggles } from "./dom.js";
+import { byId, el, setText, showProblem, toggles } from "./dom.js";
 import { startSidePage } from "./side_page.js";
 
 const MOST_FILES = 8;
@@ -46,11 +46,6 @@ function missing() {
     return `Similarity compares two pictures; ${files.length} chosen.`;
   }
   return "";
-}
-
-function showProblem(problem) {
-  byId("problem").hidden = !problem;
-  setText(byId("problem"), problem);
 }
 
 async function ask(event) {

@@ -87,3 +87,9 @@ export function toggles(parent, changed) {
 }
 
 export const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
+
+/** The page's line for problems; empty hides it. */
+export function showProblem(problem) {
+  byId("problem").hidden = !problem;
+  setText(byId("problem"), problem);
+}

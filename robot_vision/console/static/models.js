@@ -1,6 +1,6 @@
 // The page of models' answers: one picture, all models side by side.
 import { problemOf } from "./api.js";
-import { byId, el, setText } from "./dom.js";
+import { byId, el, setText, showProblem } from "./dom.js";
 import { count, number } from "./format.js";
 import { startSidePage } from "./side_page.js";
 
@@ -18,11 +18,6 @@ async function load() {
   showSummary();
   showChoice();
   return showPicture();
-}
-
-function showProblem(problem) {
-  byId("problem").hidden = !problem;
-  setText(byId("problem"), problem);
 }
 
 const known = (value) => value !== null && value !== undefined;

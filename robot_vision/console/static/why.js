@@ -2,7 +2,7 @@
 // action, the service answers.
 import { problemOf } from "./api.js";
 import { armState } from "./arm.js";
-import { byId, isPressed, setText, toggles } from "./dom.js";
+import { byId, isPressed, setText, showProblem, toggles } from "./dom.js";
 import { hold, holdKeys, showHoldBar } from "./hold.js";
 import { judge } from "./link.js";
 import { Picture, drawStretched } from "./picture.js";
@@ -88,11 +88,6 @@ function sendPicture(target) {
   body.append("target", target);
   for (const way of ways) body.append("ways", way);
   return fetch("/api/why/picture", { method: "POST", body });
-}
-
-function showProblem(problem) {
-  byId("problem").hidden = !problem;
-  setText(byId("problem"), problem);
 }
 
 async function choose(file) {

@@ -173,7 +173,7 @@ class LerobotSet:
 
 
 def _rate_fault(stamp_s: np.ndarray, fps: float) -> str:
-    """Empty if rows are as far apart as `fps` says, or stamps are too coarse to tell."""
+    """Empty if the spacing of the rows matches `fps`, or stamps are too coarse to check it."""
     if len(stamp_s) < 2 or np.spacing(np.abs(stamp_s).max()) * fps > _MOST_OFF_RATE:
         return ""
     period_s = float(np.median(np.diff(stamp_s.astype(np.float64))))

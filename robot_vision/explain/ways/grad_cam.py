@@ -30,9 +30,8 @@ def read_layer(question: Question) -> Read:
         target = question.target.logit(answer).sum()
         if not target.requires_grad:
             raise ExplainError("the answer has no gradient: it does not depend on the picture")
-        taps = [
-            tap for tap in taps if tap.value.requires_grad
-        ]  # others do not depend on the picture
+        # Others do not depend on the picture.
+        taps = [tap for tap in taps if tap.value.requires_grad]
         gradients = torch.autograd.grad(target, [tap.value for tap in taps], allow_unused=True)
     tap = _tap(question, taps, list(gradients))
     gradient = gradients[taps.index(tap)]

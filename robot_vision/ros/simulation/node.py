@@ -66,8 +66,8 @@ class RobotSim(Node):
         self.ended = False
         self.busy = False  # none of its work takes long
         self._gripper = 1.0
-        self._told_task = ("", 0)
-        self._told_slow = False
+        self._logged_task = ("", 0)
+        self._warned_slow = False
         self._joints = self.create_publisher(JointState, "joint_states", _STATE_QOS)
         self._tool = self.create_publisher(PoseStamped, "tool_pose", _STATE_QOS)
         self._camera_pose = self.create_publisher(PoseStamped, "camera_pose", LATCHED_QOS)
@@ -157,9 +157,9 @@ class RobotSim(Node):
             return
         if self._sim_clock is not None:
             self._sim_clock.publish(Clock(clock=stamp_from_ns(now_ns)))
-        instruction, told_ns = self._told_task
-        if instruction != scene.instruction or not 0 <= now_ns - told_ns < _TASK_PERIOD_NS:
-            self._told_task = (scene.instruction, now_ns)
+        instruction, logged_ns = self._logged_task
+        if instruction != scene.instruction or not 0 <= now_ns - logged_ns < _TASK_PERIOD_NS:
+            self._logged_task = (scene.instruction, now_ns)
             self._warn_if_slow()
             task = scene.status(
                 stamp_ns=now_ns,
@@ -172,9 +172,9 @@ class RobotSim(Node):
     def _warn_if_slow(self) -> None:
         """Once: a machine that cannot keep up makes perception and arm look broken."""
         behind_s, speed = self._physics.behind_s, self.config.speed
-        if self._told_slow or behind_s < _BEHIND_S:
+        if self._warned_slow or behind_s < _BEHIND_S:
             return
-        self._told_slow = True
+        self._warned_slow = True
         self.get_logger().warning(
             f"this machine is too slow for speed {speed:g} ({behind_s:.1f} s lost): set a lower "
             f"one (-p speed:={speed / 5:g}), and -p use_sim_time:=true for the other nodes"

@@ -97,12 +97,12 @@ class CaptionSet:
         return [caption.caption for picture in self.pictures for caption in picture.captions]
 
     def check_differ(self) -> None:
-        """Raise `ConfigError` unless captions have two meanings or more to tell apart."""
+        """Raise `ConfigError` unless captions have two different meanings or more."""
         meanings = {caption.meaning for each in self.pictures for caption in each.captions}
         if len(meanings) < 2:
             raise ConfigError(
                 f"all captions of {self.folder} mean {quoted(self.texts[0])}; expected two "
-                "meanings or more, to tell their pictures apart"
+                "different meanings or more, which distinguish pictures"
             )
 
 
