@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -120,6 +120,7 @@ def test_a_board_seen_along_its_plane_is_refused(share: float) -> None:
     square_mm=st.integers(10, 60),
     dpi=st.integers(100, 400),
 )
+@example(columns=4, rows=5, square_mm=10, dpi=208)  # OpenCV fails to round its squares
 @settings(max_examples=20)
 def test_a_printed_board_has_its_size(columns: int, rows: int, square_mm: int, dpi: int) -> None:
     square_m = square_mm / 1000

@@ -166,7 +166,7 @@ def test_a_target_that_the_model_does_not_have_is_an_error(target: str) -> None:
 def test_a_depth_of_no_place_in_the_picture_is_an_error(target: str) -> None:
     card = MODELS.get("tiny-depth")
     subject = fresh_subject(card, card.tiny, size=Size(width_px=96, height_px=64))
-    with pytest.raises(ConfigError, match="no place in the picture of 96×64 px"):
+    with pytest.raises(ConfigError, match="not a place in the picture of 96×64 px"):
         ask(subject, noise(64, 96), target)
 
 

@@ -283,7 +283,7 @@ def test_captions_that_all_mean_the_same_are_refused(shapes_set: Path, tmp_path:
     with pytest.raises(ConfigError, match=r"all captions of .* mean 'a red mug'"):
         build_run(recipe_for(one, tmp_path / "cache"))
     recipe = changed(recipe_for(shapes_set, tmp_path / "cache"), {"options.val_set": str(one)})
-    with pytest.raises(ConfigError, match="expected two meanings or more"):
+    with pytest.raises(ConfigError, match="expected two different meanings or more"):
         build_run(recipe)
 
 
