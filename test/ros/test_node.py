@@ -66,8 +66,10 @@ def test_bad_frames_are_counted_by_cause_and_the_next_good_one_is_served(
 ) -> None:
     with rig(model=native_bundle) as r:
         wait_for_readers(r)
+        # A report has one example per cause, its latest: the next one waits for this report.
+        r.camera.send(encoding="yuv9")
+        r.wait_until_said("inputs", "image unreadable", "'yuv9' is not supported")
         for wrong in (
-            {"encoding": "yuv9"},
             {"step": 7},
             {"data": b"\x00" * 10},
             {"width": 0, "step": 0},
@@ -76,7 +78,6 @@ def test_bad_frames_are_counted_by_cause_and_the_next_good_one_is_served(
             r.camera.send(**wrong)
             r.monitor.spin(0.2)
         assert r.result_of()["objects"]
-        r.wait_until_said("inputs", "image unreadable", "'yuv9' is not supported")
         r.wait_until_said("inputs", "rgb without stamp", "header.stamp is 0")
         values = r.values("inputs")
     # Where the machine is busy a frame may be lost on the way, which is counted as well.
