@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from robot_vision.core.config import ServiceConfig
     from robot_vision.core.errors import RobotVisionError
+    from robot_vision.core.parameters.config import ServiceConfig
     from robot_vision.core.types import (
         Camera,
         Depth,

@@ -261,7 +261,7 @@ def _available(runtime: object) -> list[str]:
 
 
 def _models() -> Iterator[Finding]:
-    from robot_vision.core.config import ServiceConfig
+    from robot_vision.core.parameters.config import ServiceConfig
     from robot_vision.model_store.store import list_bundles, verify_bundle
 
     default = ServiceConfig().model

@@ -6,7 +6,7 @@ from pathlib import Path
 from robot_vision.arm.self_collision import link_bodies
 from robot_vision.arm.urdf import read_urdf
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.foreign import quoted, read_text
+from robot_vision.core.files.foreign import quoted, read_text
 from robot_vision.doctor import Finding
 
 SUBJECT = "self-collision"

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from jaxtyping import Bool
 
-from robot_vision.core.appearance import pool_appearance
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.interfaces import Perceiver, Tracker
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.results.appearance import pool_appearance
 from robot_vision.core.timing import timed
 from robot_vision.core.types import (
     Frame,

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.cameras.given_frame import check_depth, check_frame, check_rgb
 from robot_vision.core.errors import ConfigError, FrameError, RobotVisionError
-from robot_vision.core.given_frame import check_depth, check_frame, check_rgb
+from robot_vision.core.parameters.config import ServiceConfig, with_values
 from robot_vision.core.types import Camera, Frame, Perception
 from robot_vision.pipeline import Pipeline, build_pipeline
 

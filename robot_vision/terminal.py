@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import TextColumn
 from rich.text import Text
 
-from robot_vision.core.foreign import plain
+from robot_vision.core.files.foreign import plain
 
 # Longer than any of our tables; rich takes a second for a million characters.
 _LONGEST_TEXT = 100_000

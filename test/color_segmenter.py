@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from robot_vision.core.segmenter_manifest import PictureInput, SegmenterManifest
+from robot_vision.core.manifests.segmenter_manifest import PictureInput, SegmenterManifest
 from robot_vision.model_store.segmenters import SegmenterBundle, write_segmenter
 
 SIDE_PX = 512

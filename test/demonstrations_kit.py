@@ -6,8 +6,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from robot_vision.core.types import Camera, Frame, RobotState
+from robot_vision.datasets.lerobot.form.schema import CameraFormat, DatasetFormat
 from robot_vision.datasets.lerobot.sample import Sample, step_between
-from robot_vision.datasets.lerobot.schema import CameraFormat, DatasetFormat
 from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
 
 FPS = 20

@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from sentence_encoders import tokens_of, write_tokenizer
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.model_store.store import write_bundle
 
 WIDTH_PX, HEIGHT_PX, CELL_PX = 64, 48, 16

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.model_store.bundle_files import sha256_of
 
 DEPTH: dict[str, object] = {

@@ -7,7 +7,7 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.model_store.store import write_bundle
 
 CLASSES = ("cyan", "magenta", "yellow")  # without red, green, blue

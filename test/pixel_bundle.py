@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest
-from robot_vision.core.vocabulary import Vocabulary
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.vocabulary import Vocabulary
 from robot_vision.model_store.policies import PolicyBundle, write_policy
 
 FRONT = CameraInput(name="front", width_px=32, height_px=24)

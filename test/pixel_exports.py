@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.params import Params
-from robot_vision.core.policy_manifest import PolicyManifest
-from robot_vision.core.vocabulary import Vocabulary
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.vocabulary import Vocabulary
+from robot_vision.core.parameters.params import Params
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.policies import write_policy
 from robot_vision.models.card import Size

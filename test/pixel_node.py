@@ -13,7 +13,7 @@ from policy_rig import Surroundings, ros_arguments, served, surroundings
 from rclpy.context import Context
 from sensor_msgs.msg import Image
 
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
 from robot_vision.ros.messages.convert import header
 from robot_vision.ros.policy.node import PolicyNode
 

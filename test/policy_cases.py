@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from robot_vision.core.geometry import invert_transform, project, transform_points
+from robot_vision.core.cameras.geometry import invert_transform, project, transform_points
 from robot_vision.core.types import (
     Camera,
     Depth,

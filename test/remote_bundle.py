@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from pixel_bundle import FRONT, HORIZON
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Frame, Observation, Picture, RobotState
-from robot_vision.core.unperceived import unperceived
 from robot_vision.model_store.policies import PolicyBundle, write_policy
 
 STEP_S, LIMIT_S = 0.1, 0.3

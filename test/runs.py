@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from robot_vision.models.registry import MODELS
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 
 # What the data say of a spec: a tiny one must not.
 _OF_THE_DATA = (

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
-from robot_vision.core.geometry import transform_points
+from robot_vision.core.cameras.geometry import transform_points
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.types import Decision, Instruction, Observation
 
 STATISTICS = ActionStatistics(mean=(0.0,) * 7, scale=(0.01,) * 6 + (1.0,))

@@ -10,8 +10,8 @@ MOST_GROWTH_MB = 60
 
 MEASURE = f"""
 import json
-from robot_vision.bench.swaps import bench_swaps
-from robot_vision.core.config import ServiceConfig
+from robot_vision.bench.nodes.swaps import bench_swaps
+from robot_vision.core.parameters.config import ServiceConfig
 print(json.dumps(bench_swaps(ServiceConfig(model="native-s", threads=2), count={SWAPS})))
 """
 

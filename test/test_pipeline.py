@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from native_bundle import HEIGHT_PX, WIDTH_PX, make_native_bundle
 from threadpoolctl import threadpool_info
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Camera, Frame, RobotView
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline, build_pipeline

@@ -13,8 +13,8 @@ import pytest
 from native_bundle import HEIGHT_PX, WIDTH_PX, make_native_bundle
 
 import robot_vision as rv
+from robot_vision.core.cameras.given_frame import check_rgb
 from robot_vision.core.errors import BundleError, ConfigError, FrameError
-from robot_vision.core.given_frame import check_rgb
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "python.md"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.progress import Progress
 from rich.table import Table
 
-from robot_vision.core.foreign import brief, plain
+from robot_vision.core.files.foreign import brief, plain
 from robot_vision.terminal import Screen, styled, text_column
 
 PACKAGE = Path(__file__).resolve().parents[1] / "robot_vision"

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.models.policies.pixel_spec import PartChoice
 from robot_vision.models.vla.library import transformers
 from robot_vision.models.vla.policy import VlmPolicy

@@ -61,7 +61,7 @@ train_policy(load_policy_recipe(recipe), out, vocabulary=robot_vocabulary(), rep
 """,
     ("new", "perception"): """
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 train(load_recipe(recipe), out, reporter=reporter)
 """,
 }

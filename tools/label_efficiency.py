@@ -21,8 +21,8 @@ from robot_vision.export.run_folder import open_run
 from robot_vision.machine import describe_machine
 from robot_vision.terminal import say
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 from robot_vision.training.engine.report import ConsoleReporter
 from robot_vision.training.engine.run import WEIGHTS
 from robot_vision.viz.palette import color_of

@@ -15,16 +15,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.machine import describe_machine
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.similar.build import altered_copy
-from robot_vision.similar.duplicates import FOUND_COPIES
 from robot_vision.similar.embedder import Embedder, mean_of
 from robot_vision.similar.frames import open_pictures
-from robot_vision.similar.novelty import NEIGHBOURS, makes_yardstick
+from robot_vision.similar.searching.duplicates import FOUND_COPIES
+from robot_vision.similar.searching.novelty import NEIGHBOURS, makes_yardstick
+from robot_vision.similar.searching.yardstick import yardstick_of
 from robot_vision.similar.sheets import jpeg
-from robot_vision.similar.yardstick import yardstick_of
 
 # Frames closer in time are nearly identical; those within `NEAR_S` show the same place.
 APART_S, NEAR_S = 0.3, 2.0

@@ -12,9 +12,9 @@ from time import thread_time
 import numpy as np
 
 from robot_vision.arm.kinematics import read_chain
-from robot_vision.core.joint_config import JointSpaceConfig
+from robot_vision.core.parameters.groups.joint_config import JointSpaceConfig
 from robot_vision.core.types import RobotState
-from robot_vision.policies.joint_motion import JointMotion
+from robot_vision.policies.control.joint_motion import JointMotion
 
 STEPS, PERIOD_S = 2000, 0.01
 

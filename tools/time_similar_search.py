@@ -11,8 +11,8 @@ from time import perf_counter
 import numpy as np
 
 from robot_vision.machine import describe_machine
-from robot_vision.similar.graph import build_graph, graph_file, nearest_by_graph
-from robot_vision.similar.search import nearest
+from robot_vision.similar.searching.graph import build_graph, graph_file, nearest_by_graph
+from robot_vision.similar.searching.search import nearest
 from robot_vision.similar.store import Entry, IndexedModel, create_index
 
 DIMENSIONS, COUNT, QUERIES, PER_PLACE = 64, 10, 100, 40

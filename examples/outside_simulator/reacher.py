@@ -10,7 +10,7 @@ looks straight down.
 
 import numpy as np
 
-from robot_vision.rollouts.outside import Seen
+from robot_vision.rollouts.evaluating.outside import Seen
 
 COLORS_RGB = {"red": (200, 40, 40), "green": (40, 180, 60), "blue": (50, 70, 210)}
 SIDE_M, SIDE_PX = 0.4, 64

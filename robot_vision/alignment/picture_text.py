@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from robot_vision.alignment.text_readers import TextReader, text_reader
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import BundleError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.model_store.store import Bundle
 from robot_vision.perception.model import load_model

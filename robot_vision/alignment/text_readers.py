@@ -6,12 +6,12 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.manifest import SentenceTower, TextEncoder
-from robot_vision.core.vocabulary import Vocabulary
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.manifest import SentenceTower, TextEncoder
+from robot_vision.core.manifests.vocabulary import Vocabulary
 from robot_vision.model_store.store import Bundle
-from robot_vision.policies.language import padded, split_words, tokenise
-from robot_vision.policies.sentences import SentenceEncoder
+from robot_vision.policies.language.sentences import SentenceEncoder
+from robot_vision.policies.language.vocabulary import padded, split_words, tokenise
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -14,7 +14,7 @@ from jaxtyping import Float64
 
 from robot_vision.arm.meshes import MeshReader, Triangles
 from robot_vision.arm.urdf import Shape
-from robot_vision.core.geometry import transform_points
+from robot_vision.core.cameras.geometry import transform_points
 
 Points = Float64[np.ndarray, "n 3"]
 # More of them cost time in every step; fewer enclose more than the mesh.

@@ -12,7 +12,7 @@ import numpy as np
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.arm.serial import Joints
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.joint_config import JointSpaceConfig
+from robot_vision.core.parameters.groups.joint_config import JointSpaceConfig
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

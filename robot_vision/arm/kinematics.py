@@ -7,7 +7,7 @@ from jaxtyping import Float64
 
 from robot_vision.arm.urdf import Joint, JointLimits, Robot, read_urdf
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 
 _MOST_JOINTS = 100
 

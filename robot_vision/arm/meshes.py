@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.foreign import inside, quoted
+from robot_vision.core.files.foreign import inside, quoted
 
 Triangles = Float64[np.ndarray, "t 3 3"]
 MeshReader = Callable[[str], Triangles]

@@ -14,8 +14,8 @@ from jaxtyping import Float64
 
 from robot_vision.core import quaternions
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.foreign_xml import parse_xml
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.files.foreign_xml import parse_xml
 
 JointKind = Literal["fixed", "revolute", "continuous", "prismatic"]
 _MOVING: tuple[JointKind, ...] = ("revolute", "continuous", "prismatic")

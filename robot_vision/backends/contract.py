@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from robot_vision.bench.depth_holes import CUTS
-from robot_vision.core.config import DepthConfig, ServiceConfig
+from robot_vision.core.parameters.config import DepthConfig, ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.machine import describe_machine
 from robot_vision.memory import keep_large_blocks_apart
-from robot_vision.perception.depth_baselines import FILLS
+from robot_vision.perception.depth.baselines import FILLS
 from robot_vision.perception.perceiver import build_perceiver
 
 # Bands of distance to a measured pixel with separate errors.

@@ -9,7 +9,7 @@ import psutil
 
 from robot_vision.bench.stages import overhead_ms, percentiles_ms
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.machine import describe_machine
 from robot_vision.pipeline import build_pipeline

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from robot_vision.bench.vla import bench_vla
+from robot_vision.bench.nodes.vla import bench_vla
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.foreign import read_json
+from robot_vision.core.files.foreign import read_json
 from robot_vision.model_store.policies import PolicyBundle, find_policy
 from robot_vision.models.weights import read_weights
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from robot_vision.bench.stages import percentiles_ms
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.machine import describe_machine
-from robot_vision.rollouts.seen_robot import compare_self_filter
+from robot_vision.rollouts.evaluating.seen_robot import compare_self_filter
 from robot_vision.rollouts.simulated_perception import simulated_body, with_robot
 from robot_vision.simulation.robot.build import build_world
 

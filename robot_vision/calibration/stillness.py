@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
-from robot_vision.core.calibration_config import CaptureConfig
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import CalibrationError
+from robot_vision.core.parameters.groups.calibration_config import CaptureConfig
 
 _MOST_KEPT = 5000
 

@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from robot_vision.calibration.hand_eye import HandEye, Mount, fit_hand_eye, start_error_px
+from robot_vision.calibration.fitting.hand_eye import HandEye, Mount, fit_hand_eye, start_error_px
 from robot_vision.calibration.view_checks import check_turns, check_views
 from robot_vision.calibration.views import View
-from robot_vision.core.calibration_config import HandEyeConfig
+from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.errors import CalibrationError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.groups.calibration_config import HandEyeConfig
 from robot_vision.core.quaternions import from_matrix
 from robot_vision.core.types import Camera
 

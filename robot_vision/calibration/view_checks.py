@@ -7,9 +7,9 @@ from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
 from robot_vision.calibration.views import View
-from robot_vision.core.calibration_config import HandEyeConfig
 from robot_vision.core.errors import CalibrationError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.groups.calibration_config import HandEyeConfig
 from robot_vision.core.quaternions import is_pose
 
 _SAME_PICTURE_PX = 0.02

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.calibration.sight import BoardFinder, BoardSighting
+from robot_vision.calibration.boards.sight import BoardFinder, BoardSighting
 from robot_vision.calibration.views import ToolPose, View
+from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.errors import CalibrationError, ForeignFileError
-from robot_vision.core.foreign import inside, quoted, read_text
-from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.core.files.foreign import inside, quoted, read_text
 
 POSES_FILE = "poses.csv"
 COLUMNS = ("file", "x_m", "y_m", "z_m", "qx", "qy", "qz", "qw")

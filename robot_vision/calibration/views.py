@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.calibration.sight import BoardSighting
+from robot_vision.calibration.boards.sight import BoardSighting
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from robot_vision.codecs.header import is_video
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 _HEAD_BYTES = 64

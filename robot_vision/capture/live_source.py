@@ -18,9 +18,9 @@ from jaxtyping import UInt8
 
 from robot_vision.capture.address import Address, without_secrets
 from robot_vision.capture.grab_child import FRAME, HEAD
-from robot_vision.core.foreign import brief
-from robot_vision.core.limits_config import DEFAULT_LIMITS
-from robot_vision.core.source_config import SourceConfig
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS
+from robot_vision.core.parameters.source_config import SourceConfig
 
 _POLL_S = 0.1
 # As in `[tcp @ 0x5581] Connection to tcp://127.0.0.1:80 failed: Connection refused`.

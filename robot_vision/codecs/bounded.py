@@ -14,7 +14,7 @@ from jaxtyping import Shaped
 
 from robot_vision.codecs.header import PNG_MAGIC, read_header
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 
 # OpenCV warps and remaps with 16-bit coordinates.
 LONGEST_SIDE_PX = 32_767

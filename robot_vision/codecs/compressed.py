@@ -11,7 +11,7 @@ from robot_vision.codecs.depth import metres_from_raw, only_valid
 from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, as_bytes
 from robot_vision.codecs.rvl import decode_rvl
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 
 COMPRESSED_FORMATS = ("jpeg", "png")
 COMPRESSED_DEPTH_FORMATS = (

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Float32, UInt16
 
 from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, pixels
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 
 _DTYPES = {"16UC1": "u2", "mono16": "u2", "32FC1": "f4", "64FC1": "f8"}
 

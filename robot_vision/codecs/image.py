@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from robot_vision.codecs.depth import DEPTH_ENCODINGS
 from robot_vision.codecs.layout import Buffer, UnsupportedEncodingError, pixels
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 
 # BT.601, limited range, as in V4L2 and ROS; the last column is added.
 _RGB_FROM_YUV = np.array([[1.164, 0, 1.596], [1.164, -0.391, -0.813], [1.164, 2.018, 0]])

@@ -8,7 +8,7 @@ from jaxtyping import Shaped, UInt8
 
 from robot_vision.codecs.bounded import check_size
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.parameters.limits_config import InputLimits
 
 # Types that ROS messages and bags hold: bytes, memoryview, array('B') or a NumPy array.
 Buffer: TypeAlias = object

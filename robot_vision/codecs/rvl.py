@@ -12,7 +12,7 @@ from jaxtyping import UInt16
 
 from robot_vision.codecs.bounded import check_size
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 
 _SIZE = struct.Struct("<II")
 # 16 bits, and the sign that goes with them: six nibbles.

@@ -14,7 +14,7 @@ import lz4.frame
 import zstandard
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 
 COMPRESSIONS = ("", "zstd", "lz4", "bz2")
 # A short recording of a covered camera is all zeros and compresses to almost nothing.

@@ -22,7 +22,7 @@ def evaluate(
 
     Baselines are given with the figures: chance, and named colours against actual colours.
     """
-    from robot_vision.export.measure_alignment import MeasureOptions, measure_alignment
+    from robot_vision.export.measuring.alignment import MeasureOptions, measure_alignment
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen
     from robot_vision.training.metrics.alignment import Draws

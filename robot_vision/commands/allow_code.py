@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from robot_vision.core.code_permission import OPTION
+from robot_vision.core.files.code_permission import OPTION
 
 AllowCode = Annotated[
     bool,

@@ -16,7 +16,7 @@ from robot_vision.commands import (
 )
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.json_file import JsonFile
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; results as a table and JSON.")
 
@@ -55,7 +55,7 @@ def pipeline(
 ) -> None:
     """Frames through the pipeline in this process, without ROS."""
     from robot_vision.bench.pipeline import bench_pipeline
-    from robot_vision.core.config import ServiceConfig
+    from robot_vision.core.parameters.config import ServiceConfig
     from robot_vision.replay.reading.example_frames import load_frames
 
     permit_code(allow_code)
@@ -79,7 +79,7 @@ def ros(
     allow_code: AllowCode = False,
 ) -> None:
     """A camera process and the node's process over real DDS, with all outputs subscribed."""
-    from robot_vision.bench.ros import bench_ros
+    from robot_vision.bench.nodes.ros import bench_ros
 
     permit_code(allow_code)
     ros_args = ["-p", f"model:={model}", "-p", f"threads:={threads}"]
@@ -105,8 +105,8 @@ def points(
     allow_code: AllowCode = False,
 ) -> None:
     """Processor time of point clouds, against a plain Python loop."""
-    from robot_vision.bench.points import bench_points
-    from robot_vision.core.config import ServiceConfig
+    from robot_vision.bench.nodes.points import bench_points
+    from robot_vision.core.parameters.config import ServiceConfig
     from robot_vision.replay.reading.example_frames import load_frames
 
     permit_code(allow_code)
@@ -126,7 +126,7 @@ def demonstrations(
     """Record an episode and read it back: processor time and bytes per frame."""
     from dataclasses import replace
 
-    from robot_vision.bench.demonstrations import bench_demonstrations
+    from robot_vision.bench.nodes.demonstrations import bench_demonstrations
     from robot_vision.replay.reading.example_frames import load_frames
 
     loaded = load_frames(recording, count=90, width_px=width, height_px=height)
@@ -146,8 +146,8 @@ def swaps(
     out: JsonFile = Path("out/bench_swaps.json"),
 ) -> None:
     """Swap models while frames are served: memory after each swap, and delays of frames."""
-    from robot_vision.bench.swaps import bench_swaps
-    from robot_vision.core.config import ServiceConfig
+    from robot_vision.bench.nodes.swaps import bench_swaps
+    from robot_vision.core.parameters.config import ServiceConfig
 
     config = ServiceConfig(model=model, threads=threads)
     _tell(bench_swaps(config, count=count, gives_back=give_back), out)

@@ -35,7 +35,7 @@ def calibrate(
     """Hand-eye calibration on synthetic set-ups, against Tsai and Lenz on the same corners."""
     from rich.table import Table
 
-    from robot_vision.bench.calibration import bench_calibration, write_rendered_views
+    from robot_vision.bench.calibrating.calibration import bench_calibration, write_rendered_views
     from robot_vision.bench.stages import write
     from robot_vision.terminal import Screen, say
 

@@ -35,7 +35,7 @@ def console(
 
     Takes rounds × 3 × seconds, by default four and a half minutes.
     """
-    from robot_vision.bench.console import bench_console
+    from robot_vision.bench.nodes.console import bench_console
     from robot_vision.bench.stages import show, write
     from robot_vision.terminal import Screen
 
@@ -73,7 +73,7 @@ def why(
 
     Takes rounds × 3 × seconds, by default four and a half minutes.
     """
-    from robot_vision.bench.console import bench_console
+    from robot_vision.bench.nodes.console import bench_console
     from robot_vision.bench.stages import show, write
     from robot_vision.terminal import Screen
 

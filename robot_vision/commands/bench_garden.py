@@ -35,8 +35,8 @@ def garden(
 
     Bundles whose recipes differ only in the seed share a row.
     """
-    from robot_vision.bench.garden import joined_by_seed, list_exported, measure_bundle
-    from robot_vision.bench.garden_report import (
+    from robot_vision.bench.models.garden import joined_by_seed, list_exported, measure_bundle
+    from robot_vision.bench.models.garden_report import (
         as_markdown,
         check_document,
         measured_on,

@@ -6,7 +6,7 @@ import typer
 
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.json_file import MaybeJsonFile, write_json
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 
 
 def register(bench_app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def model(
 
     from rich.table import Table
 
-    from robot_vision.bench.model import measure_model
+    from robot_vision.bench.models.model import measure_model
     from robot_vision.machine import describe_machine
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen
@@ -63,7 +63,7 @@ def gpu(
 
     from rich.table import Table
 
-    from robot_vision.bench.gpu import describe_card, measure_gpu
+    from robot_vision.bench.models.gpu import describe_card, measure_gpu
     from robot_vision.machine import describe_machine
     from robot_vision.terminal import Screen
 

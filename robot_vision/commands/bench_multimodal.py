@@ -60,7 +60,7 @@ def multimodal(
     Answers are scored against the known content of the pictures; times, tokens and prices are
     reported with them.
     """
-    from robot_vision.core.foreign import read_json
+    from robot_vision.core.files.foreign import read_json
     from robot_vision.multimodal.answerer import baselines, read_models, with_names_apart
     from robot_vision.multimodal.benchmark import BenchmarkOptions, run_benchmark
     from robot_vision.multimodal.pictures import open_pictures

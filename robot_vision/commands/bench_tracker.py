@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from robot_vision.bench.tracker_sequences import Sequence
+    from robot_vision.bench.tracking.tracker_sequences import Sequence
 
 TUD_CAMPUS = Path("../shared/data/mot/TUD-Campus")
 
@@ -51,7 +51,7 @@ def tracker(
 
     Without `--mot`, TUD-Campus is used from ../shared/data if present.
     """
-    from robot_vision.bench import tracker as bench
+    from robot_vision.bench.tracking import tracker as bench
     from robot_vision.machine import describe_machine
     from robot_vision.terminal import Screen, styled
 
@@ -87,9 +87,9 @@ def _sets(
     seeds: range,
     image_size_px: tuple[int, int] | None,
 ) -> "Iterator[tuple[str, list[Sequence]]]":
-    from robot_vision.bench.mot import read_mot_sequence
-    from robot_vision.bench.tracker import build_set
-    from robot_vision.bench.tracker_scenes import SCENES
+    from robot_vision.bench.tracking.mot import read_mot_sequence
+    from robot_vision.bench.tracking.tracker import build_set
+    from robot_vision.bench.tracking.tracker_scenes import SCENES
 
     for folder in folders:
         yield folder.name, [read_mot_sequence(folder, image_size_px=image_size_px)]

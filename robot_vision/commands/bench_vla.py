@@ -27,8 +27,8 @@ def vla(
 
     Exit status 1 if a target is missed.
     """
+    from robot_vision.bench.nodes.vla import bench_vla
     from robot_vision.bench.stages import show, write
-    from robot_vision.bench.vla import bench_vla
     from robot_vision.terminal import Screen
 
     console = Screen()

@@ -38,11 +38,11 @@ def board(
 
     Print it at 100 %, measure the ruler on it, and glue it to something flat.
     """
-    from robot_vision.calibration.board import Board
-    from robot_vision.calibration.board_file import write_board
-    from robot_vision.calibration.board_picture import printed_board, write_png
-    from robot_vision.core.calibration_config import BoardConfig
-    from robot_vision.core.config import with_values
+    from robot_vision.calibration.boards.board import Board
+    from robot_vision.calibration.boards.board_file import write_board
+    from robot_vision.calibration.boards.board_picture import printed_board, write_png
+    from robot_vision.core.parameters.config import with_values
+    from robot_vision.core.parameters.groups.calibration_config import BoardConfig
 
     made = Board(with_values(BoardConfig(), parsed(settings or [])))
     sheet, px_per_m = printed_board(made, dpi=dpi, margin_m=margin_m)
@@ -76,15 +76,18 @@ def camera(
 
     From a recording, pictures are selected in which the board is at rest, each time elsewhere.
     """
-    from robot_vision.calibration.board_file import read_board
-    from robot_vision.calibration.intrinsics import calibrate_lens
-    from robot_vision.calibration.sight import BoardFinder
+    from robot_vision.calibration.boards.board_file import read_board
+    from robot_vision.calibration.boards.sight import BoardFinder
+    from robot_vision.calibration.fitting.intrinsics import calibrate_lens
     from robot_vision.calibration.view_folder import find_board, picture_names
     from robot_vision.commands.calibration_tables import print_lens, say_missed
     from robot_vision.commands.recorded_pictures import is_recording, steady_views
-    from robot_vision.core.calibration_config import IntrinsicsConfig, RecordedLensConfig
-    from robot_vision.core.camera_file import camera_file_text
-    from robot_vision.core.config import with_values
+    from robot_vision.core.cameras.camera_file import camera_file_text
+    from robot_vision.core.parameters.config import with_values
+    from robot_vision.core.parameters.groups.calibration_config import (
+        IntrinsicsConfig,
+        RecordedLensConfig,
+    )
 
     of_choice, values = parsed_apart(settings, RecordedLensConfig.model_fields)
     choice = with_values(RecordedLensConfig(), of_choice)
@@ -118,11 +121,11 @@ def capture(
 
     A picture counts only if it shows the board and the arm is at rest. End with q or Ctrl-D.
     """
-    from robot_vision.calibration.board_file import read_board
-    from robot_vision.calibration.sight import BoardFinder
-    from robot_vision.core.calibration_config import CaptureConfig
-    from robot_vision.core.config import with_values
+    from robot_vision.calibration.boards.board_file import read_board
+    from robot_vision.calibration.boards.sight import BoardFinder
     from robot_vision.core.errors import CalibrationError
+    from robot_vision.core.parameters.config import with_values
+    from robot_vision.core.parameters.groups.calibration_config import CaptureConfig
     from robot_vision.ros.tools.calibration_capture import Capture
 
     config = with_values(CaptureConfig(), parsed(settings or []))

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from robot_vision.terminal import Screen, say
 
 if TYPE_CHECKING:
-    from robot_vision.calibration.hand_eye import HandEye
-    from robot_vision.calibration.intrinsics import Lens
+    from robot_vision.calibration.fitting.hand_eye import HandEye
+    from robot_vision.calibration.fitting.intrinsics import Lens
     from robot_vision.calibration.view_folder import Sightings
 
 

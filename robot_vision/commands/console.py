@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 
 Host = Annotated[str, typer.Option(help="address to listen on; any but loopback needs a token")]
 Port = Annotated[int, typer.Option(help="TCP port; 0: a free one", min=0, max=65535)]

@@ -32,8 +32,8 @@ def check(
 
     Exit status: 0 if there are none, 1 if there are any, 2 if the set cannot be read.
     """
-    from robot_vision.training.data.check import check_set
-    from robot_vision.training.data.sheet import draw_sheet, write_sheet
+    from robot_vision.training.data.opening.check import check_set
+    from robot_vision.training.data.opening.sheet import draw_sheet, write_sheet
 
     checked = check_set(folder, kind, images=images)
     opened, screen = checked.opened, Screen()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 
 
 def register(app: typer.Typer) -> None:

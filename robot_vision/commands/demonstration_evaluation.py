@@ -9,7 +9,7 @@ import typer
 from rich.table import Column, Table
 
 if TYPE_CHECKING:
-    from robot_vision.export.measure_demonstrations import JudgedPolicy
+    from robot_vision.export.measuring.demonstrations import JudgedPolicy
 
 _WIDTH = 120  # if the terminal width is unknown
 TRIVIAL = ("repeat", "mean", "hold")
@@ -45,7 +45,7 @@ def evaluate(
     Runs without a robot: each decision sees what the expert saw. Trivial baselines are given for
     comparison: the last action again, the mean action, and holding.
     """
-    from robot_vision.export.measure_demonstrations import (
+    from robot_vision.export.measuring.demonstrations import (
         METRICS,
         SHEET,
         TABLE,

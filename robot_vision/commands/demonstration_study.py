@@ -5,12 +5,12 @@ from pathlib import Path
 
 from rich.table import Column, Table
 
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import brief
-from robot_vision.datasets.meaning.draft import read_draft
-from robot_vision.datasets.meaning.skeleton import skeleton
-from robot_vision.datasets.meaning.study import ColumnStudy, Study, study
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.files.foreign import brief
+from robot_vision.datasets.meaning.asking.draft import read_draft
+from robot_vision.datasets.meaning.asking.skeleton import skeleton
+from robot_vision.datasets.meaning.asking.study import ColumnStudy, Study, study
 from robot_vision.datasets.open_dataset import open_dataset
 from robot_vision.terminal import Screen, say
 

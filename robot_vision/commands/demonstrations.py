@@ -9,7 +9,7 @@ import typer
 from rich.table import Column, Table
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.terminal import Screen, say
 
 app = typer.Typer(
@@ -60,7 +60,7 @@ def episode(
 def info(folder: Folder) -> None:
     """Contents of a dataset: episodes, numbers with units, cameras."""
     from robot_vision.datasets.lerobot.dataset import Dataset
-    from robot_vision.datasets.lerobot.features import words_of
+    from robot_vision.datasets.lerobot.form.features import words_of
 
     with Dataset(folder) as dataset:
         frames, seconds = len(dataset), len(dataset) / dataset.fps
@@ -198,7 +198,7 @@ def generate(
     )
     record_one = None
     if policy:
-        from robot_vision.rollouts.corrections import led_by, record_corrected
+        from robot_vision.rollouts.collecting.corrections import led_by, record_corrected
 
         recipe = led_by(policy, expert_share, recipe, fixed_camera=fixed_camera)
         record_one = record_corrected

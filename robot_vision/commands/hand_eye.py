@@ -16,8 +16,8 @@ from robot_vision.commands.calibrate_options import (
 from robot_vision.terminal import Screen, say
 
 if TYPE_CHECKING:
-    from robot_vision.calibration.board import Board
-    from robot_vision.calibration.hand_eye import HandEye
+    from robot_vision.calibration.boards.board import Board
+    from robot_vision.calibration.fitting.hand_eye import HandEye
     from robot_vision.calibration.view_folder import Sightings
     from robot_vision.core.types import Camera
 
@@ -66,13 +66,13 @@ def hand_eye(
     is beside the arm. Insufficient views are rejected with the reason. From a recording, one
     picture is taken for each pose in which the arm was at rest.
     """
-    from robot_vision.calibration.sight import BoardFinder
+    from robot_vision.calibration.boards.sight import BoardFinder
     from robot_vision.calibration.verdict import calibrate_hand_eye
     from robot_vision.calibration.view_folder import find_board, read_tool_poses, views_of
     from robot_vision.commands.calibration_tables import print_fit, say_missed
     from robot_vision.commands.recorded_pictures import is_recording, views_at_rest
-    from robot_vision.core.calibration_config import CaptureConfig, HandEyeConfig
-    from robot_vision.core.config import with_values
+    from robot_vision.core.parameters.config import with_values
+    from robot_vision.core.parameters.groups.calibration_config import CaptureConfig, HandEyeConfig
 
     of_capture, values = parsed_apart(settings, CaptureConfig.model_fields)
     capture = with_values(CaptureConfig(), of_capture)
@@ -110,7 +110,7 @@ def hand_eye(
 
 
 def _board_with_ends(path: Path) -> "Board":
-    from robot_vision.calibration.board_file import read_board
+    from robot_vision.calibration.boards.board_file import read_board
     from robot_vision.core.errors import CalibrationError
 
     made = read_board(path)
@@ -123,8 +123,8 @@ def _board_with_ends(path: Path) -> "Board":
 
 
 def _lens(camera_info: Path | None, frame_id: str) -> "Camera | None":
-    from robot_vision.core.camera_file import read_camera_file
-    from robot_vision.core.camera_info import camera_of
+    from robot_vision.core.cameras.camera_file import read_camera_file
+    from robot_vision.core.cameras.camera_info import camera_of
 
     if camera_info is None:
         return None
@@ -145,8 +145,8 @@ def _check_size(sightings: "Sightings", size_px: tuple[int, int], of: Path | str
 def _write_fit(
     fit: "HandEye", out: Path, folder: Path, sightings: "Sightings", *, parent: str, child: str
 ) -> None:
-    from robot_vision.calibration.fit_picture import fit_picture, views_to_show
-    from robot_vision.calibration.hand_eye_file import (
+    from robot_vision.calibration.fitting.fit_picture import fit_picture, views_to_show
+    from robot_vision.calibration.fitting.hand_eye_file import (
         camera_pose_parameters,
         hand_eye_text,
         static_transform_line,

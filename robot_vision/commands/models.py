@@ -15,7 +15,7 @@ from robot_vision.commands import (
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.models_import import try_out
 from robot_vision.commands.segmenters import add_segmenters, show_segmenter, verify_segmenter
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 from robot_vision.terminal import Screen
 
 if TYPE_CHECKING:

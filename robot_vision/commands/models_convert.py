@@ -30,7 +30,7 @@ def convert_weights(
     encoder or model supports them. Head layers are left out of an encoder. Code in a file is never
     run.
     """
-    from robot_vision.core.foreign import parse_yaml
+    from robot_vision.core.files.foreign import parse_yaml
 
     if bool(encoder) == bool(model):
         raise ConfigError(

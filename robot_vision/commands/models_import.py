@@ -14,8 +14,8 @@ from robot_vision.terminal import Screen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from robot_vision.importing.trial import Trial
-    from robot_vision.importing.wanted import Wanted
+    from robot_vision.importing.reading.wanted import Wanted
+    from robot_vision.importing.trying.trial import Trial
     from robot_vision.importing.words import Finding
     from robot_vision.model_store.store import Bundle
 
@@ -83,9 +83,9 @@ def import_model(
     Settings without an option (format, colour order, pixel scale, box units …) are tried on a few
     pictures with known objects; if the result is ambiguous, the choices are listed.
     """
-    from robot_vision.core.foreign import parse_yaml
-    from robot_vision.importing.class_names import read_class_names
-    from robot_vision.importing.wanted import Wanted
+    from robot_vision.core.files.foreign import parse_yaml
+    from robot_vision.importing.reading.class_names import read_class_names
+    from robot_vision.importing.reading.wanted import Wanted
     from robot_vision.model_store.store import Bundle, write_bundle
 
     name = name or model_file.stem.replace("_", "-")
@@ -149,7 +149,7 @@ def _print_trials(trials: "Sequence[Trial]") -> None:
 
 def try_out(bundle: "Bundle", device: str) -> None:
     """Load a bundle and run it on a blank frame; prints where it runs."""
-    from robot_vision.core.config import ServiceConfig, with_values
+    from robot_vision.core.parameters.config import ServiceConfig, with_values
     from robot_vision.perception.model import load_model
 
     console = Screen()

@@ -119,7 +119,7 @@ def _how_to_get(row: "GardenRow", recipe: Path | None) -> str:
 def _write_recipe(row: "GardenRow", file: Path) -> None:
     import yaml
 
-    from robot_vision.core.foreign import parse_json
+    from robot_vision.core.files.foreign import parse_json
 
     if not row.recipe.startswith("{"):
         raise ConfigError(f"the recipe of {row.name} is unknown: {file} was not written")

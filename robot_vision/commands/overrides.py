@@ -12,7 +12,7 @@ Override = Annotated[
 def parsed(pairs: list[str]) -> dict[str, object]:
     """Parse `name=value` pairs with YAML values; raises `ConfigError`."""
     from robot_vision.core.errors import ConfigError
-    from robot_vision.core.foreign import parse_yaml
+    from robot_vision.core.files.foreign import parse_yaml
 
     values: dict[str, object] = {}
     for pair in pairs:

@@ -8,7 +8,7 @@ import typer
 
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.overrides import parsed
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 from robot_vision.terminal import Screen
 
 Processes = Annotated[int, typer.Option(min=0, help="0: one per core")]
@@ -48,7 +48,11 @@ def collect(
 ) -> None:
     """Collect demonstrations from the simulated robot: perception and the expert's actions."""
     from robot_vision.commands.scenes import parse_split, progress_bar
-    from robot_vision.rollouts.collect import PERCEPTION, CollectRecipe, collect_episodes
+    from robot_vision.rollouts.collecting.collect import (
+        PERCEPTION,
+        CollectRecipe,
+        collect_episodes,
+    )
 
     permit_code(allow_code)
     recipe = CollectRecipe(
@@ -118,8 +122,8 @@ def evaluate(
     completed.
     """
     from robot_vision.commands.scenes import parse_split, progress_bar
-    from robot_vision.rollouts.evaluate import CONDITIONS, evaluate_policy
-    from robot_vision.rollouts.report import draw_degradation, print_report
+    from robot_vision.rollouts.evaluating.evaluate import CONDITIONS, evaluate_policy
+    from robot_vision.rollouts.evaluating.report import draw_degradation, print_report
 
     permit_code(allow_code)
     if conditions == "list":

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from robot_vision.terminal import say
 
 if TYPE_CHECKING:
-    from robot_vision.calibration.sight import BoardFinder
-    from robot_vision.core.calibration_config import (
+    from robot_vision.calibration.boards.sight import BoardFinder
+    from robot_vision.core.parameters.groups.calibration_config import (
         CaptureConfig,
         HandEyeConfig,
         RecordedLensConfig,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
-from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.files.code_permission import permit_code
 
 if TYPE_CHECKING:
     from robot_vision.replay.judging.judge import JudgeOptions

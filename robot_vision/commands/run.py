@@ -7,7 +7,7 @@ import typer
 
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.console import Host, Port, TokenFile, console_arguments
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 
 
 def register(app: typer.Typer) -> None:

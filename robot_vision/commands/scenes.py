@@ -11,7 +11,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.terminal import Screen, say, text_column
 
 if TYPE_CHECKING:
-    from robot_vision.simulation.palette import Split
+    from robot_vision.simulation.content.palette import Split
 
 app = typer.Typer(no_args_is_help=True, help="Generate RGB-D scenes with exact ground truth.")
 
@@ -45,7 +45,7 @@ def generate(
     processes: Annotated[int, typer.Option(min=0, help="0: one per core")] = 0,
 ) -> None:
     """Write a COCO set with colour, sensor depth, exact depth, masks and poses."""
-    from robot_vision.simulation.generate import SetRecipe, generate_set
+    from robot_vision.simulation.writing.generate import SetRecipe, generate_set
 
     width_px, height_px = parse_size(size)
     recipe = SetRecipe(
@@ -86,9 +86,9 @@ def record(
     ] = False,
 ) -> None:
     """Record moving objects seen by a moving camera, with ids, poses and velocities."""
-    from robot_vision.simulation.bag_writer import BagOptions
-    from robot_vision.simulation.record import record_sequence
-    from robot_vision.simulation.sequence import SequenceRecipe
+    from robot_vision.simulation.moving.sequence import SequenceRecipe
+    from robot_vision.simulation.writing.bag_writer import BagOptions
+    from robot_vision.simulation.writing.record import record_sequence
 
     recipe = SequenceRecipe(
         seconds=seconds,
@@ -115,8 +115,8 @@ def captions(
     folder: Annotated[Path, typer.Argument(metavar="SET", help="a set of `scenes generate`")],
 ) -> None:
     """Add captions to a generated set from its ground truth, without rendering again."""
-    from robot_vision.simulation.coco_writer import rewrite_captions
-    from robot_vision.simulation.generate import split_of
+    from robot_vision.simulation.writing.coco_writer import rewrite_captions
+    from robot_vision.simulation.writing.generate import split_of
 
     written = rewrite_captions(folder, split=split_of(folder))
     say(f"{written} captions in {folder}/annotations.json")
@@ -132,7 +132,7 @@ def preview(
     """Draw boxes, masks and depth of a training set on one sheet."""
     import cv2
 
-    from robot_vision.training.data.preview import contact_sheet
+    from robot_vision.training.data.opening.preview import contact_sheet
 
     sheet = contact_sheet(folder, first=first, frames=frames)
     if not cv2.imwrite(str(out), sheet):
@@ -142,7 +142,7 @@ def preview(
 
 def parse_split(split: str) -> "Split":
     """Parse the name of a split; raises `ConfigError`."""
-    from robot_vision.simulation.palette import SPLITS
+    from robot_vision.simulation.content.palette import SPLITS
 
     for known in SPLITS:
         if split == known:

@@ -8,12 +8,12 @@ import typer
 from robot_vision.commands import similar_cells
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.commands.similar_cells import Device, Threads
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from robot_vision.similar.novelty import Judged
+    from robot_vision.similar.searching.novelty import Judged
     from robot_vision.similar.sheets import Tile
     from robot_vision.similar.store import Index
 
@@ -48,11 +48,11 @@ def index(
     allow_code: AllowCode = False,
 ) -> None:
     """Add pictures to an index. Repeat the command to resume after an interruption."""
-    from robot_vision.core.config import ServiceConfig
     from robot_vision.core.errors import MissingDependencyError
+    from robot_vision.core.parameters.config import ServiceConfig
     from robot_vision.similar.build import add_source, index_for
     from robot_vision.similar.embedder import Embedder, EmbedderOptions
-    from robot_vision.similar.graph import EXACT_ROWS, build_graph
+    from robot_vision.similar.searching.graph import EXACT_ROWS, build_graph
     from robot_vision.terminal import Screen
 
     permit_code(allow_code)
@@ -136,7 +136,7 @@ def duplicates(
     from rich.table import Table
 
     from robot_vision.similar.ask import neighbour
-    from robot_vision.similar.duplicates import duplicate_groups, duplicate_threshold
+    from robot_vision.similar.searching.duplicates import duplicate_groups, duplicate_threshold
     from robot_vision.similar.sheets import write_sheet
     from robot_vision.similar.store import open_index
     from robot_vision.terminal import Screen
@@ -206,9 +206,9 @@ def novel(
     pictures."""
     from rich.table import Table
 
-    from robot_vision.core.config import ServiceConfig
+    from robot_vision.core.parameters.config import ServiceConfig
     from robot_vision.similar.embedder import EmbedderOptions, embedder_of
-    from robot_vision.similar.novelty import judge_novelty, usual_distances
+    from robot_vision.similar.searching.novelty import judge_novelty, usual_distances
     from robot_vision.similar.sheets import Tile, decoded, write_sheet
     from robot_vision.similar.store import open_index
     from robot_vision.terminal import Screen

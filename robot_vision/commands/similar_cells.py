@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
-from robot_vision.core.code_permission import permit_code
+from robot_vision.core.files.code_permission import permit_code
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")]
 Threads = Annotated[int, typer.Option(help="threads of the model on the CPU", min=1)]
@@ -31,7 +31,7 @@ def regions(
     """Match regions of two pictures: cells that are mutual nearest neighbours."""
     from robot_vision.similar.embedder import Embedder, EmbedderOptions
     from robot_vision.similar.frames import read_picture
-    from robot_vision.similar.regions import match_regions
+    from robot_vision.similar.searching.regions import match_regions
     from robot_vision.similar.sheets import draw_matches, write_jpeg
     from robot_vision.terminal import Screen
 
@@ -60,9 +60,9 @@ def pca(
     allow_code: AllowCode = False,
 ) -> None:
     """Colour picture cells by their main differences (PCA): similar parts get similar colours."""
-    from robot_vision.similar.components import draw_components, principal_components
     from robot_vision.similar.embedder import Embedder, EmbedderOptions
     from robot_vision.similar.frames import read_picture
+    from robot_vision.similar.searching.components import draw_components, principal_components
     from robot_vision.similar.sheets import stacked, write_jpeg
     from robot_vision.terminal import Screen
 

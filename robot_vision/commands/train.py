@@ -53,9 +53,9 @@ def train(
     from robot_vision.core.errors import ConfigError
     from robot_vision.terminal import Screen
     from robot_vision.training.engine.curves import draw_curves
-    from robot_vision.training.engine.find import find as run_finder
+    from robot_vision.training.engine.finding.find import find as run_finder
     from robot_vision.training.engine.loop import train as run_training
-    from robot_vision.training.engine.recipe_file import load_recipe
+    from robot_vision.training.engine.recipes.recipe_file import load_recipe
     from robot_vision.training.engine.report import ConsoleReporter
     from robot_vision.training.engine.run import CURVES, CURVES_PICTURE
 
@@ -89,7 +89,7 @@ def evaluate(
 
     For slots, without --known, there is only a sheet: their metrics are in the export.
     """
-    from robot_vision.export.measure import has_figures, measure_bundle
+    from robot_vision.export.measuring.measure import has_figures, measure_bundle
     from robot_vision.export.sheets.draw import draw_sheet
     from robot_vision.model_store.store import find_bundle
     from robot_vision.terminal import Screen

@@ -100,7 +100,7 @@ def bench(
     out: JsonFile = Path("out/bench_network.json"),
 ) -> None:
     """Time and memory of a policy's network, in this process, without ROS."""
-    from robot_vision.bench.policy_network import bench_network
+    from robot_vision.bench.models.policy_network import bench_network
     from robot_vision.bench.stages import write
     from robot_vision.model_store.policies import find_policy
     from robot_vision.terminal import Screen

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.bench.garden_frame import frame_run
-from robot_vision.bench.turns import take_turns_ms
+from robot_vision.bench.models.garden_frame import frame_run
+from robot_vision.bench.models.turns import take_turns_ms
 from robot_vision.comparing.judge import Case, Side, judge_of
 from robot_vision.core.errors import ConfigError
 from robot_vision.model_store.store import Bundle

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.bench.garden_frame import HEIGHT_PX, WIDTH_PX
+from robot_vision.bench.models.garden_frame import HEIGHT_PX, WIDTH_PX
 from robot_vision.comparing.compare import Compared, Interval, disagreements
 
 REPORT, FIGURES = "report.html", "comparison.json"

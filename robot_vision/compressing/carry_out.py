@@ -12,12 +12,12 @@ from robot_vision.compressing.plan import ORIGINAL, Plan, Variant
 from robot_vision.compressing.step import Case, NotAcceptedError
 from robot_vision.compressing.weights_folder import begin
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import read_json
-from robot_vision.core.manifest import CompressionStep
+from robot_vision.core.files.foreign import read_json
+from robot_vision.core.manifests.manifest import CompressionStep
 from robot_vision.export.run_folder import open_run
 from robot_vision.model_store.bundle_files import sha256_of
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import changed, load_recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import changed, load_recipe
 from robot_vision.training.engine.report import Reporter
 from robot_vision.training.engine.run import RECIPE, WEIGHTS, weights_file
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from robot_vision.compressing.measuring import graph_figure, metric_of, weights_figure
 from robot_vision.compressing.plan import Variant
 from robot_vision.compressing.step import Case, GraphStep, NotAcceptedError, Step, WeightStep
-from robot_vision.core.foreign import read_json
-from robot_vision.core.manifest import CompressionStep
+from robot_vision.core.files.foreign import read_json
+from robot_vision.core.manifests.manifest import CompressionStep
 from robot_vision.export.bundle import ExportOptions, export_run
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.export.run_folder import open_run
 from robot_vision.model_store.bundle_files import copy_file
 from robot_vision.model_store.store import MANIFEST_FILE, Bundle, find_bundle, write_bundle
 from robot_vision.models.weights import read_weights
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 from robot_vision.training.engine.run import BUNDLE_WEIGHTS, RECIPE, WEIGHTS
 
 _DONE, _REFUSED, _BUNDLE = "step.json", "refused.txt", "bundle"

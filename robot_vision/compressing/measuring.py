@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from jaxtyping import Shaped
 
-from robot_vision.bench.turns import take_turns_ms
+from robot_vision.bench.models.turns import take_turns_ms
 from robot_vision.compressing.energy import energy_mj
 from robot_vision.compressing.weights_folder import build
 from robot_vision.core.errors import ConfigError
-from robot_vision.export.measure import has_figures, measure_bundle
+from robot_vision.export.measuring.measure import has_figures, measure_bundle
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.model_store.store import Bundle
-from robot_vision.training.data.open_samples import open_samples
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import changed, load_recipe
+from robot_vision.training.data.caches.open_samples import open_samples
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import changed, load_recipe
 from robot_vision.training.engine.run import RECIPE
 from robot_vision.training.engine.task import TASKS, HeldOut, Predictor
 from robot_vision.training.metrics.native import evaluate

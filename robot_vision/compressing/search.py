@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from robot_vision.bench.turns import take_turns_ms
+from robot_vision.bench.models.turns import take_turns_ms
 from robot_vision.core.errors import ConfigError, RobotVisionError
 from robot_vision.export.parity import onnx_predictor
 from robot_vision.export.quantise import Scheme, TrainedRanges, to_int8

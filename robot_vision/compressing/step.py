@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.core.registry import Registry
 from robot_vision.model_store.store import Bundle
 from robot_vision.training.engine.report import Reporter

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.models.card import Card
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import (
@@ -19,8 +19,8 @@ from robot_vision.models.weights import (
     write_weights,
 )
 from robot_vision.training.engine.curves import append_row
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import load_recipe, save_recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe, save_recipe
 from robot_vision.training.engine.run import CURVES, RECIPE, WEIGHTS
 
 

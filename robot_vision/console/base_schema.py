@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from robot_vision.core.json_form import Figure
+from robot_vision.core.files.json_form import Figure
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Point = Annotated[list[Figure], Field(min_length=3, max_length=3)]

@@ -25,7 +25,7 @@ from robot_vision.console.segment_schema import (
     SegmentRequest,
 )
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.segment.requests import LiveRequest
+from robot_vision.segment.live.requests import LiveRequest
 
 _TIMEOUT_S = 60.0
 _LARGEST_MESSAGE = 16_000_000

@@ -20,7 +20,7 @@ from pydantic import Field
 from robot_vision.console.base_schema import Model
 from robot_vision.console.class_schema import PixelClass
 from robot_vision.console.command_schema import CommandsState, GivenInstruction
-from robot_vision.core.policy_status import PolicyStatus
+from robot_vision.core.results.policy_status import PolicyStatus
 
 Topic = Literal[
     "state",

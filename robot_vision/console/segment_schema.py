@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from robot_vision.console.base_schema import Figure, Model, Polygon
-from robot_vision.segment.requests import SegmentPrompt
+from robot_vision.segment.live.requests import SegmentPrompt
 
 MOST_PROMPTS = 16
 Name = Annotated[str, Field(max_length=64)]

@@ -5,9 +5,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from robot_vision.core.action_spec import ActionSpec
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.policy_status import ServerStatus
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.results.policy_status import ServerStatus
 from robot_vision.core.types import (
     Decision,
     Frame,

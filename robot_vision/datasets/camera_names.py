@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
 
 

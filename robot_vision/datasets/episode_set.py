@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Float32
 
-from robot_vision.core.foreign import quoted
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Frame
 
 

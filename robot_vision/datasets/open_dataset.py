@@ -10,7 +10,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol, cast, runtime_checkable
 
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.datasets import kinds
 from robot_vision.datasets.episode_set import EpisodeSet, Reading
 from robot_vision.datasets.errors import DatasetError

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.core.policy_status import PolicyStatus
+from robot_vision.core.results.policy_status import PolicyStatus
 
 _BAR_PX = 64
 _LINE_PX, _CHARACTER_PX = 19, 6.0

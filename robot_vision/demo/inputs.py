@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.model_store.store import list_bundles, write_bundle
 from robot_vision.replay.reading.discovery import Topics
 

@@ -13,7 +13,7 @@ from rich.live import Live
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.policy_config import PolicyConfig
+from robot_vision.core.parameters.groups.policy_config import PolicyConfig
 from robot_vision.demo.age_plot import age_plot
 from robot_vision.demo.caption import with_caption
 from robot_vision.demo.inputs import DemoError
@@ -73,7 +73,7 @@ def why_not(policy: str) -> str:
     """Why the simulated robot cannot be shown on this machine; empty if it can."""
     try:
         find_policy(policy or PolicyConfig().policy)
-        import robot_vision.simulation.gl  # noqa: F401
+        import robot_vision.simulation.picture.gl  # noqa: F401
     except (RobotVisionError, ImportError) as error:
         return str(error)
     return ""

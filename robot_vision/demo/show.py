@@ -10,7 +10,7 @@ from typing import Any
 from rich.live import Live
 
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.code_permission import code_arguments
+from robot_vision.core.files.code_permission import code_arguments
 from robot_vision.demo.age_plot import age_plot
 from robot_vision.demo.display import live_view, objects_seen
 from robot_vision.demo.inputs import DemoError, find_model, find_recording, node_arguments

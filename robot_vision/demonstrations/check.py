@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.datasets.lerobot.episode import camera_of
 from robot_vision.datasets.lerobot.episodes import Place, find_places
-from robot_vision.datasets.lerobot.features import image_shape, is_image
 from robot_vision.datasets.lerobot.files.video import count_frames
-from robot_vision.datasets.lerobot.schema import STAMP
+from robot_vision.datasets.lerobot.form import layout
+from robot_vision.datasets.lerobot.form.features import image_shape, is_image
+from robot_vision.datasets.lerobot.form.schema import STAMP
 
 # LeRobot's `tolerance_s` between a row's timestamp and its frame in the video.
 _TOLERANCE_S = 1e-4

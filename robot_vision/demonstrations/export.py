@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.datasets.lerobot.episode import Episode
 from robot_vision.datasets.lerobot.episodes import Place, find_places
@@ -22,6 +21,7 @@ from robot_vision.datasets.lerobot.files.parquet import (
 )
 from robot_vision.datasets.lerobot.files.paths import Files
 from robot_vision.datasets.lerobot.files.video import count_frames
+from robot_vision.datasets.lerobot.form import layout
 from robot_vision.demonstrations.writing.files import write_json, write_text
 from robot_vision.demonstrations.writing.tables import row_schema, stats_of, write_table
 

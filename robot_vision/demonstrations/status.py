@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from robot_vision.core.json_form import JsonForm, Total
+from robot_vision.core.files.json_form import JsonForm, Total
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from torch import nn
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.keypoints import side_of
-from robot_vision.core.manifest import ModelInput, ModelManifest, OutputReading
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest, OutputReading
+from robot_vision.core.results.keypoints import side_of
 from robot_vision.ensembles.decode import DECODERS
 from robot_vision.ensembles.fuse_boxes import FuseBoxes
 from robot_vision.ensembles.fuse_maps import FuseClasses, FuseDepth, FuseLabels

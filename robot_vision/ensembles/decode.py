@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 
 _STRIDES_PX = (8, 16, 32)
 Decoded = tuple[Float[Tensor, "a 4"], Float[Tensor, "a c"]]

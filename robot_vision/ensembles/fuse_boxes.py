@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.ensembles.decode import DECODERS
 from robot_vision.ensembles.views import View
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelInput
+from robot_vision.core.manifests.manifest import ModelInput
 
 _LEAST, _MOST = 0.25, 4.0
 _WAYS = "flip, scale:0.8, or crop:LEFT,TOP,SIDE as parts of the input, like crop:0,0,0.7"

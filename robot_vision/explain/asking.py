@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
+from robot_vision.core.cameras.placement import Placement
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.placement import Placement
 from robot_vision.core.types import Camera
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.opening.subject import Subject

@@ -1,11 +1,11 @@
 """Computes explanations for the console: `python -m … MODEL`, a process until its input ends.
 
 It runs at the lowest priority with one thread, so that it does not slow the pipeline. A job
-arrives on standard input and its answer goes to standard output (`core/pipe_message`): a header
-with `width_px`, `height_px`, `target` and `ways`, and the picture (RGB); for a policy `inputs`
-(name, type and shape of each block), `camera`, `target` and `ways`. The answer's header has the
-target's `words`, its `box_px` in the picture and `maps`, each with a block of bytes 0 to 255
-at the picture's size, or with the reason why it is `refused`.
+arrives on standard input and its answer goes to standard output (`core/files/pipe_message`): a
+header with `width_px`, `height_px`, `target` and `ways`, and the picture (RGB); for a policy
+`inputs` (name, type and shape of each block), `camera`, `target` and `ways`. The answer's header
+has the target's `words`, its `box_px` in the picture and `maps`, each with a block of bytes 0 to
+255 at the picture's size, or with the reason why it is `refused`.
 """
 
 import os
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.pipe_message import read_message, write_message
+from robot_vision.core.files.pipe_message import read_message, write_message
 from robot_vision.explain.answer import answered, usual_ways
 from robot_vision.explain.asking import ask
 from robot_vision.explain.opening.policy import Moment, is_policy, open_policy

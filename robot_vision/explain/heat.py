@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Real
 
+from robot_vision.core.cameras.placement import Placement
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.placement import Placement
 
 # A map that varies by less than this share of its mean counts as flat.
 _LEAST_SPREAD = 1e-4

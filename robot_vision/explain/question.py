@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Real
 from torch import Tensor
 
-from robot_vision.core.placement import Placement
+from robot_vision.core.cameras.placement import Placement
 from robot_vision.core.registry import Registry
 from robot_vision.explain.heat import Heat
 from robot_vision.explain.opening.subject import Subject

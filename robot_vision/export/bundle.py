@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.foreign import read_json
+from robot_vision.core.files.foreign import read_json
 from robot_vision.export.graph import export_graph
 from robot_vision.export.parity import TOLERANCE, check_parity, onnx_predictor
 from robot_vision.export.quantise import to_fp16, to_int8
@@ -18,8 +18,8 @@ from robot_vision.export.torchscript import write_torchscript
 from robot_vision.models.card import Graph, Size
 from robot_vision.models.weights import write_weights
 from robot_vision.training.engine.curves import read_rows
-from robot_vision.training.engine.eight_bits import RANGES
 from robot_vision.training.engine.run import CURVES
+from robot_vision.training.engine.stepping.eight_bits import RANGES
 
 Precision = Literal["fp32", "fp16", "int8"]
 Engine = Literal["onnx", "torch"]

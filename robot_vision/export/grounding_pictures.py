@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.core.types import Detections
-from robot_vision.training.data.phrases import Query
-from robot_vision.training.data.samples import Sample
+from robot_vision.training.data.samples.samples import Sample
+from robot_vision.training.data.words.phrases import Query
 from robot_vision.training.metrics.grounding import verdict_of
 from robot_vision.training.metrics.tiles import captioned, write_tiles
 

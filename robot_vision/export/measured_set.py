@@ -10,14 +10,14 @@ from jaxtyping import Int64, UInt8
 
 from robot_vision.codecs.bounded import read_image
 from robot_vision.core.errors import ConfigError
-from robot_vision.export.picture_bundle import PictureModel
+from robot_vision.export.measuring.picture_bundle import PictureModel
 from robot_vision.model_store.store import Bundle
 from robot_vision.perception.detect import Detector
-from robot_vision.training.data.labelled import Annotated, DetectionSet
-from robot_vision.training.data.names import in_words
-from robot_vision.training.data.open_samples import samples_of
-from robot_vision.training.data.open_set import load_detection_set
-from robot_vision.training.data.samples import SampleCache, read_named, to_input
+from robot_vision.training.data.caches.open_samples import samples_of
+from robot_vision.training.data.labels.labelled import Annotated, DetectionSet
+from robot_vision.training.data.labels.names import in_words
+from robot_vision.training.data.opening.open_set import load_detection_set
+from robot_vision.training.data.samples.samples import SampleCache, read_named, to_input
 from robot_vision.training.metrics.selected import SELECTION, FoundBoxes
 
 _UNKNOWN = -1

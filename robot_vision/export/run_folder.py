@@ -8,8 +8,8 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.models.card import Card, Graph, Serving, Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, load_exactly, mean_of, read_weights, spec_of
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 from robot_vision.training.engine.run import RECIPE
 from robot_vision.training.engine.task import TASKS, HeldOut
 

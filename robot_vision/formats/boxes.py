@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Float32, Int64, Shaped
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Outputs
 

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from robot_vision.core.errors import BundleError, UnknownNameError
-from robot_vision.core.manifest import ModelManifest, OutputReading
+from robot_vision.core.manifests.manifest import ModelManifest, OutputReading
 from robot_vision.formats.format import Format, Outputs
 from robot_vision.formats.registry import FORMATS, formats_of_tasks
 

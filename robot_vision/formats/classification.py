@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.core.types import Classification
 from robot_vision.formats.activations import softmax
 from robot_vision.formats.check import misfit

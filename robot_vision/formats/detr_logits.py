@@ -9,7 +9,7 @@ a first or last column without a class, as RF-DETR has.
 import numpy as np
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.activations import sigmoid, softmax
 from robot_vision.formats.boxes import best_class, checked_boxes, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit

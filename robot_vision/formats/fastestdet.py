@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.activations import sigmoid
 from robot_vision.formats.boxes import xyxy_from_cxcywh
 from robot_vision.formats.check import misfit

@@ -7,8 +7,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.placement import Placement
+from robot_vision.core.cameras.placement import Placement
+from robot_vision.core.manifests.manifest import ModelManifest
 
 Outputs = Mapping[str, np.ndarray]
 

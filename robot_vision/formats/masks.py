@@ -6,8 +6,8 @@ They are computed for the boxes kept, not for every anchor.
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.placement import Placement
+from robot_vision.core.cameras.placement import Placement
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Outputs
 

@@ -3,7 +3,7 @@
 `dets` [1, N, 5] as corners in input pixels and a score, `labels` [1, N].
 """
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.habits import IMAGENET_BGR

@@ -7,7 +7,7 @@ distributions over the distance, in strides, of each side from the middle of the
 
 import numpy as np
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.distances import (
     boxes_around,
     columns_of_distributions,

@@ -6,7 +6,7 @@ Class scores, and distributions over the distance, in strides, of each side from
 
 import numpy as np
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.check import misfit
 from robot_vision.formats.distances import (
     boxes_around,

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.activations import logit, sigmoid, softmax
 from robot_vision.formats.boxes import BoxesOf, best_class, xyxy_from_cxcywh
 from robot_vision.formats.format import Candidates

@@ -7,7 +7,7 @@ in input pixels (`grid` decoded, MMDetection). Tensors of any name are found by 
 
 import numpy as np
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.distances import boxes_around
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.habits import IMAGENET_BGR

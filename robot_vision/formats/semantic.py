@@ -8,8 +8,8 @@ where it is more likely than not.
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.placement import Placement
+from robot_vision.core.cameras.placement import Placement
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.core.types import SemanticMap
 from robot_vision.formats.activations import sigmoid, softmax
 from robot_vision.formats.check import misfit

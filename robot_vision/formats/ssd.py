@@ -5,7 +5,7 @@
 counts classes from 1 (label 0 is the background), TFLite from 0.
 """
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.labelled import check_labels, labelled_boxes
 from robot_vision.formats.registry import register_format

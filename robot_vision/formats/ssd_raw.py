@@ -9,7 +9,7 @@ relative to their anchors (`grid` encoded) need these as a third output, `anchor
 import numpy as np
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.boxes import checked_boxes, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs

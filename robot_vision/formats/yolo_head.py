@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.boxes import BoxesOf, judged, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Outputs

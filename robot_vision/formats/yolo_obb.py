@@ -8,7 +8,7 @@ graph: cx, cy, w, h, score, class, angle.
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.boxes import hull
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.reading import in_pixels

@@ -7,8 +7,8 @@ suppression is inside the graph.
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.placement import Placement
+from robot_vision.core.cameras.placement import Placement
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.masks import prototype_masks

@@ -3,7 +3,7 @@
 The graph decodes the grids; a score is objectness × class score.
 """
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.boxes import surest_of_objects, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs

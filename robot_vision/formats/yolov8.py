@@ -3,7 +3,7 @@
 It is [1, 4 + C, N], or [1, N, 4 + C] as some exporters write it.
 """
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.registry import register_format
 from robot_vision.formats.yolo_head import head_candidates, read_head

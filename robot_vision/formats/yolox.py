@@ -8,7 +8,7 @@ input pixels: the manifest's `grid` says which.
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.boxes import surest_of_objects, xyxy_from_cxcywh
 from robot_vision.formats.check import misfit
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs

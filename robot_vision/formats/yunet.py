@@ -9,8 +9,8 @@ score of a face is √(cls × obj). After OpenCV's `FaceDetectorYN`.
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from robot_vision.core.keypoints import FACE_LANDMARKS
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
+from robot_vision.core.results.keypoints import FACE_LANDMARKS
 from robot_vision.formats.boxes import xyxy_from_cxcywh
 from robot_vision.formats.format import Candidates, Detection, Format, Outputs
 from robot_vision.formats.levels import STRIDES_PX, all_levels, cells_of, check_levels

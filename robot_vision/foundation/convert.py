@@ -8,13 +8,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.export.graph import export_graph
 from robot_vision.export.parity import check_parity, onnx_predictor, torch_predictor
 from robot_vision.foundation.family import FAMILIES, Asked, Family, Made, family_of
 from robot_vision.foundation.library import exportable
 from robot_vision.foundation.model_folder import UNKNOWN, ModelFolder
-from robot_vision.importing.pictures import load_pictures
+from robot_vision.importing.trying.pictures import load_pictures
 from robot_vision.model_store.store import Bundle, write_bundle
 from robot_vision.perception.preprocess import Preprocessor
 

@@ -9,9 +9,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.files.foreign import quoted
 from robot_vision.model_store.bundle_files import sha256_of
 
 CACHE_VARIABLE = "ROBOT_VISION_CACHE"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.core.registry import Registry
 from robot_vision.foundation.model_folder import ModelFolder
 from robot_vision.models.card import Graph

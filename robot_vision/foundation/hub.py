@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ConfigError, MissingDependencyError
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.foundation.download import DownloadError
 from robot_vision.foundation.reference import Reference
 from robot_vision.model_store.bundle_files import sha256_of

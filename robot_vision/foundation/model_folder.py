@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import brief, parse_yaml, quoted, read_json, read_text
+from robot_vision.core.files.foreign import brief, parse_yaml, quoted, read_json, read_text
 
 _FENCE = "---"
 UNKNOWN = "unknown"
@@ -32,7 +32,7 @@ class ModelFolder:
 
     def classes(self) -> tuple[str, ...]:
         """Names of the classes by number; raises `ConfigError` if any is missing."""
-        from robot_vision.importing.class_names import names_of
+        from robot_vision.importing.reading.class_names import names_of
 
         names = self.config.get("id2label")
         if not names:

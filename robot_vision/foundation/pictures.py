@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.manifest import ModelInput
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.manifest import ModelInput
 from robot_vision.foundation.model_folder import ModelFolder
 
 # By Pillow's numbers; no model of the families uses the others (nearest, Lanczos, box).

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.foundation.known import KNOWN, Known
 
 _HUB = "hf:"

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.segmenter_manifest import PictureInput, SegmenterManifest
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.segmenter_manifest import PictureInput, SegmenterManifest
 from robot_vision.export.graph import export_graph
 from robot_vision.foundation.library import load
 from robot_vision.foundation.model_folder import ModelFolder, read_folder

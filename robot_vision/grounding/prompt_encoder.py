@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.manifest import PromptEncoder as PromptManifest
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.manifest import PromptEncoder as PromptManifest
+from robot_vision.core.manifests.vocabulary import Vocabulary
 from robot_vision.core.types import Phrase, Prompt
-from robot_vision.core.vocabulary import Vocabulary
 from robot_vision.model_store.store import Bundle
-from robot_vision.policies.language import meant_among, padded, split_words, tokenise
-from robot_vision.policies.sentences import MOST_LETTERS, open_tokenizer
+from robot_vision.policies.language.sentences import MOST_LETTERS, open_tokenizer
+from robot_vision.policies.language.vocabulary import meant_among, padded, split_words, tokenise
 from robot_vision.policies.session import open_policy_session
 
 _TOKENS = "tokens"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robot_vision.core.errors import BundleError
-from robot_vision.importing.trial import Trial
+from robot_vision.importing.trying.trial import Trial
 
 # A model that knows the objects in the pictures reaches more; by chance hardly anything is found.
 _TELLING_QUALITY = 0.15

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.manifest import ModelInput
+from robot_vision.core.manifests.manifest import ModelInput
 from robot_vision.formats.format import Format
 from robot_vision.formats.habits import IMAGENET
 

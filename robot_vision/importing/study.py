@@ -6,7 +6,7 @@ from dataclasses import replace
 import onnxruntime as ort
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.choice import (
     UndecidedError,
@@ -17,16 +17,21 @@ from robot_vision.importing.choice import (
     rivals_of,
     settled,
 )
-from robot_vision.importing.class_names import coco_names
-from robot_vision.importing.file_facts import FileFacts, read_facts
 from robot_vision.importing.hypotheses import readings_of, recolored, resized, scalings_of
-from robot_vision.importing.keypoint_names import names_before, with_names, words_on_names
-from robot_vision.importing.looks import declared_shapes, describe_shapes, look_of, number_maps
-from robot_vision.importing.maps import is_called_features, is_plausible_map
-from robot_vision.importing.pictures import Picture, load_pictures
-from robot_vision.importing.trial import Bench, Trial, can_be_tried, finds_boxes
-from robot_vision.importing.wanted import Wanted
-from robot_vision.importing.whole_pictures import (
+from robot_vision.importing.reading.class_names import coco_names
+from robot_vision.importing.reading.file_facts import FileFacts, read_facts
+from robot_vision.importing.reading.keypoint_names import names_before, with_names, words_on_names
+from robot_vision.importing.reading.maps import is_called_features, is_plausible_map
+from robot_vision.importing.reading.wanted import Wanted
+from robot_vision.importing.trying.looks import (
+    declared_shapes,
+    describe_shapes,
+    look_of,
+    number_maps,
+)
+from robot_vision.importing.trying.pictures import Picture, load_pictures
+from robot_vision.importing.trying.trial import Bench, Trial, can_be_tried, finds_boxes
+from robot_vision.importing.trying.whole_pictures import (
     TASKS,
     has_background_named,
     question_on_background,

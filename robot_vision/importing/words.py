@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.choice import Settled, is_weak
-from robot_vision.importing.file_facts import FileFacts
 from robot_vision.importing.hypotheses import SCALE_FIELDS, scale_name
-from robot_vision.importing.trial import Trial, finds_boxes
+from robot_vision.importing.reading.file_facts import FileFacts
+from robot_vision.importing.trying.trial import Trial, finds_boxes
 
 _MOST_CHOICES = 6
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError, ForeignFileError
-from robot_vision.core.foreign import inside, quoted
+from robot_vision.core.files.foreign import inside, quoted
 from robot_vision.model_store.file_kinds import external_files, is_regular
 
 _MOST_LISTED = 5

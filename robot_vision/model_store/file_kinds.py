@@ -4,9 +4,9 @@ import pickletools
 from pathlib import Path
 from typing import Literal
 
-from robot_vision.core.code_permission import OPTION, code_is_permitted
 from robot_vision.core.errors import BundleError, ForeignFileError
-from robot_vision.core.foreign import inside, quoted
+from robot_vision.core.files.code_permission import OPTION, code_is_permitted
+from robot_vision.core.files.foreign import inside, quoted
 from robot_vision.model_store.onnx_needs import read_needs
 
 Kind = Literal["onnx", "safetensors", "program", "pickle", "engine", "other"]

@@ -8,7 +8,7 @@ import onnxruntime as ort
 from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.check import check_manifest
 from robot_vision.formats.format import Format
 from robot_vision.formats.registry import FORMATS

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted, read_json
+from robot_vision.core.files.foreign import quoted, read_json
 
 SHIPPED_TABLE = Path(__file__).parents[1] / "data" / "garden" / "garden.json"
 

@@ -6,8 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from robot_vision.core.manifest import ModelInput
-from robot_vision.core.params import Params
+from robot_vision.core.manifests.manifest import ModelInput
+from robot_vision.core.parameters.params import Params
 from robot_vision.models.encoders.layout import Layout
 
 SpecT = TypeVar("SpecT", bound=Params)

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.models.card import Card
 
 _DIMENSION = re.compile(

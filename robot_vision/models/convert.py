@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.params import Params, with_options
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.params import Params, with_options
 from robot_vision.models.encoders.encoder import (
     ENCODERS,
     EncoderChoice,

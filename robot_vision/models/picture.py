@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Real
 from torch import Tensor, nn
 
-from robot_vision.core.manifest import ModelInput
-from robot_vision.core.params import Params
+from robot_vision.core.manifests.manifest import ModelInput
+from robot_vision.core.parameters.params import Params
 from robot_vision.models.card import Graph, Serving, Size
 
 PICTURE = {"rgb": "b h w 3"}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted, read_json
+from robot_vision.core.files.foreign import quoted, read_json
 from robot_vision.models.weights import read_weights
 
 _TORCH_SUFFIXES = {".bin", ".pth", ".pt", ".ckpt"}

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import parse_json, quoted
-from robot_vision.core.params import Params, faults_of
+from robot_vision.core.files.foreign import parse_json, quoted
+from robot_vision.core.parameters.params import Params, faults_of
 from robot_vision.models.card import Card
 from robot_vision.models.narrow import narrow
 

@@ -10,8 +10,8 @@ from jaxtyping import UInt8
 from pydantic import ValidationError
 
 from robot_vision.core.errors import ConfigError, RobotVisionError
-from robot_vision.core.foreign import read_yaml
-from robot_vision.core.params import Params, faults_of, param
+from robot_vision.core.files.foreign import read_yaml
+from robot_vision.core.parameters.params import Params, faults_of, param
 from robot_vision.core.registry import Registry
 from robot_vision.multimodal.question import Question
 

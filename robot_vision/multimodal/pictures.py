@@ -11,8 +11,8 @@ from jaxtyping import UInt8
 
 from robot_vision.codecs.bounded import read_image
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import inside, quoted, read_json
-from robot_vision.simulation.captions import CLEAR_PX, CLEAR_SHARE
+from robot_vision.core.files.foreign import inside, quoted, read_json
+from robot_vision.simulation.writing.captions import CLEAR_PX, CLEAR_SHARE
 
 ANNOTATIONS = "annotations.json"
 _MOST_BYTES = 2**30

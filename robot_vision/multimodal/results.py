@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted, read_json
+from robot_vision.core.files.foreign import quoted, read_json
 
 RESULTS = "results.json"
 _PICTURES = "pictures"

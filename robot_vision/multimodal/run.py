@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.foreign import plain
+from robot_vision.core.files.foreign import plain
 from robot_vision.multimodal.answerer import Answerer, AnswerError, Chosen, GivenUpError, Reply
 from robot_vision.multimodal.question import Question, judged
 from robot_vision.multimodal.results import AnswerRow, ModelRow

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from robot_vision.simulation.robot.phrases import CLASS_WORDS, COLOR_WORDS
+from robot_vision.simulation.robot.work.phrases import CLASS_WORDS, COLOR_WORDS
 
 NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",

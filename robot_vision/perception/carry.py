@@ -9,7 +9,7 @@ import numpy as np
 from robot_vision.backends.contract import no_history
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 
 _log = logging.getLogger(__name__)
 

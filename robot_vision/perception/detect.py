@@ -3,11 +3,11 @@
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from robot_vision.core.config import DetectorConfig
+from robot_vision.core.cameras.placement import Placement
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.keypoints import numbered_names
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.placement import Placement
+from robot_vision.core.manifests.manifest import ModelManifest
+from robot_vision.core.parameters.config import DetectorConfig
+from robot_vision.core.results.keypoints import numbered_names
 from robot_vision.core.types import Detections
 from robot_vision.formats.format import Candidates
 from robot_vision.formats.registry import FORMATS

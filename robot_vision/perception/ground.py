@@ -1,6 +1,6 @@
 """Detects the objects that a prompt names, with a text-prompted model."""
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame, Grounded, no_detections
 from robot_vision.grounding.prompt_encoder import PromptEncoder
 from robot_vision.perception.detect import Detector

@@ -10,7 +10,7 @@ from math import ceil
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from robot_vision.core.geometry import rays_of
+from robot_vision.core.cameras.geometry import rays_of
 from robot_vision.core.types import Camera, Depth, Detections, Lifted
 
 # The rim of a box shows mostly background; the object is in the middle share of each side.

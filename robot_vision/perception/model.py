@@ -9,11 +9,11 @@ from jaxtyping import Float32, Shaped
 
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import no_prompt
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.cameras.placement import Placement
 from robot_vision.core.errors import BundleError
 from robot_vision.core.interfaces import Backend
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.placement import Placement
+from robot_vision.core.manifests.manifest import ModelManifest
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Frame
 from robot_vision.formats.check import check_outputs

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_vision.core.config import MODEL_PARAMETERS, ServiceConfig
 from robot_vision.core.errors import BundleError
 from robot_vision.core.interfaces import Perceiver
+from robot_vision.core.parameters.config import MODEL_PARAMETERS, ServiceConfig
 from robot_vision.core.timing import add_times, timed
 from robot_vision.core.types import (
     Classification,
@@ -23,7 +23,7 @@ from robot_vision.core.types import (
 from robot_vision.formats.registry import FORMATS
 from robot_vision.grounding.prompt_encoder import PromptEncoder
 from robot_vision.model_store.store import Bundle, find_bundle
-from robot_vision.perception.depth_fusion import fuse_depth, uses_model
+from robot_vision.perception.depth.fusion import fuse_depth, uses_model
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.ground import Grounder
 from robot_vision.perception.model import Model, ModelRun, load_model

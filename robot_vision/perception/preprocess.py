@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from robot_vision.core.manifest import ModelInput
-from robot_vision.core.placement import Placement, place
+from robot_vision.core.cameras.placement import Placement, place
+from robot_vision.core.manifests.manifest import ModelInput
 from robot_vision.core.types import Camera
 from robot_vision.perception.resample import Resampler
 

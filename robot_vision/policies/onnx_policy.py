@@ -3,18 +3,17 @@
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.errors import BundleError
+from robot_vision.core.manifests.action_spec import ActionSpec
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation
 from robot_vision.model_store.policies import PolicyBundle
-from robot_vision.policies.check import foreign_perception
-from robot_vision.policies.grounded_pointing import GroundedPointing
-from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.registry import POLICIES
-from robot_vision.policies.session import open_policy_session
-from robot_vision.policies.target_memory import NONE, PointingMemory
-from robot_vision.policies.tokens import (
+from robot_vision.policies.guards.check import foreign_perception
+from robot_vision.policies.language.words import VocabularyEncoder
+from robot_vision.policies.observing.grounded_pointing import GroundedPointing
+from robot_vision.policies.observing.observation import encode_observation
+from robot_vision.policies.observing.target_memory import NONE, PointingMemory
+from robot_vision.policies.observing.tokens import (
     MAX_OBJECTS,
     OBJECT_WIDTH,
     VISUAL_COLUMNS,
@@ -23,7 +22,8 @@ from robot_vision.policies.tokens import (
     PolicyInputs,
     robot_width,
 )
-from robot_vision.policies.words import VocabularyEncoder
+from robot_vision.policies.registry import POLICIES
+from robot_vision.policies.session import open_policy_session
 
 NETWORK_INPUTS = (
     "text",

@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from robot_vision.core.errors import BundleError, UnknownNameError
 from robot_vision.core.interfaces import Policy
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.core.registry import Registry
 from robot_vision.model_store.policies import PolicyBundle, find_policy
 

@@ -15,7 +15,7 @@ from torch import nn
 from robot_vision.backends.onnx_session import session_options
 from robot_vision.backends.openvino_backend import open_openvino
 from robot_vision.core.errors import DeviceError, RobotVisionError
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.model_store.onnx_open import CPU, open_onnx
 from robot_vision.profiling.onnx_inputs import free_batch
 from robot_vision.profiling.targets import Network

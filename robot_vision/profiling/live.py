@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.frame_trace import AGE, FrameTrace
+from robot_vision.core.results.frame_trace import AGE, FrameTrace
 from robot_vision.profiling.trace_file import slice_event, write_trace
 
 _ON_THE_WAY = ("transport", "wait")

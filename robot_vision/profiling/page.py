@@ -4,7 +4,7 @@ from html import escape
 from io import StringIO
 from pathlib import Path
 
-from robot_vision.core.foreign import plain
+from robot_vision.core.files.foreign import plain
 from robot_vision.profiling.profile import Profile
 from robot_vision.profiling.tables import tables
 from robot_vision.terminal import Screen

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.machine import describe_machine
 from robot_vision.models.card import Size
 from robot_vision.profiling.counting.onnx_layers import onnx_cost

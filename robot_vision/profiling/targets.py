@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from robot_vision.core.config import with_values
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.foreign import brief
-from robot_vision.core.params import Params
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.parameters.config import with_values
+from robot_vision.core.parameters.params import Params
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.file_kinds import is_regular
 from robot_vision.model_store.policies import POLICY_FILE, find_policy
@@ -22,7 +22,7 @@ from robot_vision.models.card import Card, Graph, Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, load_exactly, read_weights, spec_of
 from robot_vision.profiling.onnx_inputs import inputs_of, picture_axes
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 from robot_vision.training.engine.run import RECIPE, WEIGHTS
 
 _USUAL = Size(width_px=416, height_px=320)

@@ -6,7 +6,7 @@ from time import process_time, sleep
 
 import numpy as np
 
-from robot_vision.bench.turns import take_turns_ms
+from robot_vision.bench.models.turns import take_turns_ms
 from robot_vision.profiling.engines import Engine, repeated
 
 _TURN_RUNS = 5

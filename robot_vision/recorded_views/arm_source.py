@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_vision.arm.kinematics import read_chain
-from robot_vision.core.foreign import read_text
+from robot_vision.core.files.foreign import read_text
 from robot_vision.recorded_views.pictures import check_topic
 from robot_vision.recorded_views.tool_poses import (
     JOINT_STATE,

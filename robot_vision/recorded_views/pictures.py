@@ -11,10 +11,10 @@ from jaxtyping import UInt8
 
 from robot_vision.codecs.compressed import decode_compressed
 from robot_vision.codecs.image import decode_image
-from robot_vision.core.camera_info import camera_of, is_rectified
+from robot_vision.core.cameras.camera_info import camera_of, is_rectified
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import CalibrationError
-from robot_vision.core.limits_config import DEFAULT_LIMITS
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS
 from robot_vision.core.types import Camera
 from robot_vision.replay.reading.cameras import RecordedCameras
 from robot_vision.replay.reading.discovery import CAMERA_INFO

@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 from jaxtyping import Float64, UInt8
 
-from robot_vision.calibration.sight import BoardFinder, BoardSighting
+from robot_vision.calibration.boards.sight import BoardFinder, BoardSighting
 from robot_vision.calibration.stillness import Report, still_pose
 from robot_vision.calibration.view_checks import is_same_pose
 from robot_vision.calibration.view_folder import write_tool_pose
-from robot_vision.core.calibration_config import (
+from robot_vision.core.errors import CalibrationError, EncodingError, ForeignFileError
+from robot_vision.core.parameters.groups.calibration_config import (
     CaptureConfig,
     HandEyeConfig,
     RecordedLensConfig,
 )
-from robot_vision.core.errors import CalibrationError, EncodingError, ForeignFileError
 from robot_vision.core.quaternions import from_matrix
 from robot_vision.recorded_views.pictures import RecordedPicture, pictures
 from robot_vision.replay.reading.messages import Problems

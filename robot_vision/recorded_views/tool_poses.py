@@ -8,9 +8,9 @@ from jaxtyping import Float64
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.calibration.stillness import Report
+from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.errors import CalibrationError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.core.files.foreign import quoted
 from robot_vision.replay.reading.discovery import TRANSFORMS
 from robot_vision.replay.reading.messages import Decoder, Problems, RawMessage, stamp_to_ns
 from robot_vision.replay.reading.recording import Recording

@@ -16,10 +16,10 @@ from jaxtyping import Bool, Float16, Float32, Int64
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import parse_json, quoted, read_text
-from robot_vision.core.vocabulary import Vocabulary
-from robot_vision.policies.language import padded, tokenise
-from robot_vision.policies.tokens import PolicyInputs
+from robot_vision.core.files.foreign import parse_json, quoted, read_text
+from robot_vision.core.manifests.vocabulary import Vocabulary
+from robot_vision.policies.language.vocabulary import padded, tokenise
+from robot_vision.policies.observing.tokens import PolicyInputs
 
 SET_FILE, VOCABULARY_FILE = "set.json", "vocabulary.json"
 MOST_EPISODE_BYTES = 2**31

@@ -7,10 +7,10 @@ from jaxtyping import Float64
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Frame, Observation, Picture, RobotState
-from robot_vision.core.unperceived import unperceived
 from robot_vision.simulation.robot.world import RobotWorld
 
 FRONT, WRIST = "front", "wrist"

@@ -7,19 +7,19 @@ from typing import Any
 
 from robot_vision.arm.urdf import read_urdf
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.interfaces import Perceiver
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.parameters.config import ServiceConfig, with_values
 from robot_vision.core.types import Frame, Observation, RobotState
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
-from robot_vision.policies.history import History
+from robot_vision.policies.observing.history import History
 from robot_vision.rollouts.pictures import WRIST, PictureHistory, blind
 from robot_vision.self_filter.self_filter import SelfFilter
-from robot_vision.simulation.robot.arm import GRIPPER
-from robot_vision.simulation.robot.urdf import urdf_of
+from robot_vision.simulation.robot.arms.arm import GRIPPER
+from robot_vision.simulation.robot.arms.urdf import urdf_of
 from robot_vision.simulation.robot.world import RobotWorld
 from robot_vision.tracking import build_tracker
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.segment.masks import Segment, without_doubles
 from robot_vision.segment.prompt import Prompt
 from robot_vision.segment.segmenter import Embedding, Segmenter

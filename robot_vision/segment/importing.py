@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.params import faults_of
-from robot_vision.core.segmenter_manifest import SegmenterManifest
+from robot_vision.core.manifests.segmenter_manifest import SegmenterManifest
+from robot_vision.core.parameters.params import faults_of
 from robot_vision.segment.graphs import RunningGraph
 from robot_vision.segment.pair import PAIRS, Graph, Pair
 

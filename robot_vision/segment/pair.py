@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
+from robot_vision.core.manifests.segmenter_manifest import PictureInput
 from robot_vision.core.registry import Registry
-from robot_vision.core.segmenter_manifest import PictureInput
 
 NOT_A_POINT, OFF, ON, TOP_LEFT, BOTTOM_RIGHT = -1.0, 0.0, 1.0, 2.0, 3.0
 Tensors = Mapping[str, np.ndarray]

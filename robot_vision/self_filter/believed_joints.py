@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from robot_vision.arm.urdf import Joint, Robot
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 
 # Allowance for noise and stamps, in rad or m; as for the policy's arm (`arm.slack_rad`).
 _SLACK = 0.1

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int32
 
-from robot_vision.core.geometry import invert_transform, project, rays_of, scaled_camera
+from robot_vision.core.cameras.geometry import invert_transform, project, rays_of, scaled_camera
 from robot_vision.core.types import Camera, RobotView
 from robot_vision.self_filter.solids import Solid
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from robot_vision.arm.meshes import MeshReader, read_mesh
 from robot_vision.arm.urdf import Joint, Link, Robot
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.self_filter.solids import Solid, solid_of
 
 _MOST_SOLIDS = 256

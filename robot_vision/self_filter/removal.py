@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from robot_vision.core.self_filter_config import SelfFilterConfig
+from robot_vision.core.parameters.groups.self_filter_config import SelfFilterConfig
 from robot_vision.core.types import Depth, Detections, RobotView
 
 _LEAST_CELLS = 1.0

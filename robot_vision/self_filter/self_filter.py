@@ -9,7 +9,7 @@ from robot_vision.arm.kinematics import link_poses
 from robot_vision.arm.meshes import MeshReader, read_mesh
 from robot_vision.arm.urdf import Robot
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.core.types import Camera, RobotView
 from robot_vision.self_filter.drawing import Drawing
 from robot_vision.self_filter.own_links import joints_above, own_links, root_of

@@ -3,7 +3,7 @@
 from typing import Any, Protocol, runtime_checkable
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
 from robot_vision.core.registry import Registry
 from robot_vision.policies.registry import BundledPolicy
 

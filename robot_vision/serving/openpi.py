@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Frame, Instruction, Observation, Picture, RobotState
-from robot_vision.core.unperceived import unperceived
+from robot_vision.policies.guards.safety import physical_action
 from robot_vision.policies.registry import BundledPolicy
 from robot_vision.policies.remote.clients.openpi import HOLD_KEY
 from robot_vision.policies.remote.contract import contract_of
 from robot_vision.policies.remote.errors import RemoteError
-from robot_vision.policies.safety import physical_action
 from robot_vision.serving.exchange import EXCHANGES, observation_of_bundle
 
 STATE_KEY, PROMPT_KEY = "observation/state", "prompt"

@@ -4,12 +4,12 @@ from time import perf_counter
 from typing import Any
 
 from robot_vision.core.types import Instruction
+from robot_vision.policies.guards.safety import physical_action
 from robot_vision.policies.registry import BundledPolicy
 from robot_vision.policies.remote.clients.robot_vision import PATH
 from robot_vision.policies.remote.contract import contract_of
 from robot_vision.policies.remote.own import OWN_ANSWER, observation_of
 from robot_vision.policies.remote.spec import OURS
-from robot_vision.policies.safety import physical_action
 from robot_vision.serving.exchange import EXCHANGES, observation_of_bundle
 
 

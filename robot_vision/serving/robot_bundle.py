@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from robot_vision.core.action_spec import ActionStatistics
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.action_spec import ActionStatistics
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.model_store.policies import POLICY_FILE, PolicyBundle, write_policy
 from robot_vision.policies.remote.clients.robot_vision import IDENTITY
 from robot_vision.policies.remote.spec import OURS

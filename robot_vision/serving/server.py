@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from robot_vision.core.errors import ConfigError, MissingDependencyError
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.core.timing import Percentiles
 from robot_vision.policies.registry import BundledPolicy
 from robot_vision.policies.remote.contract import PART

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.similar.graph import EXACT_ROWS, graph_file, nearest_by_graph
-from robot_vision.similar.search import nearest
+from robot_vision.similar.searching.graph import EXACT_ROWS, graph_file, nearest_by_graph
+from robot_vision.similar.searching.search import nearest
 from robot_vision.similar.store import Index, SimilarError
 
 

@@ -8,8 +8,8 @@ from time import time_ns
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.similar.embedder import Embedder, check_same_model, look_of, mean_of
 from robot_vision.similar.frames import NamedPicture, fingerprint, open_pictures

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.codecs.bounded import read_image
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.folders.image_sources import FolderSource
 from robot_vision.replay.reading.frames import FrameSource, RawFrame

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.similar.regions import Matches
+from robot_vision.similar.searching.regions import Matches
 from robot_vision.similar.store import SimilarError
 from robot_vision.viz.palette import color_of
 

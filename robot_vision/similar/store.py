@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ForeignFileError, RobotVisionError
-from robot_vision.core.foreign import read_json
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.files.foreign import read_json
 
 _HEAD, _VECTORS, _ROWS, _PICTURES = "index.json", "vectors.f32", "rows.bin", "pictures.bin"
 _FORMAT = 2

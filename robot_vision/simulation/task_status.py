@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from robot_vision.core.json_form import Figure, JsonForm, Total
+from robot_vision.core.files.json_form import Figure, JsonForm, Total
 
 
 @dataclass(frozen=True, kw_only=True)

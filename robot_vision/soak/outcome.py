@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from robot_vision.soak.checks.machine import Growth, Sample
 from robot_vision.soak.ledger import INVARIANTS, Ledger
-from robot_vision.soak.machine import Growth, Sample
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from robot_vision.core.soak_config import SoakConfig
+from robot_vision.core.parameters.soak_config import SoakConfig
 from robot_vision.soak.fault import Fault
 
 

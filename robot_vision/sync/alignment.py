@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.frame_check import OTHER_FRAME, frame_problem, same_frame
-from robot_vision.core.geometry import scaled_camera
+from robot_vision.core.cameras.frame_check import OTHER_FRAME, frame_problem, same_frame
+from robot_vision.core.cameras.geometry import scaled_camera
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Camera
 from robot_vision.sync.registration import Registration
 

@@ -7,9 +7,9 @@ from threading import Lock
 
 import numpy as np
 
+from robot_vision.core.cameras.geometry import joints_between
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.foreign import quoted
-from robot_vision.core.geometry import joints_between
+from robot_vision.core.files.foreign import quoted
 
 _MOST_JOINTS = 256
 _MOST_REPORTS = 2000  # per joint: two seconds of the fastest arms

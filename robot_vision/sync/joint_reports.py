@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 
 _MOST_JOINTS = 256
 # A joint not reported for this long has lost its publisher and is forgotten. The state has become

@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 
 TWO_CAMERAS = "two cameras on one topic"
 # A camera that restarted with another size or name never returns with its old ones.

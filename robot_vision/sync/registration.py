@@ -7,8 +7,8 @@ the nearest one counts (a z-buffer). Pixels that receive no point stay NaN: noth
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from robot_vision.core.geometry import rays_of, scaled_camera
-from robot_vision.core.lens import distort, is_straight
+from robot_vision.core.cameras.geometry import rays_of, scaled_camera
+from robot_vision.core.cameras.lens import distort, is_straight
 from robot_vision.core.types import Camera
 
 

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.core.cameras.geometry import invert_transform, transform_from_quaternion
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.geometry import invert_transform, transform_from_quaternion
 
 MAX_DEPTH = 64
 # A robot has hundreds of frames, at hundreds of hertz; samples take about 400 bytes each.

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from robot_vision.core.camera_config import CameraConfig
-from robot_vision.core.camera_info import Calibration, camera_of, is_rectified
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.errors import CameraError
-from robot_vision.core.frame_check import ASSUMED, INVALID, OTHER_SIZE, size_problem
-from robot_vision.core.rotation import (
+from robot_vision.core.cameras.camera_info import Calibration, camera_of, is_rectified
+from robot_vision.core.cameras.frame_check import ASSUMED, INVALID, OTHER_SIZE, size_problem
+from robot_vision.core.cameras.rotation import (
     original_from_rotated,
     rotated_camera,
     rotated_frame,
     rotated_image,
 )
+from robot_vision.core.errors import CameraError
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.groups.camera_config import CameraConfig
 from robot_vision.core.types import Camera
 from robot_vision.sync.alignment import DepthAligner, Report, depth_in_metres
 

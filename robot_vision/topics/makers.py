@@ -6,13 +6,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from robot_vision.core.frame_classes import (
+from robot_vision.core.results.frame_classes import (
     classification_json_of,
     label_image,
     segmentation_json_of,
 )
-from robot_vision.core.grounded import grounded_json_of, grounded_objects_of, grounded_part
-from robot_vision.core.objects import json_of, keypoints_json_of
+from robot_vision.core.results.grounded import grounded_json_of, grounded_objects_of, grounded_part
+from robot_vision.core.results.objects import json_of, keypoints_json_of
 from robot_vision.topics.content.classes import new_classification
 from robot_vision.topics.content.detections import new_detections, new_keypoints, new_objects
 from robot_vision.topics.messages import new_header

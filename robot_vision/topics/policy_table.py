@@ -91,7 +91,7 @@ OUTPUTS = (
         name="~/status/json",
         type_name="std_msgs/msg/String",
         quality=RESULTS,
-        about="state, reasons to hold, figures and interventions (core/policy_status)",
+        about="state, reasons to hold, figures and interventions (core/results/policy_status)",
     ),
     PolicyTopic(
         name="~/action_spec",

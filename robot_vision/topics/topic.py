@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from jaxtyping import Shaped
 
-from robot_vision.core.objects import Objects
-from robot_vision.core.points_config import PointsConfig
+from robot_vision.core.parameters.groups.points_config import PointsConfig
+from robot_vision.core.results.objects import Objects
 from robot_vision.core.types import Perception
 from robot_vision.topics.content.camera_info import InfoWriter
 from robot_vision.topics.content.classes import LabelWriter

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.config import TrackerConfig
 from robot_vision.core.errors import MissingDependencyError
+from robot_vision.core.parameters.config import TrackerConfig
 from robot_vision.core.types import (
     Detections,
     Measurements,

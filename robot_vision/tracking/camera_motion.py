@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from robot_vision.core import geometry
 from robot_vision.core.boxes import MAX_COORDINATE_PX, cxcywh_to_xyxy
-from robot_vision.core.geometry import invert_transform
+from robot_vision.core.cameras import geometry
+from robot_vision.core.cameras.geometry import invert_transform
 from robot_vision.core.types import Camera, Measurements
 from robot_vision.tracking.flow import FlowEstimator, rotation_of_camera
 from robot_vision.tracking.kalman import AxisStates, transform_points

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from robot_vision.core.geometry import deproject
+from robot_vision.core.cameras.geometry import deproject
 from robot_vision.core.types import Camera
 
 FLOW_WIDTH_PX = 320

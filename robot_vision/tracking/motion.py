@@ -4,8 +4,9 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.config import TrackerConfig
-from robot_vision.tracking.borders import cut_axes, whole_boxes
+from robot_vision.core.parameters.config import TrackerConfig
+from robot_vision.tracking.evidence.borders import cut_axes, whole_boxes
+from robot_vision.tracking.evidence.observations import Observations
 from robot_vision.tracking.kalman import (
     AxisStates,
     predict_axes,
@@ -14,7 +15,6 @@ from robot_vision.tracking.kalman import (
     update_axes,
     update_points,
 )
-from robot_vision.tracking.observations import Observations
 from robot_vision.tracking.table import TrackTable, axes_of, empty_table, fill, points_of
 
 # Steps of the straight line along which a track is updated again after a gap.

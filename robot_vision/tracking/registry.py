@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from robot_vision.core.config import TrackerConfig
 from robot_vision.core.interfaces import Tracker
+from robot_vision.core.parameters.config import TrackerConfig
 from robot_vision.core.registry import Registry
 
 TRACKERS: Registry[Callable[[TrackerConfig], Tracker]] = Registry(

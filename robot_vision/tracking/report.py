@@ -4,10 +4,10 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from robot_vision.core.boxes import cxcywh_to_xyxy
+from robot_vision.core.cameras.geometry import invert_transform
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.geometry import invert_transform
 from robot_vision.core.types import TrackEvent, Tracks
-from robot_vision.tracking.borders import within_image
+from robot_vision.tracking.evidence.borders import within_image
 from robot_vision.tracking.kalman import transform_points
 from robot_vision.tracking.table import TrackTable, points_of
 

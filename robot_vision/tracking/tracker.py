@@ -7,20 +7,20 @@ from jaxtyping import Int64
 
 from robot_vision.core.boxes import cxcywh_to_xyxy, pairwise_iou
 from robot_vision.core.clock import NS_PER_S, seconds_between
-from robot_vision.core.config import TrackerConfig
+from robot_vision.core.parameters.config import TrackerConfig
 from robot_vision.core.types import Measurements, TrackEvent, Tracks, TrackState
-from robot_vision.tracking.appearance import AppearanceModel
-from robot_vision.tracking.association import associate
-from robot_vision.tracking.borders import within_image
-from robot_vision.tracking.calibration import common_move, learn
 from robot_vision.tracking.camera_motion import CameraMotion
+from robot_vision.tracking.evidence.appearance import AppearanceModel
+from robot_vision.tracking.evidence.association import associate
+from robot_vision.tracking.evidence.borders import within_image
+from robot_vision.tracking.evidence.calibration import common_move, learn
+from robot_vision.tracking.evidence.observations import Observations, observe, take
 from robot_vision.tracking.motion import (
     correct_tracks,
     evidence,
     predict_tracks,
     start_tracks,
 )
-from robot_vision.tracking.observations import Observations, observe, take
 from robot_vision.tracking.registry import TRACKERS
 from robot_vision.tracking.report import report_tracks
 from robot_vision.tracking.table import (

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.core.frame_classes import NONE_LABEL, shares_of, top_classes
+from robot_vision.core.results.frame_classes import NONE_LABEL, shares_of, top_classes
 from robot_vision.core.types import Classification, SemanticMap
 from robot_vision.viz.palette import Rgb, color_of
 

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from robot_vision.core.boxes import oriented_corners
-from robot_vision.core.grounded import grounded_part
-from robot_vision.core.shapes import by_track
+from robot_vision.core.results.grounded import grounded_part
+from robot_vision.core.results.shapes import by_track
 from robot_vision.core.types import Perception, Tracks, TrackState
 from robot_vision.viz.classes import legend, tint
 from robot_vision.viz.palette import Rgb, color_of, ink_on

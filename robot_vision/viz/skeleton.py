@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from robot_vision.core.keypoints import Side, bones_of, side_of
+from robot_vision.core.results.keypoints import Side, bones_of, side_of
 from robot_vision.viz.palette import Rgb
 
 LEAST_SCORE = 0.5

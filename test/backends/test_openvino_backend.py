@@ -11,9 +11,9 @@ from onnx_models import make_bundle
 
 from robot_vision.backends import load_backend
 from robot_vision.backends.contract import blank_inputs
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import BundleError, DeviceError
 from robot_vision.core.interfaces import Backend
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.export.quantise import to_int8
 from robot_vision.model_store.store import Bundle, find_bundle, write_bundle
 from robot_vision.pipeline import build_pipeline

@@ -18,9 +18,9 @@ import pytest
 from robot_vision.backends import load_backend, tensorrt_backend
 from robot_vision.backends.cuda_runtime import CudaRuntime
 from robot_vision.backends.engine_file import read_engine
-from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import BundleError, DeviceError, MissingDependencyError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.files.code_permission import permit_code
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.model_store.store import Bundle, find_bundle, write_bundle
 
 PLAN = b"ftrt" + bytes(60)

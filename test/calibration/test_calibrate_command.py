@@ -9,15 +9,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from robot_vision.bench.calibration import rendered_setup, write_rendered_views
-from robot_vision.bench.calibration_setups import Setup, place_and_turn_errors
-from robot_vision.calibration.hand_eye import Mount
+from robot_vision.bench.calibrating.calibration import rendered_setup, write_rendered_views
+from robot_vision.bench.calibrating.calibration_setups import Setup, place_and_turn_errors
+from robot_vision.calibration.fitting.hand_eye import Mount
 from robot_vision.calibration.verdict import calibrate_hand_eye
 from robot_vision.cli import app
-from robot_vision.core.config import with_values
+from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.geometry import transform_from_quaternion
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.config import with_values
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 
 
 @pytest.fixture(scope="module", params=["tool", "base"])

@@ -11,19 +11,19 @@ from rosbags.typesys import Stores, get_typestore
 from scipy.spatial.transform import Rotation, Slerp
 from typer.testing import CliRunner
 
-from robot_vision.bench.calibration_setups import (
+from robot_vision.bench.calibrating.calibration_setups import (
     Disturbance,
     Setup,
     draw_setup,
     place_and_turn_errors,
 )
-from robot_vision.bench.rendered_board import BoardRenderer
-from robot_vision.calibration.board_file import write_board
-from robot_vision.calibration.hand_eye import other_from_carrier
+from robot_vision.bench.calibrating.rendered_board import BoardRenderer
+from robot_vision.calibration.boards.board_file import write_board
+from robot_vision.calibration.fitting.hand_eye import other_from_carrier
 from robot_vision.cli import app
-from robot_vision.core.camera_file import read_camera_file
+from robot_vision.core.cameras.camera_file import read_camera_file
+from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.geometry import transform_from_quaternion
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 TYPES = STORE.types

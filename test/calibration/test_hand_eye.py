@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from robot_vision.bench.calibration_setups import (
+from robot_vision.bench.calibrating.calibration_setups import (
     Disturbance,
     Setup,
     draw_setup,
     place_and_turn_errors,
 )
-from robot_vision.calibration.hand_eye import HandEye, Mount
+from robot_vision.calibration.fitting.hand_eye import HandEye, Mount
 from robot_vision.calibration.verdict import calibrate_hand_eye
 from robot_vision.calibration.views import View
-from robot_vision.core.calibration_config import HandEyeConfig
 from robot_vision.core.errors import CalibrationError
+from robot_vision.core.parameters.groups.calibration_config import HandEyeConfig
 
 
 def calibrated(setup: Setup, views: Sequence[View] | None = None, **config: float) -> HandEye:

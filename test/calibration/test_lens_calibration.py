@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from robot_vision.calibration.board import Board
-from robot_vision.calibration.intrinsics import calibrate_lens
-from robot_vision.calibration.sight import BoardSighting
-from robot_vision.core.calibration_config import BoardConfig
-from robot_vision.core.camera_file import camera_file_text, read_camera_file
-from robot_vision.core.camera_info import camera_of
+from robot_vision.calibration.boards.board import Board
+from robot_vision.calibration.boards.sight import BoardSighting
+from robot_vision.calibration.fitting.intrinsics import calibrate_lens
+from robot_vision.core.cameras.camera_file import camera_file_text, read_camera_file
+from robot_vision.core.cameras.camera_info import camera_of
+from robot_vision.core.cameras.geometry import project, transform_points
+from robot_vision.core.cameras.lens import DistortionModel
 from robot_vision.core.errors import CalibrationError, ConfigError
-from robot_vision.core.geometry import project, transform_points
-from robot_vision.core.lens import DistortionModel
+from robot_vision.core.parameters.groups.calibration_config import BoardConfig
 from robot_vision.core.types import Camera
 
 BOARD = Board(BoardConfig(columns=9, rows=7))
@@ -89,7 +89,7 @@ def test_the_file_is_what_drivers_load(tmp_path: Path) -> None:
 @pytest.mark.ros
 def test_the_source_node_reads_it_as_camera_info(tmp_path: Path) -> None:
     pytest.importorskip("sensor_msgs", reason="sensor_msgs is absent: pip install .[ros]")
-    from robot_vision.core.camera_info import calibration_of
+    from robot_vision.core.cameras.camera_info import calibration_of
     from robot_vision.ros.source.calibration_file import read_calibration
 
     camera = camera_of_model("equidistant")

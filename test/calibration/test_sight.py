@@ -10,14 +10,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from robot_vision.bench.rendered_board import BoardRenderer
-from robot_vision.calibration.board import Board
-from robot_vision.calibration.board_file import read_board, write_board
-from robot_vision.calibration.board_picture import printed_board, write_png
-from robot_vision.calibration.sight import BoardFinder, BoardSighting, check_sight
-from robot_vision.core.calibration_config import BoardConfig, BoardSightConfig
+from robot_vision.bench.calibrating.rendered_board import BoardRenderer
+from robot_vision.calibration.boards.board import Board
+from robot_vision.calibration.boards.board_file import read_board, write_board
+from robot_vision.calibration.boards.board_picture import printed_board, write_png
+from robot_vision.calibration.boards.sight import BoardFinder, BoardSighting, check_sight
+from robot_vision.core.cameras.geometry import project, transform_points
 from robot_vision.core.errors import CalibrationError, ConfigError
-from robot_vision.core.geometry import project, transform_points
+from robot_vision.core.parameters.groups.calibration_config import BoardConfig, BoardSightConfig
 from robot_vision.core.types import Camera
 
 CHARUCO = BoardConfig()

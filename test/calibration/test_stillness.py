@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from robot_vision.calibration.stillness import StillnessWatch
-from robot_vision.core.calibration_config import CaptureConfig
 from robot_vision.core.errors import CalibrationError
+from robot_vision.core.parameters.groups.calibration_config import CaptureConfig
 
 S = 10**9
 

@@ -11,7 +11,7 @@ from live_streams import network_camera, number_of, write_video
 
 from robot_vision.capture.address import address_of
 from robot_vision.capture.live_source import LiveSource
-from robot_vision.core.source_config import SourceConfig
+from robot_vision.core.parameters.source_config import SourceConfig
 
 WAIT_S = 40.0
 

@@ -17,7 +17,7 @@ from robot_vision.codecs.compressed import decode_compressed, decode_compressed_
 from robot_vision.codecs.header import image_size_px, is_video, read_header
 from robot_vision.codecs.image import decode_image
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.parameters.limits_config import InputLimits
 
 SIDE_PX = 12_000
 SMALL = np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8)

@@ -16,10 +16,10 @@ from robot_vision.compressing.weights_folder import build, write
 from robot_vision.core.errors import ConfigError
 from robot_vision.export.bundle import ExportOptions, export_run
 from robot_vision.models.weights import read_weights, write_weights
-from robot_vision.training.engine.eight_bits import RANGES
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.run import build_run
+from robot_vision.training.engine.stepping.eight_bits import RANGES
 
 pytest.importorskip("torch_pruning")
 FEW = {"run__steps": 2, "run__round_steps": 1}

@@ -17,8 +17,8 @@ from robot_vision.console.schema import Diagnosis
 from robot_vision.console.serving.server import ConsoleServer
 from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Snapshots
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.console_config import ConsoleConfig
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.console_config import ConsoleConfig
 from robot_vision.core.types import Perception
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.reading.example_frames import load_frames

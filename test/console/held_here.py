@@ -12,12 +12,12 @@ import numpy as np
 from robot_vision.console.command_schema import Outcome
 from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
 from robot_vision.console.segments.live import SegmentLog
-from robot_vision.core.segment_config import SegmentConfig
+from robot_vision.core.parameters.groups.segment_config import SegmentConfig
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Frame, Perception
-from robot_vision.core.unperceived import unperceived
-from robot_vision.segment.holding import Holder
-from robot_vision.segment.live_answers import answer_json
-from robot_vision.segment.requests import LiveRequest
+from robot_vision.segment.live.answers import answer_json
+from robot_vision.segment.live.holding import Holder
+from robot_vision.segment.live.requests import LiveRequest
 from robot_vision.segment.segmenter import Segmenter
 
 

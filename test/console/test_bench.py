@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from robot_vision.bench.console import Block, ratios
-from robot_vision.bench.console_blocks import (
+from robot_vision.bench.nodes.console import Block, ratios
+from robot_vision.bench.nodes.console_blocks import (
     ALONE,
     CONDITIONS,
     IDLE,

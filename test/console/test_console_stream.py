@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from robot_vision.console.client import DataMessage, PictureMessage, read_message
 from robot_vision.console.pictures.encoding import FeatureColors, attention_picture
 from robot_vision.console.state.snapshots import Attention
-from robot_vision.core.policy_status import PolicyStatus
+from robot_vision.core.results.policy_status import PolicyStatus
 
 Message = DataMessage | PictureMessage
 

@@ -26,7 +26,7 @@ from hostile_pictures import slow_picture
 from robot_vision.console.pictures.decode_child import opened
 from robot_vision.console.pictures.decoder import Decoder
 from robot_vision.console.problems import ConsoleError
-from robot_vision.core.console_config import LimitsConfig
+from robot_vision.core.parameters.console_config import LimitsConfig
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from robot_vision.console.state.history import BUCKETS_S, Histogram, History
 from robot_vision.console.state.snapshots import ResultTimes, Snapshots
-from robot_vision.core.policy_status import PolicyStatus
+from robot_vision.core.results.policy_status import PolicyStatus
 
 
 def samples(url: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -18,7 +18,7 @@ from seeker import Seeker
 
 from robot_vision.console.client import Console, ConsoleRefusedError, PictureMessage
 from robot_vision.core.errors import BundleError
-from robot_vision.core.policy_config import PolicyConfig
+from robot_vision.core.parameters.groups.policy_config import PolicyConfig
 from robot_vision.model_store.policies import find_policy
 from robot_vision.model_store.store import find_bundle
 from robot_vision.ros.console.node import ConsoleNode

@@ -19,8 +19,8 @@ from websockets.sync.client import connect
 from robot_vision.console.client import Console, ConsoleRefusedError
 from robot_vision.console.serving.server import ConsoleServer
 from robot_vision.console.state.snapshots import Snapshots
-from robot_vision.core.console_config import ConsoleConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.console_config import ConsoleConfig
 
 TOKEN = "a token of many characters"
 COMMANDS = ("instruction", "enable", "hold", "reset")

@@ -14,7 +14,7 @@ from held_here import HeldHere, still
 from robot_vision.console.client import ConsoleRefusedError
 from robot_vision.console.segment_schema import PicturePrompt
 from robot_vision.model_store.segmenters import SegmenterBundle
-from robot_vision.segment.requests import LiveRequest
+from robot_vision.segment.live.requests import LiveRequest
 from robot_vision.segment.segmenter import Segmenter
 
 RGB = discs((40, 40), (110, 80))

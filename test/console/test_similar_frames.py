@@ -9,7 +9,7 @@ from browser_rig import low_contrasts, opened, overflow_px, wait_until_true
 from console_rig import SERVICE, console_rig, encoded, perceptions
 from looking_bundle import looking_bundle
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.similar.build import add_source, index_for
 from robot_vision.similar.embedder import Embedder

@@ -13,14 +13,14 @@ from console_rig import ConsoleRig, console_rig, encoded, perceptions
 from pixel_exports import DRIFT, HORIZON, PLACES, SEEN, STEP_S, WORDS
 
 from robot_vision.console.state.policy_moment import PolicyMoment
-from robot_vision.core.action_spec import ActionSpec
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Decision, Frame, Observation, Picture, RobotState
-from robot_vision.core.unperceived import unperceived
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, write_weights
-from robot_vision.policies.pixel_inputs import pixel_inputs
-from robot_vision.training.data.demonstration_travels import DemonstrationTravels
+from robot_vision.policies.pixels.inputs import pixel_inputs
+from robot_vision.training.data.judging.travels import DemonstrationTravels
 from robot_vision.training.engine.run import RECIPE, WEIGHTS
 
 # Where other tests run beside, a process that imports torch takes long to start.

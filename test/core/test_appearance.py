@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.appearance import pool_appearance
+from robot_vision.core.results.appearance import pool_appearance
 from robot_vision.core.types import Features
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.cameras.camera_check import checked_camera
 from robot_vision.core.errors import CameraError
 
 K = [600.0, 0.0, 320.0, 0.0, 600.0, 240.0, 0.0, 0.0, 1.0]

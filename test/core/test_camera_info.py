@@ -8,9 +8,9 @@ from camera_numbers import Case, is_unfolded, message, random_case, seen_at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.camera_info import calibration_of, camera_of, is_rectified
+from robot_vision.core.cameras.camera_info import calibration_of, camera_of, is_rectified
+from robot_vision.core.cameras.geometry import deproject
 from robot_vision.core.errors import CameraError
-from robot_vision.core.geometry import deproject
 from robot_vision.core.types import Camera
 
 LARGEST_ERROR_M = 1e-3

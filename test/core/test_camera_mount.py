@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from robot_vision.core.camera_mount import CameraMount
+from robot_vision.core.cameras.camera_mount import CameraMount
 
 LEARNT = CameraMount(position_m=(0.6, 0.1, 0.5), rotation=(2.0, -1.0, 0.3))
 TOOL = np.eye(4)

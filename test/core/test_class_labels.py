@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.frame_classes import (
+from robot_vision.core.results.frame_classes import (
     MOST_CLASSES,
     classification_json_of,
     label_image,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.config import ServiceConfig, flatten, load_yaml, with_values
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import ServiceConfig, flatten, load_yaml, with_values
 
 
 def described(model: type, prefix: str = "") -> dict[str, str | None]:

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.foreign import inside, parse_json, parse_yaml, quoted, read_text, read_yaml
+from robot_vision.core.files.foreign import (
+    inside,
+    parse_json,
+    parse_yaml,
+    quoted,
+    read_text,
+    read_yaml,
+)
 
 BILLION_LAUGHS = "a: &a [x, x]\n" + "".join(
     f"{now}: &{now} [{', '.join(f'*{before}' for _ in range(9))}]\n"

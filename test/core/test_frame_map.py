@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from robot_vision.core import quaternions
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.frame_map import FrameMap
-from robot_vision.core.robot_config import FramesConfig, PolicyNodeConfig
+from robot_vision.core.parameters.robot_config import FramesConfig, PolicyNodeConfig
+from robot_vision.core.results.frame_map import FrameMap
 from robot_vision.core.types import ActionChunk, Command
 
 numbers = st.floats(-1.5, 1.5)

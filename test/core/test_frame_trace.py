@@ -5,7 +5,7 @@ import json
 import pytest
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.frame_trace import FrameTrace, frame_trace, read_frame_trace
+from robot_vision.core.results.frame_trace import FrameTrace, frame_trace, read_frame_trace
 from robot_vision.core.timing import Span
 from robot_vision.profiling.live import summarise
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.geometry import (
+from robot_vision.core.cameras.geometry import (
     deproject,
     invert_transform,
     project,

@@ -7,7 +7,7 @@ from camera_numbers import BROWN, FISHEYE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.lens import distort, undistort
+from robot_vision.core.cameras.lens import distort, undistort
 
 COUNTS = st.sampled_from([4, 5, 8, 12, 14])
 SEEDS = st.integers(0, 2**32)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus, Pose, ServerStatus
+from robot_vision.core.results.policy_status import POLICY_STATUS, PolicyStatus, Pose, ServerStatus
 
 FIGURE = st.floats(-1e9, 1e9)
 TEXTS = st.lists(st.text(), max_size=3).map(tuple)

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from robot_vision.core.cameras.geometry import project, transform_points
+from robot_vision.core.cameras.lens import DistortionModel
+from robot_vision.core.cameras.rotation import original_from_rotated, rotated_camera, rotated_image
 from robot_vision.core.errors import CameraError
-from robot_vision.core.geometry import project, transform_points
-from robot_vision.core.lens import DistortionModel
-from robot_vision.core.rotation import original_from_rotated, rotated_camera, rotated_image
 from robot_vision.core.types import Camera
 
 PRISMS = [-0.2, 0.05, 3e-3, -4e-3, 0.01, 0.0, 0.0, 0.0, 2e-3, -1e-3, 5e-3, 1e-3]

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.boxes import oriented_corners
-from robot_vision.core.config import ServiceConfig, with_values
-from robot_vision.core.keypoints import COCO_KEYPOINTS, FACE_LANDMARKS, bones_of, side_of
-from robot_vision.core.objects import json_of, keypoints_json_of, objects_of
-from robot_vision.core.shapes import by_track
+from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.results.keypoints import COCO_KEYPOINTS, FACE_LANDMARKS, bones_of, side_of
+from robot_vision.core.results.objects import json_of, keypoints_json_of, objects_of
+from robot_vision.core.results.shapes import by_track
 from robot_vision.core.types import Detections, Frame, Percept, Perception
 from robot_vision.pipeline import Pipeline
 from robot_vision.replay.writing.file_messages import FileMessages

@@ -2,9 +2,9 @@
 
 import pytest
 
-from robot_vision.core.config import NodeConfig, flatten, uptakes
-from robot_vision.core.params import Params, Uptake, param
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.config import NodeConfig, flatten, uptakes
+from robot_vision.core.parameters.params import Params, Uptake, param
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 
 
 class Inner(Params):

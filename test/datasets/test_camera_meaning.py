@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from robot_vision.datasets.episode_set import EpisodeCamera
 from robot_vision.datasets.meaning.camera import CameraMeaning
-from robot_vision.datasets.meaning.check import check_meaning
+from robot_vision.datasets.meaning.checking.check import check_meaning
 from robot_vision.datasets.meaning.meaning import Meaning
 
 TURN = Rotation.from_euler("xyz", [2.0, 0.3, -1.0])

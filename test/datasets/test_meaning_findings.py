@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.datasets.episode_set import EpisodeActions
+from robot_vision.datasets.meaning.asking.draft import MeaningError
+from robot_vision.datasets.meaning.asking.skeleton import skeleton
+from robot_vision.datasets.meaning.asking.study import study
+from robot_vision.datasets.meaning.asking.suggest import known_or_asked
 from robot_vision.datasets.meaning.canonical import step_from_to
-from robot_vision.datasets.meaning.check import check_meaning
-from robot_vision.datasets.meaning.draft import MeaningError
-from robot_vision.datasets.meaning.finding import Finding
+from robot_vision.datasets.meaning.checking.check import check_meaning
+from robot_vision.datasets.meaning.checking.finding import Finding
 from robot_vision.datasets.meaning.meaning import Meaning
-from robot_vision.datasets.meaning.skeleton import skeleton
-from robot_vision.datasets.meaning.study import study
-from robot_vision.datasets.meaning.suggest import known_or_asked
 from robot_vision.datasets.open_dataset import open_dataset
 
 POSES, GRIPPER = arm()

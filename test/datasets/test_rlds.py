@@ -29,7 +29,7 @@ from rlds_kit import (
     write_shard,
 )
 
-from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.parameters.limits_config import InputLimits
 from robot_vision.datasets.episode_set import Reading
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.rlds.crc32c import crc32c

@@ -8,7 +8,7 @@ from demonstrations_kit import tool_pose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_vision.core.geometry import joints_between
+from robot_vision.core.cameras.geometry import joints_between
 from robot_vision.datasets.lerobot.sample import stepped
 from robot_vision.demonstrations.recording.align import AlignConfig, Aligner, Slot
 from robot_vision.demonstrations.recording.track import pose_between

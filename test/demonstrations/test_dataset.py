@@ -24,18 +24,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.types import RobotState
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.dataset import Dataset, steps
 from robot_vision.datasets.lerobot.files.images import decode_depth_mm, depth_m_from_mm
+from robot_vision.datasets.lerobot.form.schema import DatasetFormat
 from robot_vision.datasets.lerobot.sample import (
     robot_from_state,
     state_vector,
     step_between,
     stepped,
 )
-from robot_vision.datasets.lerobot.schema import DatasetFormat
 from robot_vision.demonstrations.check import problems
 from robot_vision.demonstrations.export import export_v21
 from robot_vision.demonstrations.writing.depth_png import depth_mm_from_m, encode_depth

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_vision.core.geometry import invert_transform, project, transform_points
+from robot_vision.core.cameras.geometry import invert_transform, project, transform_points
 from robot_vision.datasets.lerobot.dataset import Dataset, steps
 from robot_vision.datasets.lerobot.sample import stepped
 from robot_vision.demonstrations.check import problems

@@ -7,7 +7,7 @@ import numpy as np
 from demonstrations_kit import rgb_of
 
 from robot_vision.datasets.lerobot.files.video import VideoReader, count_frames
-from robot_vision.datasets.lerobot.schema import VIDEO_CODEC
+from robot_vision.datasets.lerobot.form.schema import VIDEO_CODEC
 from robot_vision.demonstrations.writing.video import VideoWriter
 
 

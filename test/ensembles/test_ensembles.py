@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.boxes import pairwise_iou
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.ensembles.build import Ensemble, build_ensemble
 from robot_vision.ensembles.fuse_boxes import FuseBoxes

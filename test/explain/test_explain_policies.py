@@ -8,9 +8,9 @@ import pytest
 import torch
 from pixel_exports import PLACES, SEEN
 
-from robot_vision.core.action_spec import ACTION_NAMES
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import with_options
+from robot_vision.core.manifests.action_spec import ACTION_NAMES
+from robot_vision.core.parameters.params import with_options
 from robot_vision.explain.filling import hidden, mean_color
 from robot_vision.explain.heat import ExplainError, checked
 from robot_vision.explain.opening.policy import Moment, camera_image, word_weights

@@ -10,7 +10,7 @@ from explained import BLUE, RED, SIDE_PX, color_subject, mask_of, two_squares
 
 from robot_vision.console.why_schema import WayName
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import with_options
+from robot_vision.core.parameters.params import with_options
 from robot_vision.explain.answer import answered, usual_ways
 from robot_vision.explain.asking import ask
 from robot_vision.explain.heat import ExplainError, Heat, checked, energy_inside

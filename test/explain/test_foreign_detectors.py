@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.explain.answer import answered, usual_ways
 from robot_vision.explain.asking import ask
 from robot_vision.explain.heat import ExplainError, energy_inside

@@ -13,15 +13,15 @@ import yaml
 
 from robot_vision.backends import load_backend
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.params import Params, param
+from robot_vision.core.manifests.manifest import ModelManifest
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.export import bundle as exporter
 from robot_vision.export.bundle import Exported, ExportOptions, export_run
 from robot_vision.model_store.store import MANIFEST_FILE, find_bundle, write_bundle
 from robot_vision.models.card import Card, Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, read_weights, write_weights
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Predictor, Task
 
 CLASSES = ("cup", "bowl", "can")

@@ -8,10 +8,10 @@ import pytest
 from onnx_models import make_bundle, save_model
 
 import robot_vision.formats
-from robot_vision.core.config import DetectorConfig, ServiceConfig
 from robot_vision.core.discovery import import_all
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
+from robot_vision.core.parameters.config import DetectorConfig, ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.formats.check import check_manifest
 from robot_vision.formats.registry import FORMATS

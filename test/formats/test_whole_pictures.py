@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from robot_vision.core.cameras.placement import place
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.placement import place
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.formats.check import check_manifest, check_outputs
 from robot_vision.formats.classification import decode_classification
 from robot_vision.formats.semantic import decode_semantic

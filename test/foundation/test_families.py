@@ -11,14 +11,14 @@ import torch
 from foundation_kit import CAMERA_PX, MODELS, MORE_MODELS
 from references import transformers
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.formats.classification import decode_classification
 from robot_vision.formats.format import Candidates
 from robot_vision.formats.registry import FORMATS
 from robot_vision.foundation.family import FAMILIES
 from robot_vision.grounding.prompt_encoder import PromptEncoder
-from robot_vision.importing.pictures import load_pictures
+from robot_vision.importing.trying.pictures import load_pictures
 from robot_vision.model_store.store import Bundle
 from robot_vision.perception.model import ModelRun, load_model
 from robot_vision.perception.preprocess import Preprocessor

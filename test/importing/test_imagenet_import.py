@@ -13,10 +13,10 @@ from real_pictures import real_picture
 from torch import Tensor, nn
 
 from robot_vision.export.graph import export_graph
-from robot_vision.export.picture_bundle import PictureModel
+from robot_vision.export.measuring.picture_bundle import PictureModel
 from robot_vision.formats.classification import decode_classification
+from robot_vision.importing.reading.wanted import Wanted
 from robot_vision.importing.study import study
-from robot_vision.importing.wanted import Wanted
 from robot_vision.model_store.store import write_bundle
 from robot_vision.models.card import Graph
 from robot_vision.models.public_files import read_public

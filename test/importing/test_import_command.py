@@ -11,9 +11,9 @@ from onnx_models import save_model
 from typer.testing import CliRunner
 
 from robot_vision.commands.models import app
-from robot_vision.core.keypoints import COCO_KEYPOINTS
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.importing.class_names import coco_names, read_class_names
+from robot_vision.core.manifests.manifest import ModelManifest
+from robot_vision.core.results.keypoints import COCO_KEYPOINTS
+from robot_vision.importing.reading.class_names import coco_names, read_class_names
 from robot_vision.model_store.store import open_bundle
 
 run = CliRunner().invoke

@@ -17,8 +17,8 @@ from surgery import (
 from robot_vision.formats.registry import FORMATS
 from robot_vision.importing.choice import UndecidedError
 from robot_vision.importing.hypotheses import scale_name
+from robot_vision.importing.reading.wanted import Wanted
 from robot_vision.importing.study import study
-from robot_vision.importing.wanted import Wanted
 from robot_vision.importing.words import Finding
 
 NANODET = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)

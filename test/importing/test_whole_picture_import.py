@@ -21,8 +21,8 @@ from whole_models import (
 
 from robot_vision.core.errors import BundleError
 from robot_vision.importing.choice import UndecidedError
+from robot_vision.importing.reading.wanted import Wanted
 from robot_vision.importing.study import study
-from robot_vision.importing.wanted import Wanted
 from robot_vision.importing.words import Finding
 
 BACKGROUND = "__background__"

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from robot_vision.formats.habits import IMAGENET
-from robot_vision.importing.pictures import Picture, load_pictures
+from robot_vision.importing.trying.pictures import Picture, load_pictures
 
 SIDE_PX, CELLS = 64, 4
 QUARTER_PX = SIDE_PX // 4

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from robot_vision.backends import load_backend
 from robot_vision.cli import app
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.model_store.bundle_files import sha256_of
 from robot_vision.model_store.file_kinds import external_files
 from robot_vision.model_store.import_onnx import describe_onnx

@@ -8,10 +8,10 @@ import pytest
 import yaml
 from pixel_bundle import FRONT, WRIST, write_pixel_bundle
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.errors import BundleError
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.model_store.policies import find_policy, open_policy
 
 JOINTS = ("shoulder", "elbow")

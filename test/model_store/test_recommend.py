@@ -21,7 +21,7 @@ from robot_vision.model_store.recommend import (
     licences_of,
     recommend,
 )
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 
 ROW = GardenRow(
     name="middle",

@@ -8,7 +8,7 @@ import yaml
 from onnx_models import make_bundle, save_model
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.model_store.bundle_files import sha256_of
 from robot_vision.model_store.import_onnx import describe_onnx
 from robot_vision.model_store.store import (

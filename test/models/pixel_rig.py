@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.models.encoders.encoder import EncoderChoice
 from robot_vision.models.policies.chunk_serving import example_of
 from robot_vision.models.policies.pixel_spec import PartChoice, PixelPolicySpec

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.export.graph import export_graph
 from robot_vision.export.parity import TOLERANCE, check_parity
 from robot_vision.formats.registry import FORMATS

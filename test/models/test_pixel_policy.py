@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from robot_vision.core.errors import ConfigError, UnknownNameError
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.export.graph import export_graph
 from robot_vision.export.parity import check_parity
 from robot_vision.models.card import Size
@@ -23,7 +23,7 @@ from robot_vision.models.policies.pixel_points import Locator, Points
 from robot_vision.models.policies.pixel_rays import plucker_rays
 from robot_vision.models.policies.pixel_spec import PartChoice, TrainedCamera
 from robot_vision.models.policies.pixels import PixelPolicy
-from robot_vision.training.data.keyframes import pointing_error
+from robot_vision.training.data.demonstrations.keyframes import pointing_error
 
 NO_SIZE = Size(width_px=0, height_px=0)
 MOST_DIFFERENCE = 1e-5

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robot_vision.bench.model import measure_model
+from robot_vision.bench.models.model import measure_model
 from robot_vision.export.parity import TOLERANCE, check_parity
 from robot_vision.model_store.policies import find_policy
 from robot_vision.model_store.store import Bundle, find_bundle

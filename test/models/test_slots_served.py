@@ -7,8 +7,8 @@ import pytest
 import torch
 from native_bundle import make_native_bundle
 
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.store import write_bundle

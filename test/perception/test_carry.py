@@ -11,9 +11,9 @@ from counting_bundle import make_counting_bundle
 from native_bundle import HEIGHT_PX, WIDTH_PX, make_native_bundle
 from pydantic import ValidationError
 
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelInput
+from robot_vision.core.manifests.manifest import ModelInput
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Camera, Frame
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline, build_pipeline

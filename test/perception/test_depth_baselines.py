@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robot_vision.perception.depth_baselines import FILLS
+from robot_vision.perception.depth.baselines import FILLS
 
 
 @pytest.mark.parametrize("name", FILLS)

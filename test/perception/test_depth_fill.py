@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.perception.depth_fill import fill_depth, filled_confidence
+from robot_vision.perception.depth.fill import fill_depth, filled_confidence
 
 Y, X = np.mgrid[0:240, 0:320]
 GRAY = np.full((240, 320, 3), 128, np.uint8)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.config import DepthConfig
+from robot_vision.core.parameters.config import DepthConfig
 from robot_vision.core.types import ROUGH, Depth
-from robot_vision.perception.depth_fusion import (
+from robot_vision.perception.depth.fusion import (
     DepthKind,
     fuse_depth,
     scale_and_shift_to,

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from robot_vision.core.config import DetectorConfig
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.placement import place
+from robot_vision.core.cameras.placement import place
+from robot_vision.core.manifests.manifest import ModelManifest
+from robot_vision.core.parameters.config import DetectorConfig
 from robot_vision.formats.levels import grid_cells
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import ModelRun

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.geometry import project
+from robot_vision.core.cameras.geometry import project
 from robot_vision.core.types import Camera, Depth, DepthSource, Detections
 from robot_vision.perception.lift import lift
 

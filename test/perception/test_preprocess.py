@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.manifest import ModelInput
-from robot_vision.core.placement import place
+from robot_vision.core.cameras.placement import place
+from robot_vision.core.manifests.manifest import ModelInput
 from robot_vision.core.types import Camera
 from robot_vision.perception.preprocess import Preprocessor
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelInput, ModelManifest
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
 from robot_vision.formats.check import check_manifest
 from robot_vision.perception.preprocess import Preprocessor
 from robot_vision.perception.resample import Filter, Resampler

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
-from robot_vision.core.config import with_values
-from robot_vision.core.policy_config import PolicyConfig, SafetyConfig
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.parameters.config import with_values
+from robot_vision.core.parameters.groups.policy_config import PolicyConfig, SafetyConfig
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
-from robot_vision.policies.controller import Controller
+from robot_vision.policies.control.controller import Controller
 
 MS = 1_000_000
 TICK_S = 0.01

@@ -7,7 +7,7 @@ import pytest
 from controller_rig import MS, Rig, moving, pose_of, rig_of, robot_of
 
 from robot_vision.arm.kinematics import read_chain
-from robot_vision.core.policy_config import SafetyConfig
+from robot_vision.core.parameters.groups.policy_config import SafetyConfig
 from robot_vision.core.types import Command
 
 SAFETY = SafetyConfig()

@@ -25,9 +25,9 @@ from controller_rig import (
     spec_of,
 )
 
-from robot_vision.core.policy_config import PolicyConfig, SafetyConfig
+from robot_vision.core.parameters.groups.policy_config import PolicyConfig, SafetyConfig
 from robot_vision.core.types import Command, RobotState
-from robot_vision.policies.controller import Controller
+from robot_vision.policies.control.controller import Controller
 
 SAFETY = SafetyConfig()
 # Speed over acceleration, and two periods.

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from robot_vision.core.policy_config import PolicyConfig, SafetyConfig
+from robot_vision.core.parameters.groups.policy_config import PolicyConfig, SafetyConfig
 from robot_vision.core.types import ActionChunk
-from robot_vision.policies.chunk import Ensemble, Target
-from robot_vision.policies.safety import admit
+from robot_vision.policies.control.chunk import Ensemble, Target
+from robot_vision.policies.guards.safety import admit
 
 TICK_NS = 10 * MS
 CURVE_M, CURVE_RADPS = 0.12, 1.5

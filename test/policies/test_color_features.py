@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.policies.color_features import LIGHT_WIDTH, SHADES, object_colors, scene_light
+from robot_vision.policies.observing.color_features import (
+    LIGHT_WIDTH,
+    SHADES,
+    object_colors,
+    scene_light,
+)
 
 BOX = np.array([40.0, 30.0, 80.0, 60.0], np.float32)
 LEVELS = st.integers(20, 240)

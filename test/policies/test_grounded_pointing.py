@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from policy_cases import Brick, observe, robot_at
 
-from robot_vision.core.policy_config import PointingConfig
+from robot_vision.core.parameters.groups.policy_config import PointingConfig
 from robot_vision.core.types import (
     Decision,
     Grounded,
@@ -21,7 +21,7 @@ from robot_vision.core.types import (
     TrackState,
     no_detections,
 )
-from robot_vision.policies.grounded_pointing import pointed_by
+from robot_vision.policies.observing.grounded_pointing import pointed_by
 from robot_vision.policies.onnx_policy import OnnxPolicy
 from robot_vision.policies.registry import load_policy
 

@@ -10,9 +10,9 @@ from robot_vision.arm.ik import pose_error
 from robot_vision.arm.kinematics import Kinematics, read_chain
 from robot_vision.core import quaternions
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.joint_config import JointSpaceConfig
+from robot_vision.core.parameters.groups.joint_config import JointSpaceConfig
 from robot_vision.core.types import RobotState
-from robot_vision.policies.joint_motion import JointMotion
+from robot_vision.policies.control.joint_motion import JointMotion
 
 PERIOD_S = 0.01
 STILL = np.zeros(6)

@@ -4,10 +4,10 @@ import numpy as np
 from arm_models import HOMES, arm_of
 from controller_rig import MS, START_NS, decision_of, instruction_of, moving, spec_of
 
-from robot_vision.core.joint_config import JointSpaceConfig
-from robot_vision.core.policy_config import PolicyConfig, SafetyConfig
+from robot_vision.core.parameters.groups.joint_config import JointSpaceConfig
+from robot_vision.core.parameters.groups.policy_config import PolicyConfig, SafetyConfig
 from robot_vision.core.types import Command, RobotState
-from robot_vision.policies.controller import Controller
+from robot_vision.policies.control.controller import Controller
 
 SAFETY = SafetyConfig(workspace_min_m=[-2, -2, -2], workspace_max_m=[2, 2, 2])
 

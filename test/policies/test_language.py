@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from robot_vision.core.vocabulary import Vocabulary
-from robot_vision.policies.language import padded, split_words, tokenise
+from robot_vision.core.manifests.vocabulary import Vocabulary
+from robot_vision.policies.language.vocabulary import padded, split_words, tokenise
 
 VOCABULARY = Vocabulary(
     words=("pick", "up", "the", "red", "mug", "lift", "please", "cup"),

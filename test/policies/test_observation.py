@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_cases import BASE_FROM_CAMERA, CAMERA, Brick, observe, robot_at
 
-from robot_vision.core.geometry import invert_transform, project, transform_points
-from robot_vision.core.rotation import original_from_rotated, rotated_camera
+from robot_vision.core.cameras.geometry import invert_transform, project, transform_points
+from robot_vision.core.cameras.rotation import original_from_rotated, rotated_camera
 from robot_vision.core.types import Camera
-from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.tokens import (
+from robot_vision.policies.observing.observation import encode_observation
+from robot_vision.policies.observing.tokens import (
     MAX_OBJECTS,
     OBJECT_SLICES,
     VISUAL_SLICES,

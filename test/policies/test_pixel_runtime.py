@@ -11,12 +11,12 @@ from pixel_bundle import FRONT, WRIST, write_pixel_bundle
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import BundleError
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Frame, Observation, Picture, RobotState
-from robot_vision.core.unperceived import unperceived
 from robot_vision.model_store.policies import find_policy
-from robot_vision.policies.pixel_inputs import pixel_inputs
-from robot_vision.policies.pixel_policy import PixelPolicy
+from robot_vision.policies.pixels.inputs import pixel_inputs
+from robot_vision.policies.pixels.policy import PixelPolicy
 from robot_vision.policies.registry import load_policy
 
 NOW_NS = 10**12

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from robot_vision.bench.policy_table import list_policies, measure_policy
 from robot_vision.cli import app
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
 from robot_vision.models.weights import Weights, write_weights
 
 FAST = ("--seconds", "0", "--out")

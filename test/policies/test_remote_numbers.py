@@ -7,13 +7,13 @@ import pytest
 from remote_bundle import TOOL, mapping, observation
 from scipy.spatial.transform import Rotation
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
 from robot_vision.core.types import RobotState
+from robot_vision.policies.guards.safety import accumulate
 from robot_vision.policies.remote.errors import RemoteError
 from robot_vision.policies.remote.observed import fitted, state_of
 from robot_vision.policies.remote.spec import AnsweredActions, Mapping, SentCamera, SentState
 from robot_vision.policies.remote.steps import chunk_of
-from robot_vision.policies.safety import accumulate
 
 GRIPPER = {"column": 6, "closed": 1.0, "open": -1.0}
 TURNED = {**TOOL, "rotation": "rotation_vector"}

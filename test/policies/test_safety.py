@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
-from robot_vision.core.action_spec import ActionStatistics
-from robot_vision.core.policy_config import SafetyConfig
+from robot_vision.core.manifests.action_spec import ActionStatistics
+from robot_vision.core.parameters.groups.policy_config import SafetyConfig
 from robot_vision.core.types import Decision
-from robot_vision.policies.safety import Admission, admit
+from robot_vision.policies.guards.safety import Admission, admit
 
 SAFETY = SafetyConfig()
 any_action = arrays(np.float32, (12, 7), elements=st.floats(-(2.0**100), 2.0**100, width=32))

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from robot_vision.core import quaternions
-from robot_vision.core.policy_config import SafetyConfig
-from robot_vision.policies.chunk import Target
-from robot_vision.policies.stream import Stream, Streamed
+from robot_vision.core.parameters.groups.policy_config import SafetyConfig
+from robot_vision.policies.control.chunk import Target
+from robot_vision.policies.control.stream import Stream, Streamed
 
 START_M = (0.45, 0.0, 0.2)
 STILL = Rotation.identity()

@@ -15,7 +15,7 @@ from sentence_encoders import (
 )
 
 from robot_vision.core.errors import BundleError
-from robot_vision.policies.sentences import SentenceEncoder
+from robot_vision.policies.language.sentences import SentenceEncoder
 
 
 def opened(folder: Path, *, max_tokens: int = 8) -> SentenceEncoder:

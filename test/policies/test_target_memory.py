@@ -8,8 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.policies.target_memory import FORGOTTEN_S, HIDDEN_M, SURE_S, PointingMemory
-from robot_vision.policies.tokens import (
+from robot_vision.policies.observing.target_memory import (
+    FORGOTTEN_S,
+    HIDDEN_M,
+    SURE_S,
+    PointingMemory,
+)
+from robot_vision.policies.observing.tokens import (
     HAND,
     MAX_OBJECTS,
     NONE,

@@ -15,9 +15,9 @@ from controller_rig import (
     robot_of,
 )
 
-from robot_vision.core.policy_config import SafetyConfig
+from robot_vision.core.parameters.groups.policy_config import SafetyConfig
 from robot_vision.core.types import Command, Instruction
-from robot_vision.policies.watchdog import words_problem
+from robot_vision.policies.guards.watchdog import words_problem
 
 
 def ticks_to_hold(rig: Rig, most: int = 100) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from trace_events import process_names, read_trace
 
-from robot_vision.core.frame_trace import AGE, FrameTrace
+from robot_vision.core.results.frame_trace import AGE, FrameTrace
 from robot_vision.profiling.live import write_live_trace
 
 MS_NS = 1_000_000

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from replay_scenes import Scene, red_square_bundle, write_mcap
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.model_store.store import write_bundle
 
 

@@ -25,7 +25,7 @@ from replay_scenes import (
 from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2 import CompressionMode, StoragePlugin
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.replay.reading.bag import BagOptions, BagSource
 from robot_vision.replay.reading.discovery import Topics

@@ -24,8 +24,8 @@ from replay_scenes import (
     write_mcap,
 )
 
-from robot_vision.core.config import NodeConfig, ServiceConfig, with_values
-from robot_vision.core.geometry import deproject
+from robot_vision.core.cameras.geometry import deproject
+from robot_vision.core.parameters.config import NodeConfig, ServiceConfig, with_values
 from robot_vision.core.types import Frame
 from robot_vision.replay.reading.bag import BagOptions, BagSource
 from robot_vision.replay.reading.discovery import Topics
@@ -318,7 +318,7 @@ def live(path: Path, case: Case) -> tuple[list[Frame], set[str]]:
     from rclpy.serialization import deserialize_message
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-    from robot_vision.core.camera_info import calibration_of
+    from robot_vision.core.cameras.camera_info import calibration_of
     from robot_vision.replay.reading.messages import Problems
     from robot_vision.ros.common.health import Health
     from robot_vision.ros.perception.inputs.frames import FrameBuilder

@@ -12,7 +12,7 @@ from mcap.writer import CompressionType
 from replay_scenes import Scene, write_mcap, write_ros1, write_rosbag2
 from rosbags.rosbag2 import StoragePlugin
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagSource
 from robot_vision.replay.reading.containers.mcap import MAGIC
 from robot_vision.replay.reading.frames import decode

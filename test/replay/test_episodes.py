@@ -14,7 +14,7 @@ from rosbags.highlevel import AnyReader
 from typer.testing import CliRunner
 
 from robot_vision.commands import replay
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.episodes.source import PAUSE_S, EpisodeSource

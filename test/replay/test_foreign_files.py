@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.jobs.options import name_bags
 from robot_vision.replay.reading.folders.image_sources import VideoSource
 from robot_vision.replay.reading.messages import BagError, Problems

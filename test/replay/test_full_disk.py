@@ -15,8 +15,8 @@ from replay_scenes import Scene, red_square_bundle, write_mcap
 from small_disk import fill as ballast
 from small_disk import small_disk
 
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.disk import DiskFullError
+from robot_vision.core.files.disk import DiskFullError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reading.messages import Problems
 from robot_vision.replay.reading.recording import Recording
@@ -122,7 +122,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
 from test_full_disk import TOPIC, message
-from robot_vision.core.disk import DiskFullError
+from robot_vision.core.files.disk import DiskFullError
 from robot_vision.replay.writing.rotating import RotatingRecording
 recording = RotatingRecording(Path(sys.argv[1]), split_bytes=10**8, max_bytes=10**9)
 try:

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.datasets.meaning.draft import merged
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.datasets.meaning.asking.draft import merged
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.datasets.open_dataset import open_dataset
-from robot_vision.policies.pixel_history import joint_state
+from robot_vision.policies.pixels.history import joint_state
 from robot_vision.policies.registry import load_policy
 from robot_vision.replay.judging.episodes import meaning_of, observations
 from robot_vision.replay.judging.judge import JudgeOptions, judge

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from robot_vision.core.config import NodeConfig
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.replay.jobs.job import Job, run_job
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import av
 import pytest
 from demonstrations_kit import FORM, write_episodes
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.replay.reading.bag import BagOptions

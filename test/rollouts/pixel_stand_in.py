@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.vocabulary import Vocabulary
 from robot_vision.core.types import Decision, Instruction, Observation
-from robot_vision.core.vocabulary import Vocabulary
 
 STEP_M, HORIZON = 0.02, 8
 SPEC = ActionSpec(

@@ -17,8 +17,8 @@ from robot_vision.datasets.lerobot.sample import stepped
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.demonstrations.check import problems
 from robot_vision.demonstrations.writing.writer import DiskLimits
-from robot_vision.rollouts import corrections
-from robot_vision.rollouts.corrections import record_corrected
+from robot_vision.rollouts.collecting import corrections
+from robot_vision.rollouts.collecting.corrections import record_corrected
 from robot_vision.simulation.robot.demonstrate import demonstrate
 from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 from robot_vision.training.demonstrations.demonstrations import open_demonstrations

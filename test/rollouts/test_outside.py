@@ -13,11 +13,11 @@ if find_spec("mujoco") is None:  # not imported here: `gl` chooses the way to re
 
 from pixel_stand_in import StandIn, shown
 
-from robot_vision.core.code_permission import permit_code
 from robot_vision.core.errors import ConfigError
-from robot_vision.rollouts import evaluate
-from robot_vision.rollouts.evaluate import evaluate_policy
-from robot_vision.rollouts.outside import environment_of
+from robot_vision.core.files.code_permission import permit_code
+from robot_vision.rollouts.evaluating import evaluate
+from robot_vision.rollouts.evaluating.evaluate import evaluate_policy
+from robot_vision.rollouts.evaluating.outside import environment_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "outside_simulator" / "reacher.py"
 NAME = f"{EXAMPLE}:make"

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.action_spec import JointSpec
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.manifests.action_spec import JointSpec
 from robot_vision.core.types import Command, JointCommand
-from robot_vision.rollouts.evaluate import evaluate_policy
-from robot_vision.rollouts.joint_audit import JointAudit
-from robot_vision.rollouts.summary import tango
+from robot_vision.rollouts.evaluating.evaluate import evaluate_policy
+from robot_vision.rollouts.evaluating.joint_audit import JointAudit
+from robot_vision.rollouts.evaluating.summary import tango
 
 SPEC = JointSpec(
     names=("a", "b"),
@@ -84,7 +84,7 @@ def test_the_paired_interval_without_differences_is_known() -> None:
 def test_other_scenes_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = {"policy": "any", "seed": 7}
     (tmp_path / "episodes.jsonl").write_text(json.dumps(first) + "\n")
-    from robot_vision.rollouts import evaluate
+    from robot_vision.rollouts.evaluating import evaluate
 
     setup = evaluate.Setup(
         policy="any", policy_id="any@1", policy_sha256="", perception_model="", seed=1,
@@ -99,7 +99,7 @@ def test_other_scenes_are_not_compared(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_unknown_arm_is_named() -> None:
-    from robot_vision.simulation.robot.arms import arm_named
+    from robot_vision.simulation.robot.arms.arms import arm_named
 
     with pytest.raises(ConfigError, match="'nine'; expected one of seven, six"):
         arm_named("nine")

@@ -14,14 +14,15 @@ if find_spec("mujoco") is None:  # not imported here: `gl` chooses the way to re
 
 from pixel_stand_in import StandIn, shown
 
-from robot_vision.core.camera_mount import CameraMount
+from robot_vision.core.cameras.camera_mount import CameraMount
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.rollouts import corrections, evaluate
-from robot_vision.rollouts.closed_loop import ClosedLoop
-from robot_vision.rollouts.conditions import CONDITIONS, draw_trial
-from robot_vision.rollouts.corrections import led_by
-from robot_vision.rollouts.evaluate import evaluate_policy
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.rollouts.collecting import corrections
+from robot_vision.rollouts.collecting.corrections import led_by
+from robot_vision.rollouts.evaluating import evaluate
+from robot_vision.rollouts.evaluating.closed_loop import ClosedLoop
+from robot_vision.rollouts.evaluating.conditions import CONDITIONS, draw_trial
+from robot_vision.rollouts.evaluating.evaluate import evaluate_policy
 from robot_vision.rollouts.simulated_perception import SimulatedPerception
 from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 

@@ -7,46 +7,46 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
 from typer.testing import CliRunner
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.joint_config import JointSpaceConfig
-from robot_vision.core.policy_config import PolicyConfig
+from robot_vision.core.parameters.groups.joint_config import JointSpaceConfig
+from robot_vision.core.parameters.groups.policy_config import PolicyConfig
 from robot_vision.model_store.policies import find_policy
-from robot_vision.policies.language import tokenise
-from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.tokens import HAND, NONE, OBJECT_SLICES
-from robot_vision.rollouts.closed_loop import ClosedLoop, Delays, Record
-from robot_vision.rollouts.collect import (
+from robot_vision.policies.language.vocabulary import tokenise
+from robot_vision.policies.observing.observation import encode_observation
+from robot_vision.policies.observing.tokens import HAND, NONE, OBJECT_SLICES
+from robot_vision.rollouts.collecting.collect import (
     PERCEPTION,
     CollectRecipe,
     collect_episodes,
     make_episode,
 )
-from robot_vision.rollouts.conditions import CONDITIONS, draw_trial
+from robot_vision.rollouts.collecting.expert_policy import ExpertPolicy
+from robot_vision.rollouts.collecting.labels import answer, labelled
+from robot_vision.rollouts.collecting.vocabulary import robot_vocabulary
 from robot_vision.rollouts.episode_files import (
     VOCABULARY_FILE,
     load_set,
     read_description,
     read_vocabulary,
 )
-from robot_vision.rollouts.evaluate import evaluate_policy
-from robot_vision.rollouts.expert_policy import ExpertPolicy
-from robot_vision.rollouts.labels import answer, labelled
-from robot_vision.rollouts.outcome import jump_ratio
-from robot_vision.rollouts.report import draw_degradation, print_report
+from robot_vision.rollouts.evaluating.closed_loop import ClosedLoop, Delays, Record
+from robot_vision.rollouts.evaluating.conditions import CONDITIONS, draw_trial
+from robot_vision.rollouts.evaluating.evaluate import evaluate_policy
+from robot_vision.rollouts.evaluating.outcome import jump_ratio
+from robot_vision.rollouts.evaluating.report import draw_degradation, print_report
+from robot_vision.rollouts.evaluating.summary import wilson
 from robot_vision.rollouts.simulated_perception import Eyesight, SimulatedPerception
-from robot_vision.rollouts.summary import wilson
-from robot_vision.rollouts.vocabulary import robot_vocabulary
-from robot_vision.simulation.palette import is_held_out
-from robot_vision.simulation.robot.arms import ARMS
-from robot_vision.simulation.robot.drawn_tasks import absent_task, build_task_world
+from robot_vision.simulation.content.palette import is_held_out
+from robot_vision.simulation.robot.arms.arms import ARMS
 from robot_vision.simulation.robot.episode import run_expert
-from robot_vision.simulation.robot.phrases import instruct
-from robot_vision.simulation.robot.task import KINDS
-from robot_vision.simulation.robot.tasks import success
+from robot_vision.simulation.robot.work.drawn_tasks import absent_task, build_task_world
+from robot_vision.simulation.robot.work.phrases import instruct
+from robot_vision.simulation.robot.work.task import KINDS
+from robot_vision.simulation.robot.work.tasks import success
 
 MODEL = "native-s"
 
@@ -275,7 +275,8 @@ def test_commands_start_without_what_they_do_not_need() -> None:
     import subprocess
 
     code = (
-        "import sys, robot_vision.rollouts.collect, robot_vision.rollouts.evaluate;"
+        "import sys, robot_vision.rollouts.collecting.collect;"
+        "import robot_vision.rollouts.evaluating.evaluate;"
         "print([m for m in ('torch', 'rclpy', 'rosbags', 'mcap', 'pyarrow', 'matplotlib')"
         " if m in sys.modules])"
     )

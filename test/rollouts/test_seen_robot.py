@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robot_vision.rollouts.seen_robot import Counts, count_frame
+from robot_vision.rollouts.evaluating.seen_robot import Counts, count_frame
 from robot_vision.simulation.robot.world import NOTHING, ROBOT
 
 

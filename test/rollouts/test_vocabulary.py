@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.vocabulary import Vocabulary
+from robot_vision.core.manifests.vocabulary import Vocabulary
 from robot_vision.rollouts.episode_files import (
     VOCABULARY_FILE,
     common_vocabulary,

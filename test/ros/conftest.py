@@ -16,7 +16,7 @@ if HAS_ROS:
         from native_bundle import make_native_bundle
 
         from robot_vision.core.errors import BundleError
-    from robot_vision.core.policy_config import PolicyConfig
+    from robot_vision.core.parameters.groups.policy_config import PolicyConfig
     from robot_vision.model_store.policies import find_policy
     from robot_vision.ros.tools.processes import free_domain
 else:

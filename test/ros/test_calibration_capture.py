@@ -11,12 +11,12 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.context import Context
 from sensor_msgs.msg import Image
 
-from robot_vision.bench.rendered_board import BoardRenderer
-from robot_vision.calibration.board import Board
-from robot_vision.calibration.sight import BoardFinder
+from robot_vision.bench.calibrating.rendered_board import BoardRenderer
+from robot_vision.calibration.boards.board import Board
+from robot_vision.calibration.boards.sight import BoardFinder
 from robot_vision.calibration.view_folder import find_board, read_tool_poses, views_of
-from robot_vision.core.calibration_config import BoardConfig, CaptureConfig
 from robot_vision.core.errors import CalibrationError
+from robot_vision.core.parameters.groups.calibration_config import BoardConfig, CaptureConfig
 from robot_vision.core.types import Camera
 from robot_vision.ros.messages.convert import ImageWriter, stamp_from_ns
 from robot_vision.ros.messages.poses import pose_from_transform

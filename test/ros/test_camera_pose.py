@@ -7,9 +7,9 @@ import pytest
 from geometry_msgs.msg import PoseStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
-from robot_vision.core.camera_config import CameraPoseConfig
-from robot_vision.core.geometry import transform_points
-from robot_vision.core.rotation import original_from_rotated, rotated_frame
+from robot_vision.core.cameras.geometry import transform_points
+from robot_vision.core.cameras.rotation import original_from_rotated, rotated_frame
+from robot_vision.core.parameters.groups.camera_config import CameraPoseConfig
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.camera_pose import FixedPose, PoseTopic, base_from_view
 from robot_vision.ros.messages.convert import header

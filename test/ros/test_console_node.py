@@ -22,7 +22,7 @@ from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
 from robot_vision.console.client import Console, ConsoleRefusedError, DataMessage, PictureMessage
-from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
+from robot_vision.core.results.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.ros.console.node import ConsoleNode
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.perception.node import PerceptionNode

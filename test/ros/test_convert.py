@@ -13,8 +13,8 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from robot_vision.bridge_trial import BridgeTrial, is_installed
+from robot_vision.core.cameras.geometry import project
 from robot_vision.core.errors import ConfigError, EncodingError
-from robot_vision.core.geometry import project
 from robot_vision.core.types import Camera
 from robot_vision.ros.messages.convert import (
     ImageWriter,

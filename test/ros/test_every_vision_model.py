@@ -26,9 +26,9 @@ from sensor_msgs.msg import Image
 from shapes_set import write_shapes_set
 from std_msgs.msg import String
 
-from robot_vision.core.config import MODEL_PARAMETERS
-from robot_vision.core.manifest import ModelManifest
-from robot_vision.core.params import Params
+from robot_vision.core.manifests.manifest import ModelManifest
+from robot_vision.core.parameters.config import MODEL_PARAMETERS
+from robot_vision.core.parameters.params import Params
 from robot_vision.core.types import Frame
 from robot_vision.export.bundle import export_run
 from robot_vision.formats.registry import FORMATS
@@ -40,7 +40,7 @@ from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.tools.camera import serialized
 from robot_vision.ros.tools.player import restamped
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.self_supervised.options import SelfSupervisedOptions
 

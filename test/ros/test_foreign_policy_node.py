@@ -19,7 +19,7 @@ from robot_vision.datasets.open_dataset import open_dataset
 from robot_vision.export.bundle import export_run
 from robot_vision.ros.messages.convert import header
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 

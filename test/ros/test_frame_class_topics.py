@@ -13,7 +13,7 @@ from ros_harness import FRAME_ID, Rig, rig, wait_for_readers
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
-from robot_vision.core.frame_classes import label_names
+from robot_vision.core.results.frame_classes import label_names
 from robot_vision.replay.reading.example_frames import load_frames
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.messages.live import class_of

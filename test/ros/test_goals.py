@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.joint_config import JointSpaceConfig
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.groups.joint_config import JointSpaceConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 from robot_vision.ros.policy.actions.action_outputs import action_type
 from robot_vision.ros.policy.actions.goals import Goals
 

@@ -31,7 +31,7 @@ from seeker import HEIGHT_ABOVE_M
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 from robot_vision.core.types import Command
 from robot_vision.ros.messages.convert import header
 from robot_vision.ros.messages.poses import pose_from_transform

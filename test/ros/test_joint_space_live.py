@@ -34,7 +34,7 @@ from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.ros.tools.processes import child
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 pytestmark = pytest.mark.ros
 
 OVER_CUBE_M = np.array(CUBE_M) + np.array([0, 0, HEIGHT_ABOVE_M])

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from visualization_msgs.msg import Marker
 
-from robot_vision.core.geometry import transform_from_quaternion
-from robot_vision.core.objects import json_of, objects_of, quaternion_xyzw
+from robot_vision.core.cameras.geometry import transform_from_quaternion
+from robot_vision.core.results.objects import json_of, objects_of, quaternion_xyzw
 from robot_vision.core.types import Detections, Frame, Perception, Tracks, TrackState
 from robot_vision.replay.writing.file_messages import FileMessages
 from robot_vision.ros.messages.live import LiveMessages

@@ -9,8 +9,8 @@ from rclpy.context import Context
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
-from robot_vision.core.config import NodeConfig, flatten
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import NodeConfig, flatten
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.tools.parameter_file import DEFAULTS, parameter_file
 

@@ -14,8 +14,8 @@ from ros_harness import CAMERA
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import String
 
-from robot_vision.core.geometry import transform_from_quaternion
-from robot_vision.core.objects import json_of, objects_of
+from robot_vision.core.cameras.geometry import transform_from_quaternion
+from robot_vision.core.results.objects import json_of, objects_of
 from robot_vision.core.types import Perception
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.live import info_from_camera

@@ -11,7 +11,7 @@ from native_bundle import HEIGHT_PX, WIDTH_PX
 from ros_harness import CAMERA, FRAME_ID, Rig, rig, wait_for_readers
 from sensor_msgs.msg import Image, PointCloud2
 
-from robot_vision.core.geometry import project
+from robot_vision.core.cameras.geometry import project
 from robot_vision.ros.messages.convert import header, ns_from_stamp
 from robot_vision.topics.content import points as points_module
 from robot_vision.topics.content.cloud import OBJECT_POINT, POINT, fill_cloud

@@ -12,7 +12,7 @@ from seeker import HEIGHT_ABOVE_M
 from std_msgs.msg import String
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.robot_config import FramesConfig, PolicyNodeConfig
+from robot_vision.core.parameters.robot_config import FramesConfig, PolicyNodeConfig
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.policy.inputs.arm_description import arm_of
 

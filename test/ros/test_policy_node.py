@@ -29,8 +29,8 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header, String
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
-from robot_vision.core.action_spec import ActionSpec
-from robot_vision.core.policy_status import POLICY_STATUS
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.results.policy_status import POLICY_STATUS
 from robot_vision.ros.messages.convert import ns_from_stamp, stamp_from_ns
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.topics.policy_table import OUTPUTS, ROBOT_INPUTS

@@ -14,7 +14,7 @@ from rclpy.node import Node
 from rclpy.time import Time
 from ros_harness import FRAME_ID, rig, wait_for_readers
 
-from robot_vision.core.config import TransformConfig
+from robot_vision.core.parameters.config import TransformConfig
 
 pytestmark = pytest.mark.ros
 

@@ -13,7 +13,7 @@ from ros_harness import Rig, rig, wait_for_readers
 from sensor_msgs.msg import Image
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.frame_trace import FrameTrace
+from robot_vision.core.results.frame_trace import FrameTrace
 from robot_vision.profiling.live import summarise, write_live_trace
 from robot_vision.ros.tools.trace_reader import read_traces
 

@@ -10,7 +10,7 @@ from policy_rig import WAIT_S, ros_arguments, served
 from rclpy.context import Context
 from seeker import HEIGHT_ABOVE_M, Seeker
 
-from robot_vision.core.geometry import transform_points
+from robot_vision.core.cameras.geometry import transform_points
 from robot_vision.model_store.store import find_bundle
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.ros.middleware.qos import LATCHED_QOS

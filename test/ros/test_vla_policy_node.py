@@ -8,9 +8,9 @@ from pixel_node import pixel_node
 from policy_rig import going
 from vlm_kit import SIDE_PX, policy_of
 
-from robot_vision.core.action_spec import ActionSpec
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest, Sentences
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest, Sentences
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.policies import write_policy
 from robot_vision.models.card import Size

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from color_segmenter import discs, write_color_segmenter
 
-from robot_vision.core.segment_config import SegmentConfig
+from robot_vision.core.parameters.groups.segment_config import SegmentConfig
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Frame, Perception, Tracks
-from robot_vision.core.unperceived import unperceived
-from robot_vision.segment.holding import Answer, Holder
-from robot_vision.segment.live_answers import answer_json, answer_labels
-from robot_vision.segment.requests import LiveRequest
+from robot_vision.segment.live.answers import answer_json, answer_labels
+from robot_vision.segment.live.holding import Answer, Holder
+from robot_vision.segment.live.requests import LiveRequest
 from robot_vision.segment.segmenter import Embedding, Segmenter
 
 RADIUS_PX = 18

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robot_vision.core.self_filter_config import SelfFilterConfig
+from robot_vision.core.parameters.groups.self_filter_config import SelfFilterConfig
 from robot_vision.core.types import Depth, Detections, RobotView
 from robot_vision.self_filter.removal import (
     robot_share,

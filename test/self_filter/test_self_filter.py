@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from robot_vision.arm.urdf import Shape, read_urdf
 from robot_vision.core import quaternions
+from robot_vision.core.cameras.geometry import invert_transform, project, transform_points
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.geometry import invert_transform, project, transform_points
 from robot_vision.self_filter.solids import solid_of
 
 SPHERE = '<visual><geometry><sphere radius="0.06"/></geometry></visual>'

@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 
 from robot_vision.cli import app
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
 from robot_vision.policies.registry import load_policy
 from robot_vision.policies.remote.policy import RemotePolicy
 from robot_vision.serving.robot_bundle import write_robot_bundle

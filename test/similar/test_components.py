@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from robot_vision.commands.similar import app
 from robot_vision.core.types import Features
-from robot_vision.similar.components import principal_components
+from robot_vision.similar.searching.components import principal_components
 from robot_vision.similar.store import SimilarError
 
 

@@ -11,22 +11,22 @@ from looking_bundle import looking_bundle
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import MissingDependencyError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Features
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.similar import build
 from robot_vision.similar.ask import neighbours
 from robot_vision.similar.build import Added, add_source, altered_copy, index_for
-from robot_vision.similar.duplicates import duplicate_groups, duplicate_threshold
 from robot_vision.similar.embedder import Embedder, EmbedderOptions, embedder_of, mean_of
-from robot_vision.similar.graph import build_graph, nearest_by_graph
-from robot_vision.similar.novelty import usual_distances
-from robot_vision.similar.regions import match_regions
-from robot_vision.similar.search import Apart, Places, nearest
+from robot_vision.similar.searching.duplicates import duplicate_groups, duplicate_threshold
+from robot_vision.similar.searching.graph import build_graph, nearest_by_graph
+from robot_vision.similar.searching.novelty import usual_distances
+from robot_vision.similar.searching.regions import match_regions
+from robot_vision.similar.searching.search import Apart, Places, nearest
+from robot_vision.similar.searching.yardstick import nearest_by
 from robot_vision.similar.store import Index, SimilarError, open_index
-from robot_vision.similar.yardstick import nearest_by
 
 ROOM, YARD = (200, 60, 40), (40, 160, 220)
 
@@ -152,7 +152,7 @@ def test_blocks_find_what_a_plain_search_finds(monkeypatch: pytest.MonkeyPatch) 
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(300, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    monkeypatch.setattr("robot_vision.similar.search.BLOCK", 64)
+    monkeypatch.setattr("robot_vision.similar.searching.search.BLOCK", 64)
     cosine, rows = nearest(vectors, vectors[:5], count=7)
     plain = vectors[:5] @ vectors.T
     assert (rows == np.argsort(-plain, axis=1)[:, :7]).all()

@@ -11,7 +11,9 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
-from robot_vision.simulation.captions import (
+from robot_vision.simulation.content.palette import CLASS_NAMES, COLOR_NAMES, Split
+from robot_vision.simulation.robot.work.phrases import CLASS_WORDS, COLOR_WORDS
+from robot_vision.simulation.writing.captions import (
     CLEAR_PX,
     CLEAR_SHARE,
     Caption,
@@ -19,8 +21,6 @@ from robot_vision.simulation.captions import (
     captions_of,
     with_captions,
 )
-from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES, Split
-from robot_vision.simulation.robot.phrases import CLASS_WORDS, COLOR_WORDS
 
 NUMBERS = (
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",

@@ -5,14 +5,14 @@ from shutil import copytree
 
 import pytest
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
 from pycocotools.coco import COCO
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.simulation.generate import SetRecipe, generate_set
-from robot_vision.simulation.palette import CLASS_NAMES, Split, is_held_out
-from robot_vision.training.data.preview import contact_sheet
+from robot_vision.simulation.content.palette import CLASS_NAMES, Split, is_held_out
+from robot_vision.simulation.writing.generate import SetRecipe, generate_set
+from robot_vision.training.data.opening.preview import contact_sheet
 
 # pycocotools' own, under NumPy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

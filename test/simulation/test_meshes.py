@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
-from robot_vision.simulation import assets, distractors
-from robot_vision.simulation.meshes import Mesh, cuboid, revolve
+from robot_vision.simulation.content import assets, distractors
+from robot_vision.simulation.content.meshes import Mesh, cuboid, revolve
 
 MAKERS = {**assets.MAKERS, **distractors.MAKERS}
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from robot_vision.simulation.palette import (
+from robot_vision.simulation.content.palette import (
     CLASS_NAMES,
     COLOR_NAMES,
     HELD_OUT_SHARE,

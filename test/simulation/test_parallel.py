@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from robot_vision.core.code_permission import code_is_permitted, permit_code
-from robot_vision.simulation.parallel import run_jobs
+from robot_vision.core.files.code_permission import code_is_permitted, permit_code
+from robot_vision.simulation.writing.parallel import run_jobs
 
 _ENDLESS = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from test_parallel import never_ends
-from robot_vision.simulation.parallel import run_jobs
+from robot_vision.simulation.writing.parallel import run_jobs
 
 if __name__ == "__main__":
     list(run_jobs(never_ends, [sys.argv[2]] * 4, processes=2))

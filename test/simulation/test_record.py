@@ -7,11 +7,12 @@ import pytest
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_typestore
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
+from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.geometry import transform_from_quaternion
-from robot_vision.simulation.bag_writer import (
+from robot_vision.simulation.moving.sequence import SequenceRecipe
+from robot_vision.simulation.writing.bag_writer import (
     COLOR_INFO_TOPIC,
     COLOR_TOPIC,
     DEPTH_INFO_TOPIC,
@@ -19,8 +20,7 @@ from robot_vision.simulation.bag_writer import (
     TRUE_DEPTH_TOPIC,
     BagOptions,
 )
-from robot_vision.simulation.record import TRUTH_FILE, record_sequence
-from robot_vision.simulation.sequence import SequenceRecipe
+from robot_vision.simulation.writing.record import TRUTH_FILE, record_sequence
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 RECIPE = SequenceRecipe(seconds=0.8, fps=10, seed=4, size_px=(160, 120), drop_share=0.4)

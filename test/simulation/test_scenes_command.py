@@ -19,14 +19,14 @@ def test_bad_sizes_are_explained(size: str) -> None:
 
 
 def test_an_unknown_split_is_explained(tmp_path: Path) -> None:
-    pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+    pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
     result = RUN.invoke(app, ["scenes", "generate", "--out", str(tmp_path), "--split", "dev"])
     assert isinstance(result.exception, ConfigError)
     assert "available: train, val, test" in str(result.exception)
 
 
 def test_generate_then_preview(tmp_path: Path) -> None:
-    pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+    pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
     made = tmp_path / "set"
     options = ["--count", "2", "--size", "96x80", "--processes", "1"]
     result = RUN.invoke(app, ["scenes", "generate", "--out", str(made), *options])
@@ -38,7 +38,7 @@ def test_generate_then_preview(tmp_path: Path) -> None:
 
 
 def test_record_says_how_much_it_wrote(tmp_path: Path) -> None:
-    pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+    pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
     options = ["--seconds", "0.2", "--fps", "10", "--size", "96x80"]
     result = RUN.invoke(app, ["scenes", "record", "--out", str(tmp_path / "bag"), *options])
     assert result.exit_code == 0, result.output

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from robot_vision.simulation.sensor import ColorSensor, DepthSensor, sense_color, sense_depth
+from robot_vision.simulation.picture.sensor import (
+    ColorSensor,
+    DepthSensor,
+    sense_color,
+    sense_depth,
+)
 
 FOCAL_PX = 400.0
 SHAPE = (120, 160)

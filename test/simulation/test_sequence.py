@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
-from robot_vision.simulation.sequence import SequenceFrame, SequenceRecipe, simulate
+from robot_vision.simulation.moving.sequence import SequenceFrame, SequenceRecipe, simulate
 
 SIZE_PX = (96, 72)
 

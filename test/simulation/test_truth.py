@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
+from robot_vision.core.cameras.geometry import deproject, invert_transform, transform_points
 from robot_vision.core.errors import MissingDependencyError
-from robot_vision.core.geometry import deproject, invert_transform, transform_points
-from robot_vision.simulation import gl
-from robot_vision.simulation.frame import LabelledFrame, make_frame
-from robot_vision.simulation.render import SceneRenderer
-from robot_vision.simulation.scene import Content, Scene, build_scene, settle
+from robot_vision.simulation.picture import gl
+from robot_vision.simulation.picture.frame import LabelledFrame, make_frame
+from robot_vision.simulation.picture.render import SceneRenderer
+from robot_vision.simulation.picture.scene import Content, Scene, build_scene, settle
 
 SIZE_PX = (208, 160)
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from robot_vision.core.policy_config import PolicyConfig
-from robot_vision.core.soak_config import SoakConfig
-from robot_vision.policies.chunk import Target
-from robot_vision.policies.stream import Stream
-from robot_vision.soak.command_checks import CommandChecks, SentCommand
+from robot_vision.core.parameters.groups.policy_config import PolicyConfig
+from robot_vision.core.parameters.soak_config import SoakConfig
+from robot_vision.policies.control.chunk import Target
+from robot_vision.policies.control.stream import Stream
+from robot_vision.soak.checks.command_checks import CommandChecks, SentCommand
 from robot_vision.soak.ledger import Ledger
 
 NS = 1_000_000_000

@@ -5,7 +5,7 @@ import pytest
 from soak_cases import NS, PERIOD_NS, START_M, UPRIGHT, checks, command, streamed, violated
 
 from robot_vision.core import quaternions
-from robot_vision.soak.command_checks import SentCommand
+from robot_vision.soak.checks.command_checks import SentCommand
 from robot_vision.soak.ledger import Ledger
 
 

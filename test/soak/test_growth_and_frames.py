@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 from soak_cases import NS, violated
 
-from robot_vision.core.soak_config import SoakConfig
-from robot_vision.soak.frames import FrameCount
+from robot_vision.core.parameters.soak_config import SoakConfig
+from robot_vision.soak.checks.frames import FrameCount
+from robot_vision.soak.checks.machine import Sample, growth, judge_growth, look
 from robot_vision.soak.ledger import INVARIANTS, Ledger
-from robot_vision.soak.machine import Sample, growth, judge_growth, look
 
 CONFIG = SoakConfig()
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from soak_cases import CONFIG, NS, PERIOD_NS, POLICY, START_M, command, violated
 
-from robot_vision.core.policy_status import PolicyStatus
-from robot_vision.soak.command_checks import SentCommand
+from robot_vision.core.results.policy_status import PolicyStatus
+from robot_vision.soak.checks.command_checks import SentCommand
+from robot_vision.soak.checks.holding import HeldStays, HoldJudge, Verdict, braking_s
 from robot_vision.soak.fault import Fault, Rig
-from robot_vision.soak.holding import HeldStays, HoldJudge, Verdict, braking_s
 from robot_vision.soak.ledger import Ledger
 
 STATUS_NS = NS // 10

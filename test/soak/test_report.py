@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+from robot_vision.soak.checks.machine import Growth, Sample
 from robot_vision.soak.ledger import INVARIANTS, Ledger
-from robot_vision.soak.machine import Growth, Sample
 from robot_vision.soak.outcome import FaultRun, Outcome, Rates
 from robot_vision.soak.report import write_report
 

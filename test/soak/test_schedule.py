@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.soak_config import SoakConfig
-from robot_vision.soak import changes
+from robot_vision.core.parameters.soak_config import SoakConfig
+from robot_vision.soak.checks import changes
 from robot_vision.soak.fault import chosen
 from robot_vision.soak.schedule import Planned, schedule
 

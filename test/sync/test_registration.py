@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robot_vision.core.geometry import deproject, project, transform_points
+from robot_vision.core.cameras.geometry import deproject, project, transform_points
 from robot_vision.core.types import Camera
 from robot_vision.sync.registration import Registration
 

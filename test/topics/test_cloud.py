@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robot_vision.core.geometry import project, scaled_camera
-from robot_vision.core.points_config import PointsConfig
+from robot_vision.core.cameras.geometry import project, scaled_camera
+from robot_vision.core.parameters.groups.points_config import PointsConfig
 from robot_vision.core.types import (
     Camera,
     Depth,

@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 import pytest
 
-from robot_vision.bench.merged_boxes import merged_boxes
-from robot_vision.bench.mot import judge, read_mot_sequence
-from robot_vision.bench.tracker import (
+from robot_vision.bench.tracking.merged_boxes import merged_boxes
+from robot_vision.bench.tracking.mot import judge, read_mot_sequence
+from robot_vision.bench.tracking.tracker import (
     answers_of,
     build_set,
     compare,
     point_errors,
 )
-from robot_vision.bench.tracker_sequences import keep_frames, thin_all
+from robot_vision.bench.tracking.tracker_sequences import keep_frames, thin_all
 from robot_vision.core.boxes import pairwise_iou
-from robot_vision.core.config import TrackerConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import TrackerConfig
 from robot_vision.tracking import build_tracker
 
 needs_judge = pytest.mark.skipif(

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from robot_vision.core.config import TrackerConfig
 from robot_vision.core.errors import UnknownNameError
+from robot_vision.core.parameters.config import TrackerConfig
 from robot_vision.core.types import (
     Camera,
     Detections,

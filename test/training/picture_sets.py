@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 
 COLORS = {"blue": (40, 60, 220), "green": (30, 180, 60), "red": (220, 40, 40)}
 

@@ -6,7 +6,7 @@ The picture is the table from above: a pixel is a centimetre.
 import numpy as np
 
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 
 COLORS = {"red": (220, 40, 40), "blue": (40, 60, 220)}

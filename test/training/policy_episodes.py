@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from policy_cases import CLASS_NAMES, MODEL_ID, Brick, observe, robot_at
 
-from robot_vision.core.vocabulary import Vocabulary
-from robot_vision.policies.observation import encode_observation
-from robot_vision.policies.tokens import NONE, POINTABLE
+from robot_vision.core.manifests.vocabulary import Vocabulary
+from robot_vision.policies.observing.observation import encode_observation
+from robot_vision.policies.observing.tokens import NONE, POINTABLE
 from robot_vision.rollouts.episode_files import (
     Sample,
     SetDescription,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.core.manifests.action_spec import ActionStatistics
 from robot_vision.training.metrics.action_error import (
     ErrorScale,
     action_figures,

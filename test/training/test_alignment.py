@@ -25,12 +25,12 @@ from robot_vision.model_store.store import find_bundle
 from robot_vision.models.alignment.picture_text import MOST_SCALE, TEXT_ROLE, PictureText
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import read_weights
-from robot_vision.policies.sentences import SentenceEncoder
-from robot_vision.training.data.caption_words import token_rows, vocabulary_of
-from robot_vision.training.data.captions import CaptionOptions, open_captions
+from robot_vision.policies.language.sentences import SentenceEncoder
+from robot_vision.training.data.words.caption_words import token_rows, vocabulary_of
+from robot_vision.training.data.words.captions import CaptionOptions, open_captions
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import changed
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import changed
 from robot_vision.training.engine.run import build_run
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.alignment import contrastive_loss

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robot_vision.training.data.samples import Sample
+from robot_vision.training.data.samples.samples import Sample
 from robot_vision.training.metrics.bootstrap import bounds, draws, resampled_mean
 from robot_vision.training.metrics.classification import resampled_top1
 from robot_vision.training.metrics.coco import average_precision

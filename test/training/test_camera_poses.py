@@ -14,21 +14,21 @@ from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.datasets.camera_places import CameraPlaces
-from robot_vision.datasets.meaning.draft import MeaningError
+from robot_vision.datasets.meaning.asking.draft import MeaningError
 from robot_vision.export.bundle import export_run
 from robot_vision.model_store.policies import find_policy
 from robot_vision.models.policies.pixels import PixelPolicy
-from robot_vision.training.data.demonstration_poses import camera_poses
-from robot_vision.training.data.demonstration_sets import Episodes
+from robot_vision.training.data.demonstrations.poses import camera_poses
+from robot_vision.training.data.demonstrations.sets import Episodes
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
     open_demonstrations,
 )
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.engine.run import build_run
 
 COUNT = 3

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 from robot_vision.model_store.store import find_bundle
 from robot_vision.models.registry import MODELS
-from robot_vision.training.data.crops import CropOptions, open_crops
-from robot_vision.training.data.label_share import share_of_labels
+from robot_vision.training.data.caches.crops import CropOptions, open_crops
+from robot_vision.training.data.labels.label_share import share_of_labels
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import changed
+from robot_vision.training.engine.recipes.recipe_file import changed
 from robot_vision.training.engine.run import build_run
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.classification import (

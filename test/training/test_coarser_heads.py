@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.data.labels.labelled import IGNORED
 from robot_vision.training.losses.coarser_heads import coarser_losses
 
 WEIGHT = torch.ones(3)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pixel_demonstrations import HORIZON, OBSERVATION, STEPS, demonstrations
 
-from robot_vision.core.action_spec import ActionStatistics
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.training.data.demonstration_batches import BatchMaker, normalised, physical
-from robot_vision.training.data.demonstration_changes import (
+from robot_vision.core.manifests.action_spec import ActionStatistics
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.training.data.demonstrations.batches import BatchMaker, normalised, physical
+from robot_vision.training.data.demonstrations.changes import (
     Look,
     ModalityDropout,
     PictureChanges,
@@ -20,9 +20,9 @@ from robot_vision.training.data.demonstration_changes import (
     relit,
     shifted,
 )
-from robot_vision.training.data.demonstration_rows import RowClock
-from robot_vision.training.data.demonstration_scenes import Scenes
-from robot_vision.training.data.demonstration_words import SpokenTokens, vocabulary_of
+from robot_vision.training.data.demonstrations.rows import RowClock
+from robot_vision.training.data.demonstrations.scenes import Scenes
+from robot_vision.training.data.demonstrations.words import SpokenTokens, vocabulary_of
 
 SOURCE = demonstrations(3, seed=1)
 STATISTICS = ActionStatistics(mean=(0.0,) * 6 + (0.5,), scale=(0.02,) * 6 + (0.5,))

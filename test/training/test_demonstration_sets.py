@@ -12,15 +12,15 @@ from rlds_kit import described, write_set
 from rlds_kit import episode as rlds_episode
 from small_disk import small_disk
 
-from robot_vision.core.disk import DiskFullError
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.files.disk import DiskFullError
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.core.types import Frame
 from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.meaning.asking.draft import MeaningError
 from robot_vision.datasets.meaning.canonical import moved_by
-from robot_vision.datasets.meaning.draft import MeaningError
 from robot_vision.demonstrations.writing.writer import DatasetWriter
-from robot_vision.training.data.demonstration_rows import RowClock
+from robot_vision.training.data.demonstrations.rows import RowClock
 from robot_vision.training.demonstrations import frames
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,

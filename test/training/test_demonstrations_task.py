@@ -20,29 +20,29 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
-from robot_vision.core.action_spec import ACTION_NAMES
 from robot_vision.core.errors import ConfigError, UnknownNameError
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
+from robot_vision.core.manifests.action_spec import ACTION_NAMES
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
+from robot_vision.export.measuring.demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.model_store.policies import find_policy
 from robot_vision.models.weights import read_weights
-from robot_vision.training.data.demonstration_batches import DemonstrationBatch
-from robot_vision.training.data.demonstration_sets import learnt_and_held_out
-from robot_vision.training.data.path_sheet import TAUGHT_COLOR
+from robot_vision.training.data.demonstrations.batches import DemonstrationBatch
+from robot_vision.training.data.demonstrations.sets import learnt_and_held_out
+from robot_vision.training.data.judging.path_sheet import TAUGHT_COLOR
 from robot_vision.training.demonstrations.demonstrations import (
     Demonstrations,
     open_demonstrations,
 )
 from robot_vision.training.engine.curves import read_rows
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.engine.run import build_run
 
 FRONT = ObservationSpec(
     cameras=(CameraInput(name="front", width_px=64, height_px=32, has_depth=True),)
 )
-OPENER = "robot_vision.training.data.demonstration_sets.open_demonstrations"
+OPENER = "robot_vision.training.data.demonstrations.sets.open_demonstrations"
 
 
 def recipe_for(**overrides: object) -> Recipe:

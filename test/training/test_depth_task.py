@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelInput
+from robot_vision.core.manifests.manifest import ModelInput
 from robot_vision.models.registry import MODELS
-from robot_vision.training.data.depth_held_out import DepthHeldOut
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.data.held_out.depth import DepthHeldOut
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.depth import depth_loss
 from robot_vision.training.tasks.depth import DepthOptions, DepthTask

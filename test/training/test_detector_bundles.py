@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from runs import Rows, tiny_spec
 
-from robot_vision.core.config import DetectorConfig, ServiceConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import DetectorConfig, ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.export.bundle import export_run
 from robot_vision.model_store.store import find_bundle
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import load_model
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 
 SIZE = (96, 128)
 

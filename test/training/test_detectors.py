@@ -17,9 +17,9 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.models.detection.yolo_v1 import ROLES
 from robot_vision.models.registry import MODELS
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
-from robot_vision.training.engine.step import DivergedError
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
+from robot_vision.training.engine.stepping.step import DivergedError
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.boxes import box_iou, corners, generalized_iou
 from robot_vision.training.losses.detr import DetrLossWeights, detr_loss

@@ -11,9 +11,9 @@ from picture_sets import picture_recipe, write_folders
 from runs import Rows, assert_same, shapes_recipe, tiny_spec
 from safetensors.torch import load_file
 
+from robot_vision.core.cameras.placement import place
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelInput
-from robot_vision.core.placement import place
+from robot_vision.core.manifests.manifest import ModelInput
 from robot_vision.export.bundle import export_run
 from robot_vision.model_store.store import find_bundle
 from robot_vision.perception.preprocess import Preprocessor
@@ -23,8 +23,8 @@ from robot_vision.training.distillation.soft_labels import soft_label_loss
 from robot_vision.training.distillation.taught_boxes import BoxTeacher
 from robot_vision.training.distillation.teacher import Taught, Teacher, prepared
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import changed, recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import changed, recipe_of
 from robot_vision.training.engine.run import build_run
 
 CPU = torch.device("cpu")

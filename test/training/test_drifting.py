@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from robot_vision.training.data.samples import Batch
-from robot_vision.training.data.sequences import Drift, FrameSequence, drifting
+from robot_vision.training.data.samples.samples import Batch
+from robot_vision.training.data.samples.sequences import Drift, FrameSequence, drifting
 
 HEIGHT_PX, WIDTH_PX = 64, 96
 QUIET = {"depth_withheld": 0.0, "history_withheld": 0.0}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from toy import ToyOptions, ToyTask
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.model_store.store import find_bundle
 from robot_vision.models.card import Card
 from robot_vision.models.convert import TRAVELS, convert
@@ -19,7 +19,7 @@ from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.picture import PICTURE, noise_pictures
 from robot_vision.models.registry import MODELS, register_model
 from robot_vision.models.weights import Weights, read_weights, write_weights
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.engine.run import Run, build_run
 from robot_vision.training.engine.task import TASKS
 

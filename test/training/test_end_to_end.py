@@ -10,16 +10,16 @@ import pytest
 from runs import Rows
 from typer.testing import CliRunner
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
 from robot_vision.cli import app
-from robot_vision.core.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig, with_values
 from robot_vision.core.types import Frame
 from robot_vision.export.bundle import export_run
 from robot_vision.perception.perceiver import build_perceiver
-from robot_vision.simulation.generate import SetRecipe, generate_set
+from robot_vision.simulation.writing.generate import SetRecipe, generate_set
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 
 FRAMES = 64
 WIDTH_PX, HEIGHT_PX = 224, 160

@@ -17,19 +17,19 @@ from typer.testing import CliRunner
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.registry import MODELS
-from robot_vision.training.engine.distributed import device_of
-from robot_vision.training.engine.find_batch import (
+from robot_vision.training.engine.finding.find_batch import (
     BatchTrial,
     find_batch_size,
     largest_that_fits,
     smallest_that_is_fast,
 )
-from robot_vision.training.engine.find_rate import find_learning_rate, suggested_rate
+from robot_vision.training.engine.finding.find_rate import find_learning_rate, suggested_rate
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.precision import choose_precision
-from robot_vision.training.engine.rates import rate_factors
-from robot_vision.training.engine.recipe_file import save_recipe
+from robot_vision.training.engine.recipes.recipe_file import save_recipe
 from robot_vision.training.engine.run import Run, build_run
+from robot_vision.training.engine.stepping.distributed import device_of
+from robot_vision.training.engine.stepping.precision import choose_precision
+from robot_vision.training.engine.stepping.rates import rate_factors
 from robot_vision.training.engine.task import TASKS
 
 
@@ -237,7 +237,7 @@ sys.path.insert(0, {folder!r})
 from runs import Rows
 from toy import ToyTask, register_toy, toy_recipe
 register_toy()
-from robot_vision.training.engine.distributed import rank
+from robot_vision.training.engine.stepping.distributed import rank
 answer = ToyTask.answer
 def answer_in_part(self, model, batch):
     if rank() == 0:  # as where a batch holds no object: the encoder has no gradient here

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from robot_vision.models.registry import MODELS
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import changed, load_recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import changed, load_recipe
 
 FOLDER = Path(__file__).parents[2] / "config" / "recipes"
 RECIPES = sorted(FOLDER.rglob("*.yaml"))

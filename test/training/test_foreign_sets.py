@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.masks import decode_segmentation
+from robot_vision.training.data.labels.masks import decode_segmentation
 from robot_vision.training.data.sets.coco import load_coco_set
 
 

@@ -11,16 +11,16 @@ import pytest
 from runs import Rows
 from typer.testing import CliRunner
 
-from robot_vision.bench.garden import joined_by_seed, list_exported, measure_bundle
-from robot_vision.bench.garden_plot import as_svg
-from robot_vision.bench.garden_report import BEGIN, END, check_document, write_report
+from robot_vision.bench.models.garden import joined_by_seed, list_exported, measure_bundle
+from robot_vision.bench.models.garden_plot import as_svg
+from robot_vision.bench.models.garden_report import BEGIN, END, check_document, write_report
 from robot_vision.cli import app
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.export.bundle import export_run
 from robot_vision.model_store.measured import GardenRow, read_table
 from robot_vision.model_store.store import find_bundle, write_bundle
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 
 
 def texts(svg: str) -> list[tuple[float, float, str]]:

@@ -15,8 +15,8 @@ from shapes_set import write_shapes_set
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.export.bundle import export_run
 from robot_vision.grounding.prompt_encoder import PromptEncoder
@@ -26,13 +26,13 @@ from robot_vision.models.layers.regions import peaks, seen_in, surest
 from robot_vision.models.weights import read_weights, write_weights
 from robot_vision.perception.ground import Grounder
 from robot_vision.perception.model import load_model
-from robot_vision.training.data.grounding_queries import Questions
-from robot_vision.training.data.open_samples import open_samples
-from robot_vision.training.data.phrases import ANY, Query, lexicon_of, meaning_of, queries_of
-from robot_vision.training.data.samples import collate
+from robot_vision.training.data.caches.open_samples import open_samples
+from robot_vision.training.data.samples.samples import collate
+from robot_vision.training.data.words.grounding_queries import Questions
+from robot_vision.training.data.words.phrases import ANY, Query, lexicon_of, meaning_of, queries_of
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import changed, recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import changed, recipe_of
 from robot_vision.training.engine.run import build_run
 from robot_vision.training.losses.grounding import phrase_loss
 from robot_vision.training.metrics.grounding import (

@@ -9,8 +9,8 @@ from runs import tiny_spec
 from shapes_set import write_shapes_set
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.engine.task import TASKS
 
 MODELS = {

@@ -9,7 +9,7 @@ from pixel_demonstrations import demonstrations
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.fusion.fusion import Pointed
-from robot_vision.training.data.keyframes import (
+from robot_vision.training.data.demonstrations.keyframes import (
     KeyframeHead,
     keyframe_rows,
     pointing_error,

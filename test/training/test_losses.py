@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from robot_vision.models.multitask.native import build_native
 from robot_vision.models.multitask.native_parts import NativeSpec
-from robot_vision.training.data.samples import Batch, SampleCache, collate
+from robot_vision.training.data.samples.samples import Batch, SampleCache, collate
 from robot_vision.training.data.sets.coco import load_coco_set
 from robot_vision.training.losses.assign import Assignment
 from robot_vision.training.losses.native import (

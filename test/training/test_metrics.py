@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_vision.training.data.samples import SampleCache
+from robot_vision.training.data.samples.samples import SampleCache
 from robot_vision.training.data.sets.coco import load_coco_set
 from robot_vision.training.engine.curves import append_row, draw_curves, read_rows
 from robot_vision.training.metrics.calibration import (

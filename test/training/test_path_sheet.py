@@ -8,9 +8,9 @@ import numpy as np
 from demonstrations_kit import BASE_FROM_CAMERA, CAMERA, write_episodes
 from pixel_demonstrations import demonstrations
 
-from robot_vision.core.geometry import deproject, transform_points
-from robot_vision.training.data.demonstration_cameras import camera_at
-from robot_vision.training.data.path_sheet import (
+from robot_vision.core.cameras.geometry import deproject, transform_points
+from robot_vision.training.data.judging.cameras import camera_at
+from robot_vision.training.data.judging.path_sheet import (
     PREDICTED_COLOR,
     TAUGHT_COLOR,
     TILE_WIDTH_PX,

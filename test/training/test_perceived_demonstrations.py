@@ -15,28 +15,32 @@ from runs import Rows, tiny_spec
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import CameraInput, FromPerception, ObservationSpec
+from robot_vision.core.manifests.observation_spec import (
+    CameraInput,
+    FromPerception,
+    ObservationSpec,
+)
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Observation, RobotState
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.datasets.open_dataset import open_dataset
 from robot_vision.export.bundle import export_run
-from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
+from robot_vision.export.measuring.demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.model_store.policies import find_policy
 from robot_vision.pipeline import build_pipeline
-from robot_vision.policies.pixel_inputs import pixel_inputs
-from robot_vision.policies.pixel_policy import PixelPolicy
+from robot_vision.policies.pixels.inputs import pixel_inputs
+from robot_vision.policies.pixels.policy import PixelPolicy
 from robot_vision.replay.judging.episodes import observations
 from robot_vision.replay.judging.perceiving import Perceiving
-from robot_vision.training.data.demonstration_sets import all_episodes
+from robot_vision.training.data.demonstrations.sets import all_episodes
 from robot_vision.training.demonstrations.demonstrations import open_demonstrations
 from robot_vision.training.demonstrations.perceived import perceiving
 from robot_vision.training.demonstrations.perceived.perceiving import PerceptionAsked
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.engine.run import build_run
 
 SEEN = ObservationSpec(

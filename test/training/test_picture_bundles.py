@@ -13,14 +13,14 @@ from typer.testing import CliRunner
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.export.bundle import export_run
-from robot_vision.export.measure import measure_bundle
-from robot_vision.export.picture_bundle import PictureModel
+from robot_vision.export.measuring.measure import measure_bundle
+from robot_vision.export.measuring.picture_bundle import PictureModel
 from robot_vision.export.run_folder import open_run
 from robot_vision.formats.classification import decode_classification
 from robot_vision.formats.semantic import decode_semantic
 from robot_vision.model_store.store import find_bundle
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import changed
+from robot_vision.training.engine.recipes.recipe_file import changed
 
 
 def exported(task: str, model: str, data: Path, folder: Path) -> tuple[Path, Path]:

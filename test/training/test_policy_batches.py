@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from robot_vision.core.action_spec import ActionStatistics
-from robot_vision.policies.color_features import chroma_of
-from robot_vision.policies.tokens import (
+from robot_vision.core.manifests.action_spec import ActionStatistics
+from robot_vision.policies.observing.color_features import chroma_of
+from robot_vision.policies.observing.tokens import (
     GEOMETRY_WIDTH,
     MAX_OBJECTS,
     OBJECT_SLICES,

@@ -18,13 +18,13 @@ from robot_vision.core.types import Decision, Observation
 from robot_vision.export.bundle import export_run
 from robot_vision.model_store.policies import find_policy
 from robot_vision.models.weights import read_weights
+from robot_vision.policies.observing.target_memory import SURE_S
 from robot_vision.policies.onnx_policy import NETWORK_INPUTS, OnnxPolicy
 from robot_vision.policies.registry import load_policy
 from robot_vision.policies.session import open_policy_session
-from robot_vision.policies.target_memory import SURE_S
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.engine.run import build_run
 
 

@@ -7,8 +7,13 @@ import pytest
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.card import Size
-from robot_vision.training.data.batches import Resolution, at_one_size
-from robot_vision.training.engine.recipe_file import changed, load_recipe, recipe_of, save_recipe
+from robot_vision.training.data.samples.batches import Resolution, at_one_size
+from robot_vision.training.engine.recipes.recipe_file import (
+    changed,
+    load_recipe,
+    recipe_of,
+    save_recipe,
+)
 from robot_vision.training.tasks.perception import PerceptionOptions
 
 FOLDER = Path(__file__).parents[2] / "config" / "recipes"

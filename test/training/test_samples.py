@@ -10,18 +10,24 @@ import pytest
 import torch
 from small_disk import small_disk
 
-from robot_vision.core.config import with_values
-from robot_vision.core.disk import DiskFullError
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import BatchStream, Resolution
-from robot_vision.training.data.check import check_set
-from robot_vision.training.data.faults import Fault
-from robot_vision.training.data.hidden import punch_holes
-from robot_vision.training.data.light import hue_turns
-from robot_vision.training.data.masks import decode_segmentation, instance_map
-from robot_vision.training.data.samples import Batch, Sample, SampleCache, SampleStack, collate
+from robot_vision.core.files.disk import DiskFullError
+from robot_vision.core.parameters.config import with_values
+from robot_vision.training.data.labels.masks import decode_segmentation, instance_map
+from robot_vision.training.data.opening.check import check_set
+from robot_vision.training.data.opening.faults import Fault
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.augmentation import Augmentation
+from robot_vision.training.data.samples.batches import BatchStream, Resolution
+from robot_vision.training.data.samples.hidden import punch_holes
+from robot_vision.training.data.samples.light import hue_turns
+from robot_vision.training.data.samples.samples import (
+    Batch,
+    Sample,
+    SampleCache,
+    SampleStack,
+    collate,
+)
 from robot_vision.training.data.sets.coco import load_coco_set
 
 

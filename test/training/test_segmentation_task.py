@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.encoders.encoder import EncoderChoice
 from robot_vision.models.segmentation.unet import UNet, UNetSpec
-from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.data.labels.labelled import IGNORED
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.segmentation import (
     SegmentationWeights,

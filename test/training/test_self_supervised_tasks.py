@@ -15,24 +15,24 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.export.bundle import ExportOptions, export_run
-from robot_vision.export.measure import measure_bundle
-from robot_vision.export.measure_features import settle_norms
+from robot_vision.export.measuring.features import settle_norms
+from robot_vision.export.measuring.measure import measure_bundle
 from robot_vision.model_store.store import find_bundle
 from robot_vision.models.card import Size
 from robot_vision.models.encoders.encoder import EncoderChoice
 from robot_vision.models.encoders.picture_encoder import PictureEncoder
 from robot_vision.models.registry import MODELS
 from robot_vision.pipeline import build_pipeline
-from robot_vision.training.data.crops import CropOptions
+from robot_vision.training.data.caches.crops import CropOptions
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import changed, recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import changed, recipe_of
 from robot_vision.training.engine.run import Run, build_run
-from robot_vision.training.engine.step import DivergedError
+from robot_vision.training.engine.stepping.step import DivergedError
 from robot_vision.training.self_supervised.attention import look, otsu_foreground, overlap
 from robot_vision.training.self_supervised.collapse import (
     CollapsedError,

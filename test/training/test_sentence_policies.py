@@ -13,17 +13,17 @@ from runs import Rows, tiny_spec
 from sentence_encoders import tokens_of, write_onnx_encoder, write_tokenizer
 
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.export.bundle import export_run
-from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
+from robot_vision.export.measuring.demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.model_store.policies import PolicyBundle, find_policy
 from robot_vision.models.weights import read_weights
-from robot_vision.policies.pixel_policy import PixelPolicy
-from robot_vision.policies.sentences import SentenceEncoder
+from robot_vision.policies.language.sentences import SentenceEncoder
+from robot_vision.policies.pixels.policy import PixelPolicy
 from robot_vision.training.demonstrations.sentences.folder import open_sentence_folder
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.engine.run import build_run
 
 SEEN = ObservationSpec(

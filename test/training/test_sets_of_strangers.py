@@ -12,10 +12,10 @@ import pytest
 
 from robot_vision.core.errors import ConfigError, RobotVisionError
 from robot_vision.rollouts import episode_files as samples
+from robot_vision.rollouts.collecting.vocabulary import robot_vocabulary
 from robot_vision.rollouts.episode_files import load_set
-from robot_vision.rollouts.vocabulary import robot_vocabulary
-from robot_vision.training.data.masks import decode_segmentation
-from robot_vision.training.data.preview import contact_sheet
+from robot_vision.training.data.labels.masks import decode_segmentation
+from robot_vision.training.data.opening.preview import contact_sheet
 from robot_vision.training.data.sets.coco import load_coco_set
 
 

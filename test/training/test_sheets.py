@@ -15,7 +15,7 @@ from robot_vision.export.sheets.canvas import WIDTH_PX, class_color, colored, le
 from robot_vision.export.sheets.draw import draw_sheet
 from robot_vision.model_store.store import find_bundle
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 
 TASKS = {
     "classification": "simple-cnn",

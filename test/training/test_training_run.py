@@ -14,15 +14,15 @@ from small_disk import fill, small_disk
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.weights import read_weights
-from robot_vision.training.data.batches import Resolution, resolution_at
+from robot_vision.training.data.samples.batches import Resolution, resolution_at
 from robot_vision.training.engine import checkpoint as checkpoint_module
 from robot_vision.training.engine import loop as loop_module
 from robot_vision.training.engine.curves import read_rows
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import OptimizerOptions, RunOptions
-from robot_vision.training.engine.recipe_file import changed, load_recipe, save_recipe
-from robot_vision.training.engine.schedule import RunState, learning_rate_factor, progress
-from robot_vision.training.engine.step import DivergedError
+from robot_vision.training.engine.recipes.recipe import OptimizerOptions, RunOptions
+from robot_vision.training.engine.recipes.recipe_file import changed, load_recipe, save_recipe
+from robot_vision.training.engine.stepping.schedule import RunState, learning_rate_factor, progress
+from robot_vision.training.engine.stepping.step import DivergedError
 
 STEM, HEAD = "encoder.stem.0.weight", "heads.0.classes.weight"
 

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.card import Card
 from robot_vision.models.registry import MODELS, register_model
-from robot_vision.training.engine.distributed import process_count, rank
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
+from robot_vision.training.engine.stepping.distributed import process_count, rank
 from robot_vision.training.engine.task import TASKS, Task
 
 NAME = "toy"

@@ -16,17 +16,17 @@ from vlm_kit import model_of, smolvlm
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.export.bundle import ExportOptions, export_run
-from robot_vision.export.measure_demonstrations import JudgeOptions, measure_demonstrations
+from robot_vision.export.measuring.demonstrations import JudgeOptions, measure_demonstrations
 from robot_vision.export.run_folder import open_run
 from robot_vision.export.served_weights import write_served_weights
 from robot_vision.model_store.policies import find_policy
 from robot_vision.models.vla.backbone import open_folder
 from robot_vision.models.vla.study import study_folder
 from robot_vision.models.weights import read_weights
-from robot_vision.policies.pixel_policy import PixelPolicy
+from robot_vision.policies.pixels.policy import PixelPolicy
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import changed, load_recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import changed, load_recipe
 from robot_vision.training.vla.configuration import VlaConfig, read_configuration
 from robot_vision.training.vla.recipe import write_recipe
 from robot_vision.training.vla.small_folder import write_small

@@ -9,7 +9,7 @@ from torch import Tensor
 from vlm_kit import WIDTH, model_of, policy_of, spec_of
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.export.graph import export_graph
 from robot_vision.export.parity import check_parity
 from robot_vision.models.card import Size
@@ -18,7 +18,7 @@ from robot_vision.models.policies.chunk_serving import example_of
 from robot_vision.models.policies.pixel_spec import PartChoice
 from robot_vision.models.vla.backbone import load_backbone
 from robot_vision.models.vla.policy import VlmPolicy, vlm_graphs
-from robot_vision.training.engine.recompute import recompute_blocks
+from robot_vision.training.engine.stepping.recompute import recompute_blocks
 
 # Fusions of the maps that an encoder makes, of which there are none.
 OF_MAPS = ("early", "fpn")

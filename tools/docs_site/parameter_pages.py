@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from robot_vision.core.config import NodeConfig, Params
-from robot_vision.core.console_config import ConsoleConfig
-from robot_vision.core.demonstration_config import DemonstrationConfig
-from robot_vision.core.robot_config import PolicyNodeConfig, RobotSimConfig
-from robot_vision.core.source_config import SourceConfig
+from robot_vision.core.parameters.config import NodeConfig, Params
+from robot_vision.core.parameters.console_config import ConsoleConfig
+from robot_vision.core.parameters.demonstration_config import DemonstrationConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig, RobotSimConfig
+from robot_vision.core.parameters.source_config import SourceConfig
 
 NODES: dict[str, Params] = {
     "perception": NodeConfig(),

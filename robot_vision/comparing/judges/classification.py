@@ -3,12 +3,12 @@
 import numpy as np
 
 from robot_vision.comparing.judge import Case, Judge, Side, register_judge
-from robot_vision.export.measure_classifier import captioned_crop, probabilities_of
-from robot_vision.export.picture_bundle import PictureModel, weights_travel
+from robot_vision.export.measuring.classifier import captioned_crop, probabilities_of
+from robot_vision.export.measuring.picture_bundle import PictureModel, weights_travel
 from robot_vision.model_store.store import Bundle
-from robot_vision.training.data.crops import CropOptions, open_crops, picture_rows
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.picture_cache import spread
+from robot_vision.training.data.caches.crops import CropOptions, open_crops, picture_rows
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.labels.names import check_same_classes
 from robot_vision.training.metrics.classification import resampled_top1
 
 

@@ -3,16 +3,16 @@
 import numpy as np
 
 from robot_vision.comparing.judge import Case, Judge, Side, register_judge
-from robot_vision.export.measure_segmentation import (
+from robot_vision.export.measuring.picture_bundle import PictureModel
+from robot_vision.export.measuring.segmentation import (
     judge_picture,
     rows_of,
     truth_beside_answer,
 )
-from robot_vision.export.picture_bundle import PictureModel
 from robot_vision.model_store.store import Bundle
-from robot_vision.training.data.label_map_set import open_label_maps
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.picture_cache import spread
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.labels.label_map_set import open_label_maps
+from robot_vision.training.data.labels.names import check_same_classes
 from robot_vision.training.metrics.segmentation import SegmentationCounts
 
 

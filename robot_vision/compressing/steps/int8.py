@@ -12,11 +12,11 @@ from robot_vision.compressing.search import Ranges, Search, Space, Tried, check_
 from robot_vision.compressing.step import STEPS, Case, GraphStep, NotAcceptedError
 from robot_vision.compressing.weights_folder import build
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.export.run_folder import open_run
 from robot_vision.model_store.store import Bundle, write_bundle
-from robot_vision.training.engine.eight_bits import RANGES
 from robot_vision.training.engine.run import WEIGHTS
+from robot_vision.training.engine.stepping.eight_bits import RANGES
 
 ANSWERS = "answers"
 SEARCH = "search.json"

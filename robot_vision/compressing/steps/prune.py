@@ -5,7 +5,7 @@ from pathlib import Path
 from robot_vision.compressing.pruning.channels import Importance, Wanted, prune_channels
 from robot_vision.compressing.step import STEPS, Case, WeightStep
 from robot_vision.compressing.weights_folder import build, write
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 
 
 @STEPS.register("prune")

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from robot_vision.compressing.step import STEPS, Case, WeightStep
 from robot_vision.compressing.weights_folder import build, write
-from robot_vision.core.params import param
-from robot_vision.training.engine.recipe_file import changed
+from robot_vision.core.parameters.params import param
+from robot_vision.training.engine.recipes.recipe_file import changed
 
 
 @STEPS.register("sparsify")

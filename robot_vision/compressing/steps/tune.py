@@ -8,10 +8,10 @@ from robot_vision.compressing.pruning.answers import answering_layers
 from robot_vision.compressing.step import STEPS, Case, WeightStep
 from robot_vision.compressing.weights_folder import Built, build
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.training.engine.curves import read_rows
 from robot_vision.training.engine.loop import train
-from robot_vision.training.engine.recipe_file import changed
+from robot_vision.training.engine.recipes.recipe_file import changed
 from robot_vision.training.engine.run import CURVES, WEIGHTS
 
 ORIGINAL = "original"

@@ -31,10 +31,10 @@ from robot_vision.console.pictures.uploads import is_video
 from robot_vision.console.problems import ConsoleError
 from robot_vision.console.schema import Task
 from robot_vision.console.state.class_views import frame_classes, pixel_classes
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.console_config import LimitsConfig
 from robot_vision.core.interfaces import Perceiver
-from robot_vision.core.keypoints import bones_of
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.console_config import LimitsConfig
+from robot_vision.core.results.keypoints import bones_of
 from robot_vision.core.types import Depth, Features, Frame, Percept, SemanticMap
 from robot_vision.perception.perceiver import build_perceiver
 

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from robot_vision.console.pictures.decode_child import ANSWER, JOB, READY
 from robot_vision.console.pictures.uploads import UNREADABLE, check_header, check_is_video
 from robot_vision.console.problems import ConsoleError
-from robot_vision.core.console_config import LimitsConfig
+from robot_vision.core.parameters.console_config import LimitsConfig
 
 # The child ends itself only if nobody else does.
 _LATER_S = 1.0

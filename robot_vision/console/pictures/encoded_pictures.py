@@ -25,7 +25,7 @@ from robot_vision.console.schema import PictureHeader, Topic
 from robot_vision.console.state.class_views import classification_view, pixel_classes
 from robot_vision.console.state.snapshots import Kept, Snapshots
 from robot_vision.console.state.state_views import grounded_view, objects_view
-from robot_vision.core.console_config import ConsoleConfig
+from robot_vision.core.parameters.console_config import ConsoleConfig
 
 _NICE = 10
 

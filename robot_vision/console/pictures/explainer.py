@@ -26,9 +26,9 @@ from robot_vision.console.problems import ConsoleError
 from robot_vision.console.state import policy_moment
 from robot_vision.console.state.policy_moment import LatestMoment, PolicyMoment
 from robot_vision.console.why_schema import Why, WhyMap, WhyRequest
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.console_config import ConsoleConfig
-from robot_vision.core.pipe_message import read_message, write_message
+from robot_vision.core.files.pipe_message import read_message, write_message
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.console_config import ConsoleConfig
 
 _LARGEST_PX = 1280
 _JPEG_QUALITY = 85

@@ -9,8 +9,8 @@ from jaxtyping import UInt8
 from robot_vision.console.analysis_schema import Detected
 from robot_vision.console.schema import Task
 from robot_vision.core.interfaces import Perceiver
-from robot_vision.core.objects import class_name
-from robot_vision.core.shapes import shapes_of
+from robot_vision.core.results.objects import class_name
+from robot_vision.core.results.shapes import shapes_of
 from robot_vision.core.types import Depth, Frame, Percept, Perception, Tracks, TrackState
 from robot_vision.viz.outlines import outlines_px
 from robot_vision.viz.overlay import draw_overlay

@@ -6,8 +6,8 @@ from robot_vision.codecs.header import encoded_size_px
 from robot_vision.console.analysis_schema import SimilarFrame
 from robot_vision.console.pictures.encoding import Picture
 from robot_vision.console.pictures.kept_images import KeptImages
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Features
 from robot_vision.model_store.store import find_bundle
 from robot_vision.similar.ask import neighbours

@@ -2,8 +2,8 @@
 
 from robot_vision.codecs.header import read_header
 from robot_vision.console.problems import ConsoleError
-from robot_vision.core.console_config import LimitsConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.parameters.console_config import LimitsConfig
 
 UNSUPPORTED = 415
 UNREADABLE = 422

@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from robot_vision.console.command_schema import Outcome
 from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
-from robot_vision.segment.requests import LiveRequest
+from robot_vision.segment.live.requests import LiveRequest
 
 _KEPT_ANSWERS = 8
 

@@ -23,8 +23,8 @@ from robot_vision.console.segment_schema import (
     SegmentRequest,
     SegmentView,
 )
-from robot_vision.core.console_config import LimitsConfig
 from robot_vision.core.errors import ConfigError, RobotVisionError
+from robot_vision.core.parameters.console_config import LimitsConfig
 from robot_vision.model_store.segmenters import find_segmenter
 from robot_vision.segment.answers import MOST_LABELS, described, label_image
 from robot_vision.segment.everything import EverythingOptions, segment_everything

@@ -23,7 +23,7 @@ from robot_vision.console.analysis_schema import (
 from robot_vision.console.pictures.analyst import Analyst, Upload
 from robot_vision.console.problems import ConsoleError, in_words
 from robot_vision.console.serving.rates import Rates, client_of
-from robot_vision.core.console_config import LimitsConfig
+from robot_vision.core.parameters.console_config import LimitsConfig
 
 _log = logging.getLogger(__name__)
 

@@ -33,7 +33,7 @@ from robot_vision.console.serving.stream import Viewers
 from robot_vision.console.state.history import History
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.console.state.state_views import Views
-from robot_vision.core.console_config import ConsoleConfig
+from robot_vision.core.parameters.console_config import ConsoleConfig
 
 _SETTLE_S = 1.0
 _LOGINS = 5.0

@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope
 
 from robot_vision.console.problems import ConsoleError
 from robot_vision.console.serving.rates import Rates, client_of
-from robot_vision.core.console_config import LimitsConfig
+from robot_vision.core.parameters.console_config import LimitsConfig
 
 UPLOAD_PATHS = ("/api/analyze", "/api/segment", "/api/why/picture")
 _SMALL_BODY = 64_000

@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from robot_vision.console.problems import ConsoleError
 from robot_vision.console.serving.bodies import Bodies
 from robot_vision.console.serving.rates import Rates, client_of
-from robot_vision.core.console_config import ConsoleConfig
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.console_config import ConsoleConfig
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from robot_vision.console.serving.analysis_stream import ANALYSIS_STREAM
 from robot_vision.console.serving.connections import Connections
-from robot_vision.core.console_config import LimitsConfig
+from robot_vision.core.parameters.console_config import LimitsConfig
 
 _POLICY_VIOLATION = 1008
 _TOO_BIG = 1009

@@ -20,9 +20,9 @@ from robot_vision.console.serving.guard import is_loopback
 from robot_vision.console.serving.protocols import bounded_http, bounded_websocket
 from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Snapshots
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.console_config import ConsoleConfig
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.console_config import ConsoleConfig
 
 _END_S = 1.9
 _LEAST_TOKEN = 16

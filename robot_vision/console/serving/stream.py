@@ -20,7 +20,7 @@ from robot_vision.console.schema import State, Subscription, Topic
 from robot_vision.console.serving.rates import Rates
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.console.state.state_views import Views
-from robot_vision.core.console_config import LimitsConfig
+from robot_vision.core.parameters.console_config import LimitsConfig
 
 _TRY_AGAIN_LATER = 1013
 _POLICY_VIOLATION = 1008

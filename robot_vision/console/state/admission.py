@@ -16,8 +16,8 @@ from robot_vision.console.object_schema import GroundedView, ObjectsView
 from robot_vision.console.problems import in_words
 from robot_vision.console.schema import Diagnosis, Level
 from robot_vision.core.errors import ForeignFileError, RobotVisionError
-from robot_vision.core.foreign import parse_json
-from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
+from robot_vision.core.files.foreign import parse_json
+from robot_vision.core.results.policy_status import POLICY_STATUS, PolicyStatus
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from robot_vision.console.class_schema import (
     PixelClass,
     SegmentationView,
 )
-from robot_vision.core.frame_classes import NONE_LABEL, shares_of, top_classes
+from robot_vision.core.results.frame_classes import NONE_LABEL, shares_of, top_classes
 from robot_vision.core.types import Classification, SemanticMap
 from robot_vision.viz.palette import color_of
 

@@ -14,7 +14,7 @@ import numpy as np
 from robot_vision.console.schema import ActionPoint, Diagnosis, SecondOfFrames, Spread
 from robot_vision.console.state.admission import COUNTS, count_of, number_of
 from robot_vision.console.state.snapshots import ResultTimes, Said, Snapshots
-from robot_vision.core.policy_status import PolicyStatus
+from robot_vision.core.results.policy_status import PolicyStatus
 from robot_vision.core.timing import Percentiles
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.console.problems import ConsoleError
-from robot_vision.core.action_spec import ACTION_NAMES, ActionSpec
+from robot_vision.core.manifests.action_spec import ACTION_NAMES, ActionSpec
 from robot_vision.core.types import Decision
 
 

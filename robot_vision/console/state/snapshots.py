@@ -17,7 +17,7 @@ from jaxtyping import Float32
 from robot_vision.console.class_schema import ClassificationView
 from robot_vision.console.object_schema import GroundedView, ObjectsView
 from robot_vision.console.schema import Diagnosis, Topic
-from robot_vision.core.policy_status import PolicyStatus
+from robot_vision.core.results.policy_status import PolicyStatus
 from robot_vision.core.types import (
     Classification,
     Depth,

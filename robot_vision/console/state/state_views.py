@@ -25,8 +25,8 @@ from robot_vision.console.state.admission import admit_grounded, number_of, obje
 from robot_vision.console.state.class_views import classification_view, segmentation_view
 from robot_vision.console.state.history import DEGRADED, DROPPED, History, counts_of, rates_of
 from robot_vision.console.state.snapshots import Kept, Sighting, Snapshots
-from robot_vision.core.grounded import grounded_json_of, grounded_objects_of, grounded_part
-from robot_vision.core.objects import json_of, objects_of
+from robot_vision.core.results.grounded import grounded_json_of, grounded_objects_of, grounded_part
+from robot_vision.core.results.objects import json_of, objects_of
 from robot_vision.core.types import Perception
 from robot_vision.viz.outlines import outlines_px
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
-from robot_vision.core.lens import DistortionModel
+from robot_vision.core.cameras.lens import DistortionModel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -15,11 +15,9 @@ from jaxtyping import UInt8, UInt16
 
 from robot_vision.core.types import Frame
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.depth_codes import depth_mm_of_codes
 from robot_vision.datasets.lerobot.episode import Episode, camera_of, frame_id_of
 from robot_vision.datasets.lerobot.episodes import Place, find_places, read_task_names
-from robot_vision.datasets.lerobot.features import is_depth, is_image
 from robot_vision.datasets.lerobot.files.images import (
     decode_depth_mm,
     decode_image,
@@ -28,10 +26,10 @@ from robot_vision.datasets.lerobot.files.images import (
 from robot_vision.datasets.lerobot.files.json_files import read_model
 from robot_vision.datasets.lerobot.files.paths import Files
 from robot_vision.datasets.lerobot.files.video import VideoReader
-from robot_vision.datasets.lerobot.info import read_info
-from robot_vision.datasets.lerobot.rows import Rows, must_be_of
-from robot_vision.datasets.lerobot.sample import Step, pose_from_vector, robot_from_state
-from robot_vision.datasets.lerobot.schema import (
+from robot_vision.datasets.lerobot.form import layout
+from robot_vision.datasets.lerobot.form.features import is_depth, is_image
+from robot_vision.datasets.lerobot.form.info import read_info
+from robot_vision.datasets.lerobot.form.schema import (
     ACTION,
     ROBOT_STAMP,
     STAMP,
@@ -41,6 +39,8 @@ from robot_vision.datasets.lerobot.schema import (
     DatasetFormat,
     EpisodeRecord,
 )
+from robot_vision.datasets.lerobot.rows import Rows, must_be_of
+from robot_vision.datasets.lerobot.sample import Step, pose_from_vector, robot_from_state
 
 _OPEN_FILES = 8
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt16
 
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.files.images import MM_PER_M
 

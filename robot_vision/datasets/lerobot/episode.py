@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.cameras.camera_check import checked_camera
 from robot_vision.core.errors import CameraError
 from robot_vision.core.types import Camera
-from robot_vision.datasets.lerobot.schema import CameraFormat, EpisodeRecord
+from robot_vision.datasets.lerobot.form.schema import CameraFormat, EpisodeRecord
 
 
 @dataclass(frozen=True, kw_only=True)

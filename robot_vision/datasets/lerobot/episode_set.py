@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.action_spec import ACTION_NAMES
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.action_spec import ACTION_NAMES
 from robot_vision.core.types import Frame
 from robot_vision.datasets.episode_set import (
     EpisodeActions,
@@ -17,10 +17,16 @@ from robot_vision.datasets.episode_set import (
 )
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.dataset import Dataset
-from robot_vision.datasets.lerobot.features import View, is_image, view_called, views_of, words_of
 from robot_vision.datasets.lerobot.files.images import depth_m_from_mm
-from robot_vision.datasets.lerobot.own_meaning import own_meaning
-from robot_vision.datasets.lerobot.schema import STATE, TAUGHT
+from robot_vision.datasets.lerobot.form.features import (
+    View,
+    is_image,
+    view_called,
+    views_of,
+    words_of,
+)
+from robot_vision.datasets.lerobot.form.own_meaning import own_meaning
+from robot_vision.datasets.lerobot.form.schema import STATE, TAUGHT
 
 # LeRobot's policies take features with this prefix; some converters write the plural.
 _ACTION = "action"

@@ -7,13 +7,13 @@ from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.files.json_files import read_json_lines
 from robot_vision.datasets.lerobot.files.parquet import MOST_EPISODES, read_rows
 from robot_vision.datasets.lerobot.files.paths import Files, counted
-from robot_vision.datasets.lerobot.tasks import read_tasks, tasks_of
+from robot_vision.datasets.lerobot.form import layout
+from robot_vision.datasets.lerobot.form.tasks import read_tasks, tasks_of
 
 MOST_VIDEO_S = 1e7
 

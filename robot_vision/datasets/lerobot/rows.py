@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.columns import array_of
 from robot_vision.datasets.lerobot.episodes import Place
-from robot_vision.datasets.lerobot.features import IMAGES, is_image
 from robot_vision.datasets.lerobot.files.parquet import open_parquet, read_columns
-from robot_vision.datasets.lerobot.schema import NUMBERED, DatasetFormat
+from robot_vision.datasets.lerobot.form import layout
+from robot_vision.datasets.lerobot.form.features import IMAGES, is_image
+from robot_vision.datasets.lerobot.form.schema import NUMBERED, DatasetFormat
 
 _OPEN_FILES = 8
 # Images are read one by one, and LeRobot's language columns are lists of structures.

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field, model_validator
 
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Three = tuple[_Finite, _Finite, _Finite]

@@ -1,8 +1,8 @@
 """Converts foreign numbers to ours: the state, the step of each row, and chunks of steps.
 
-Ours are those of `core/action_spec.py`: a step of the tool is Δxyz (m) and a rotation vector
-(rad) in the axes of the base, R' = exp(Δ) R, and the gripper 0 closed to 1 open; a step of the
-joints is their positions and the gripper.
+Ours are those of `core/manifests/action_spec.py`: a step of the tool is Δxyz (m) and a rotation
+vector (rad) in the axes of the base, R' = exp(Δ) R, and the gripper 0 closed to 1 open; a step of
+the joints is their positions and the gripper.
 """
 
 from dataclasses import dataclass

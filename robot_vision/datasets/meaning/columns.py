@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from robot_vision.core.foreign import brief, quoted
+from robot_vision.core.files.foreign import brief, quoted
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.meaning import Column
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.datasets.meaning.camera import CameraMeaning
 
 Column = Annotated[int, Field(ge=0, le=4095)] | Annotated[str, StringConstraints(max_length=200)]

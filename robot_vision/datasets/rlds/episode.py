@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.parameters.limits_config import InputLimits
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.rlds.example import Read, Values, numbers, parse_example
 from robot_vision.datasets.rlds.features import STEPS, Feature

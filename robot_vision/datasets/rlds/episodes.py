@@ -8,7 +8,7 @@ import numpy as np
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import EncodingError, ForeignFileError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.core.types import Frame
 from robot_vision.datasets.episode_set import (
     EpisodeActions,

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from robot_vision.codecs.header import PNG_MAGIC, read_header
 from robot_vision.core.errors import EncodingError, ForeignFileError
-from robot_vision.core.foreign import read_json
+from robot_vision.core.files.foreign import read_json
 from robot_vision.datasets.rlds.example import Read, Values
 
 FILE = "features.json"

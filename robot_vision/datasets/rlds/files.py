@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.foreign import quoted, read_json
+from robot_vision.core.files.foreign import quoted, read_json
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.rlds.features import FILE
 

@@ -11,7 +11,7 @@ from robot_vision.codecs.compressed import decode_compressed
 from robot_vision.codecs.depth import metres_from_raw, only_valid
 from robot_vision.codecs.header import read_header
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.parameters.limits_config import InputLimits
 from robot_vision.datasets.rlds.features import Feature
 
 # TFDS writes a float picture as a four-channel PNG of the bytes of each float, R first.

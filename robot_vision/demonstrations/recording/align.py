@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from robot_vision.core.cameras.geometry import joints_between
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.geometry import joints_between
 from robot_vision.core.types import RobotState
 from robot_vision.datasets.lerobot.sample import step_between
 from robot_vision.demonstrations.recording.track import Track, pose_between

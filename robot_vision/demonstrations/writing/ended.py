@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot_vision.core.disk import free_room
+from robot_vision.core.files.disk import free_room
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.files.json_files import read_model
-from robot_vision.datasets.lerobot.schema import EpisodeRecord
+from robot_vision.datasets.lerobot.form.schema import EpisodeRecord
 from robot_vision.demonstrations.writing.files import write_json
 from robot_vision.demonstrations.writing.finalize_episode import finalize_episode
 from robot_vision.demonstrations.writing.index import DatasetIndex

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.files.images import decode_depth_mm
 from robot_vision.datasets.lerobot.files.json_files import read_model
 from robot_vision.datasets.lerobot.files.paths import fill
 from robot_vision.datasets.lerobot.files.video import VideoReader, count_frames
-from robot_vision.datasets.lerobot.schema import (
+from robot_vision.datasets.lerobot.form import layout
+from robot_vision.datasets.lerobot.form.schema import (
     NUMBERED,
     CameraFormat,
     DatasetFormat,

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.files.json_files import read_json, read_model
 from robot_vision.datasets.lerobot.files.parquet import MOST_EPISODES, read_rows
 from robot_vision.datasets.lerobot.files.paths import Files, counted, fill
-from robot_vision.datasets.lerobot.schema import DatasetFormat, EpisodeRecord
-from robot_vision.datasets.lerobot.tasks import read_tasks
+from robot_vision.datasets.lerobot.form import layout
+from robot_vision.datasets.lerobot.form.schema import DatasetFormat, EpisodeRecord
+from robot_vision.datasets.lerobot.form.tasks import read_tasks
 from robot_vision.demonstrations.writing.files import fresh, put, write_json
 from robot_vision.demonstrations.writing.stats import Stats, joined
 from robot_vision.demonstrations.writing.tables import stats_of, tasks_table, write_table

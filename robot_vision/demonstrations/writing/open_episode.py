@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robot_vision.core.disk import reserve_room
+from robot_vision.core.files.disk import reserve_room
 from robot_vision.core.types import Frame
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.lerobot.sample import Sample, pose_vector, state_vector
-from robot_vision.datasets.lerobot.schema import (
+from robot_vision.datasets.lerobot.form.schema import (
     ACTION,
     NUMBERED,
     ROBOT_STAMP,
@@ -31,6 +30,7 @@ from robot_vision.datasets.lerobot.schema import (
     DatasetFormat,
     EpisodeRecord,
 )
+from robot_vision.datasets.lerobot.sample import Sample, pose_vector, state_vector
 from robot_vision.demonstrations.writing.depth_png import depth_mm_from_m, encode_depth
 from robot_vision.demonstrations.writing.files import write_json
 from robot_vision.demonstrations.writing.tables import row_schema

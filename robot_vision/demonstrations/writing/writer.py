@@ -9,12 +9,12 @@ from types import TracebackType
 from uuid import uuid4
 
 from robot_vision import __version__
-from robot_vision.core.disk import DiskFullError, writing_to
+from robot_vision.core.files.disk import DiskFullError, writing_to
 from robot_vision.datasets.errors import DatasetError
-from robot_vision.datasets.lerobot import layout
 from robot_vision.datasets.lerobot.files.paths import Files
+from robot_vision.datasets.lerobot.form import layout
+from robot_vision.datasets.lerobot.form.schema import DatasetFormat, EpisodeRecord
 from robot_vision.datasets.lerobot.sample import Sample
-from robot_vision.datasets.lerobot.schema import DatasetFormat, EpisodeRecord
 from robot_vision.demonstrations.writing.ended import EndedEpisode, EpisodeWaitsError
 from robot_vision.demonstrations.writing.finalize_episode import finalize_episode
 from robot_vision.demonstrations.writing.index import DatasetIndex

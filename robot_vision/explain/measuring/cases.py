@@ -16,12 +16,12 @@ from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.opening.subject import Subject
 from robot_vision.explain.question import Question
 from robot_vision.explain.targets import BoxTarget
-from robot_vision.training.data.crops import CropOptions, square_px
-from robot_vision.training.data.labelled import Annotated, DetectionSet
-from robot_vision.training.data.masks import instance_map
-from robot_vision.training.data.open_set import open_set
-from robot_vision.training.data.picture_cache import spread
-from robot_vision.training.data.samples import PAD_VALUE, read_named
+from robot_vision.training.data.caches.crops import CropOptions, square_px
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.labels.labelled import Annotated, DetectionSet
+from robot_vision.training.data.labels.masks import instance_map
+from robot_vision.training.data.opening.open_set import open_set
+from robot_vision.training.data.samples.samples import PAD_VALUE, read_named
 
 _LEAST_IOU = 0.5
 LEAST_PX = 24  # of an object's longer side: smaller objects cannot be located in a map

@@ -1,7 +1,7 @@
 """Moments of a policy that approaches an object, with a mask of the object.
 
 There are no labelled boxes or masks: the position of the tool when the gripper next changes
-locates the object (`training/data/keyframes`), and depth selects its pixels.
+locates the object (`training/data/demonstrations/keyframes`), and depth selects its pixels.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.explain.measuring.cases import Case
 from robot_vision.explain.opening.policy import PolicyEpisodes
 from robot_vision.models.policies.pixel_points import Locator
-from robot_vision.training.data.keyframes import ways_to_keyframes
-from robot_vision.training.data.picture_cache import spread
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.demonstrations.keyframes import ways_to_keyframes
 
 ABOUT_M = 0.05
 _ON_ITS_WAY_M = 0.1  # nearer, the hand hides the object

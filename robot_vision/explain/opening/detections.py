@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.placement import place
+from robot_vision.core.cameras.placement import place
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Detections
 from robot_vision.model_store.store import Bundle
 from robot_vision.perception.detect import Detector

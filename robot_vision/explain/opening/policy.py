@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
+from robot_vision.core.cameras.placement import place
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelInput
-from robot_vision.core.placement import place
+from robot_vision.core.manifests.manifest import ModelInput
 from robot_vision.explain.asking import ask_of
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.network.attention_tap import some_attention, watched
@@ -24,16 +24,16 @@ from robot_vision.models.policies.pixel_spec import PixelPolicySpec
 from robot_vision.models.policies.pixels import PixelPolicy
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, read_weights
-from robot_vision.policies.sentences import SentenceEncoder, bundled_encoder
-from robot_vision.training.data.demonstration_judged import Judged, judged_by
-from robot_vision.training.data.demonstration_options import (
+from robot_vision.policies.language.sentences import SentenceEncoder, bundled_encoder
+from robot_vision.training.data.demonstrations.options import (
     DemonstrationOptions,
     PerceptionOptions,
 )
-from robot_vision.training.data.demonstration_sentences import loaded_sentences, spoken_of
-from robot_vision.training.data.demonstration_sets import all_episodes
-from robot_vision.training.data.demonstration_travels import DemonstrationTravels, read_travels
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.data.demonstrations.sentences import loaded_sentences, spoken_of
+from robot_vision.training.data.demonstrations.sets import all_episodes
+from robot_vision.training.data.judging.judged import Judged, judged_by
+from robot_vision.training.data.judging.travels import DemonstrationTravels, read_travels
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 from robot_vision.training.engine.run import RECIPE, weights_file
 
 _POLICY = "pixel-policy"

@@ -12,9 +12,9 @@ from jaxtyping import Float32, UInt8
 from robot_vision.capture.address import address_of
 from robot_vision.capture.live_source import LiveSource
 from robot_vision.codecs.bounded import read_image
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.source_config import SourceConfig
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.source_config import SourceConfig
 from robot_vision.core.types import Camera
 from robot_vision.explain.heat import ExplainError
 from robot_vision.replay.reading.bag import BagOptions

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
+from robot_vision.core.cameras.placement import Placement
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import brief
-from robot_vision.core.manifest import ModelInput, ModelManifest
-from robot_vision.core.params import Params
-from robot_vision.core.placement import Placement
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
+from robot_vision.core.parameters.params import Params
 from robot_vision.core.types import Camera
 from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.opening.detections import detections_of
@@ -26,7 +26,7 @@ from robot_vision.models.weights import Weights, load_exactly, read_weights, spe
 from robot_vision.perception.preprocess import Preprocessor
 from robot_vision.training.distillation.open_teacher import of_onnx
 from robot_vision.training.distillation.teacher import Run
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 from robot_vision.training.engine.run import BUNDLE_WEIGHTS, RECIPE, WEIGHTS
 
 _CPU = torch.device("cpu")

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 
 from robot_vision.core.boxes import pairwise_iou
-from robot_vision.core.config import DetectorConfig
+from robot_vision.core.parameters.config import DetectorConfig
 from robot_vision.core.types import Detections
 from robot_vision.export.measured_set import load_matched_set, read_rgb
-from robot_vision.export.picture_bundle import PictureModel
+from robot_vision.export.measuring.picture_bundle import PictureModel
 from robot_vision.export.sheets.canvas import (
     INK,
     Picture,
@@ -20,8 +20,8 @@ from robot_vision.export.sheets.canvas import (
 from robot_vision.model_store.store import Bundle
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.whole_picture import segmentation_of
-from robot_vision.training.data.labelled import Annotated
-from robot_vision.training.data.picture_cache import spread
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.labels.labelled import Annotated
 from robot_vision.training.metrics.calibration import taken_objects
 
 _COUNT, _WIDTH_PX, _HALF_PX = 12, 396, 298

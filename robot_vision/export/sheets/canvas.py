@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.data.labels.labelled import IGNORED
 from robot_vision.viz.palette import Rgb, color_of
 
 WIDTH_PX = 1200

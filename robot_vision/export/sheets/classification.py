@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from robot_vision.export.picture_bundle import PictureModel, weights_travel
+from robot_vision.export.measuring.picture_bundle import PictureModel, weights_travel
 from robot_vision.export.sheets.canvas import BAD, GOOD, Line, Picture, captioned, on_square
 from robot_vision.formats.classification import decode_classification
 from robot_vision.model_store.store import Bundle
-from robot_vision.training.data.crops import CropOptions, open_crops
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.picture_cache import spread
+from robot_vision.training.data.caches.crops import CropOptions, open_crops
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.labels.names import check_same_classes
 
 _COUNT, _SIDE_PX = 40, 146
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from robot_vision.export.measure_segmentation import rows_of
-from robot_vision.export.picture_bundle import PictureModel
+from robot_vision.export.measuring.picture_bundle import PictureModel
+from robot_vision.export.measuring.segmentation import rows_of
 from robot_vision.export.sheets.canvas import INK, Picture, at_width, beside, captioned, colored
 from robot_vision.formats.semantic import decode_semantic
 from robot_vision.model_store.store import Bundle
-from robot_vision.training.data.label_map_set import open_label_maps
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.picture_cache import spread
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.labels.label_map_set import open_label_maps
+from robot_vision.training.data.labels.names import check_same_classes
 from robot_vision.training.metrics.segmentation import SegmentationCounts, at_cells
 
 _COUNT, _WIDTH_PX = 12, 198

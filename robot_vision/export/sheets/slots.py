@@ -7,9 +7,9 @@ from robot_vision.export.parity import onnx_predictor
 from robot_vision.export.sheets.canvas import INK, Picture, at_width, beside, captioned, colored
 from robot_vision.model_store.store import Bundle
 from robot_vision.models.card import Size
-from robot_vision.training.data.picture_cache import spread
-from robot_vision.training.data.rgbd_temporal_held_out import RgbdTemporalHeldOut
-from robot_vision.training.data.sequences import Drift
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.held_out.rgbd_temporal import RgbdTemporalHeldOut
+from robot_vision.training.data.samples.sequences import Drift
 
 _COUNT, _WIDTH_PX = 8, 239
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.manifest import ModelManifest, OutputReading
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.manifest import ModelManifest, OutputReading
 from robot_vision.foundation.family import Asked, Family, Made, register_family
 from robot_vision.foundation.library import load, tokenizer
 from robot_vision.foundation.model_folder import ModelFolder

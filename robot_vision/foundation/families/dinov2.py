@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.foundation.family import Asked, Family, Made, register_family
 from robot_vision.foundation.library import load
 from robot_vision.foundation.model_folder import ModelFolder

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from robot_vision.core.manifest import ModelManifest, PromptEncoder
+from robot_vision.core.manifests.manifest import ModelManifest, PromptEncoder
 from robot_vision.foundation.family import Asked, Family, Made, register_family
 from robot_vision.foundation.library import load, tokenizer
 from robot_vision.foundation.model_folder import ModelFolder

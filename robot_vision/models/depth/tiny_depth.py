@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Real
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.card import Card
 from robot_vision.models.layers.separable import ConvNorm, SeparableBlock
 from robot_vision.models.picture import PICTURE, noise_pictures, served_from_picture

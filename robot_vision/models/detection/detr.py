@@ -5,7 +5,7 @@ from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.card import Card
 from robot_vision.models.detection.detr_names import DETR_LAYOUTS
 from robot_vision.models.detection.detr_parts import (

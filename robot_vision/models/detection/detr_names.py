@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.models.encoders.encoder import encoder_spec
 from robot_vision.models.encoders.layout import Layout
 from robot_vision.models.encoders.resnet import LAYOUTS

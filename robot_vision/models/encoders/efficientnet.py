@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.encoders.efficientnet_names import LAYOUTS
 from robot_vision.models.encoders.encoder import (
     Encoded,

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param, with_options
+from robot_vision.core.parameters.params import Params, param, with_options
 from robot_vision.core.registry import Registry
 from robot_vision.models.encoders.layout import Layout
 

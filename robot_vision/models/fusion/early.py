@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.fusion.fusion import FUSIONS, Carried, Fused, Fusion, ModalityShape, Seen
 from robot_vision.models.layers.attention import AttentionOptions
 from robot_vision.models.layers.decoder import Pool

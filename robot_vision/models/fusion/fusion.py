@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.core.registry import Registry
 from robot_vision.models.layers.language import mean_of_present
 

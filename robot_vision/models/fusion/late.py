@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.fusion.fusion import FUSIONS, Carried, Fused, Fusion, ModalityShape, Seen
 from robot_vision.models.layers.attention import perceptron
 from robot_vision.models.layers.decoder import Pool

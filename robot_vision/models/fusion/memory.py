@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.fusion.fusion import (
     FUSIONS,
     Carried,

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.heads.action_loss import mean_of_valid
 from robot_vision.models.heads.head import HEADS, Head

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.core.registry import Registry
 from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.loss import Loss

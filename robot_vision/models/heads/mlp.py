@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.fusion.fusion import Fused
 from robot_vision.models.heads.action_loss import ActionLossOptions
 from robot_vision.models.heads.direct import DirectHead

@@ -6,7 +6,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 
 # Added to logits that must never be attended to or chosen; finite in half precision too.
 NEVER = -1e4

@@ -11,7 +11,7 @@ from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.card import Card, Graph, Serving, Size
 from robot_vision.models.detection.grid_head import GridHead
 from robot_vision.models.detection.yolo_v1 import ROLES, TINY_ENCODER

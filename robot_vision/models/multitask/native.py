@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Real
 from torch import Tensor, nn
 
-from robot_vision.core.manifest import ModelInput
+from robot_vision.core.manifests.manifest import ModelInput
 from robot_vision.models.card import Card, Graph, Serving, Size
 from robot_vision.models.multitask.native_parts import (
     FEATURE_STRIDE,

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Real
 from pydantic import Field
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.layers.sensor_depth import fill_depth, quarter_depth, surface_slopes
 from robot_vision.models.layers.separable import ConvNorm, SeparableBlock, separable_stack
 

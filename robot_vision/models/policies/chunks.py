@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from robot_vision.core.params import with_options
+from robot_vision.core.parameters.params import with_options
 from robot_vision.models.fusion.fusion import FUSIONS, Fused, Fusion, ModalityShape, Seen
 from robot_vision.models.heads.action_loss import ActionLoss
 from robot_vision.models.heads.head import HEADS, Head

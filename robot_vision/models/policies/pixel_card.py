@@ -1,6 +1,6 @@
 """The card of `pixel-policy`."""
 
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.models.card import Card, Serving
 from robot_vision.models.encoders.encoder import EncoderChoice
 from robot_vision.models.policies.chunk_serving import Declared, served_graphs

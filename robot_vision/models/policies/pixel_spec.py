@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from robot_vision.core.camera_mount import CameraMount
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.core.params import Params, param
+from robot_vision.core.cameras.camera_mount import CameraMount
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.encoders.encoder import EncoderChoice
-from robot_vision.policies.tokens import MAX_OBJECTS, OBJECT_WIDTH
+from robot_vision.policies.observing.tokens import MAX_OBJECTS, OBJECT_WIDTH
 
 _Three = tuple[float, float, float]
 

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.layers.attention import (
     NEVER,
     Attention,
@@ -21,7 +21,7 @@ from robot_vision.models.layers.attention import (
     perceptron,
 )
 from robot_vision.models.layers.language import mean_of_present
-from robot_vision.policies.tokens import (
+from robot_vision.policies.observing.tokens import (
     GEOMETRY_WIDTH,
     MAX_OBJECTS,
     OBJECT_SLICES,
@@ -37,7 +37,7 @@ _SCALES_M = (0.3, 0.08, 0.02)
 
 
 class PolicySpec(Params):
-    """Sizes of the network and of its input tokens (`policies/tokens.py`)."""
+    """Sizes of the network and of its input tokens (`policies/observing/tokens.py`)."""
 
     words: int = param(128, "size of the vocabulary; set by the training set", ge=1, le=100_000)
     max_words: int = param(24, "longest instruction", ge=1, le=128)
@@ -128,8 +128,8 @@ class PolicyNetwork(nn.Module):
         destination; after the n objects: the hand, nothing) and `attention` [b,cells].
 
         `bias` is added to the pointers' logits before one is followed
-        (`policies/target_memory.py`), but not to the logits returned. During training `pointable`
-        marks the right answers: the action head gets the best among these.
+        (`policies/observing/target_memory.py`), but not to the logits returned. During training
+        `pointable` marks the right answers: the action head gets the best among these.
         """
         normal_objects = self._normal("objects", objects)
         normal_robot = self._normal("robot", robot)

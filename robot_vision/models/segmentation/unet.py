@@ -12,7 +12,7 @@ from jaxtyping import Float, Real
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.card import Card
 from robot_vision.models.encoders.encoder import EncoderChoice
 from robot_vision.models.encoders.picture_encoder import PictureEncoder

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Real
 from torch import Tensor, nn
 
-from robot_vision.core.manifest import CarriedState, ModelInput
-from robot_vision.core.params import Params, param
+from robot_vision.core.manifests.manifest import CarriedState, ModelInput
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.card import Card, Graph, Serving, Size
 from robot_vision.models.encoders.encoder import EncoderChoice
 from robot_vision.models.encoders.picture_encoder import PictureEncoder

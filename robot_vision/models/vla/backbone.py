@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted, read_json
+from robot_vision.core.files.foreign import quoted, read_json
 from robot_vision.models.vla.adapter import ADAPTERS, VlmAdapter
 from robot_vision.models.vla.library import transformers
 from robot_vision.models.vla.spec import BackboneSpec

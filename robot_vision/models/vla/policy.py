@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.models.card import Card, Graph, Serving, Size
 from robot_vision.models.policies.chunk_serving import Declared, served_graphs
 from robot_vision.models.policies.chunks import ChunkPolicy

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import model_validator
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.policies.pixel_spec import ChunkPolicySpec
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.public_library import import_transformers
 from robot_vision.multimodal.answerer import (
     Answerer,

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.params import param
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.params import param
 from robot_vision.core.types import Detections, Frame
 from robot_vision.multimodal.answerer import (
     Answerer,

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import brief
-from robot_vision.core.params import param
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.parameters.params import param
 from robot_vision.multimodal.answerer import (
     Answerer,
     AnswererKind,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from robot_vision.core.errors import ForeignFileError, MissingDependencyError
-from robot_vision.core.foreign import brief, parse_json
+from robot_vision.core.files.foreign import brief, parse_json
 from robot_vision.multimodal.answerer import AnswerError, GivenUpError
 from robot_vision.multimodal.hosted.key import Key
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.policies.remote.spec import ServerAddress
 
 _TLS = ("wss", "https", "grpcs")

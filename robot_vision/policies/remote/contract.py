@@ -8,9 +8,9 @@ SHA-256 of mean and scale), `observation`, `identity`. Our own servers report al
 from collections.abc import Mapping
 from typing import Any
 
-from robot_vision.core.action_spec import ActionSpec, ActionStatistics
-from robot_vision.core.foreign import brief
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.policies.remote.clients.client import dotted
 from robot_vision.policies.remote.errors import MismatchError
 from robot_vision.policies.remote.messages import ServerReport

@@ -12,7 +12,7 @@ from threading import Condition, Thread
 from time import monotonic
 
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.core.timing import Percentiles
 from robot_vision.policies.remote.clients.client import Client
 from robot_vision.policies.remote.errors import LostError, MismatchError, RemoteError

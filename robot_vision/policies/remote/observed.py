@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from robot_vision.codecs.stretch import stretched
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
 from robot_vision.core.types import Observation, Picture, RobotState
 from robot_vision.datasets.meaning.inverse import foreign_poses
 from robot_vision.datasets.meaning.meaning import Column
-from robot_vision.policies.pixel_history import asked_ns, joint_state, most_gap_s, newest_at
+from robot_vision.policies.pixels.history import asked_ns, joint_state, most_gap_s, newest_at
 from robot_vision.policies.remote.messages import Request
 from robot_vision.policies.remote.spec import Mapping, SentCamera, SentState
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.action_spec import ActionSpec
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Frame, Observation, Picture, RobotState
-from robot_vision.core.unperceived import unperceived
 from robot_vision.policies.remote.errors import RemoteError
 
 OWN_ANSWER = "action"

@@ -5,13 +5,14 @@ from time import perf_counter
 
 import numpy as np
 
-from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.errors import BundleError
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.core.policy_status import ServerStatus
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.results.policy_status import ServerStatus
 from robot_vision.core.timing import timed
 from robot_vision.core.types import Decision, Instruction, Observation, RobotState
 from robot_vision.model_store.policies import PolicyBundle
+from robot_vision.policies.language.words import NoWords
 from robot_vision.policies.registry import POLICIES
 from robot_vision.policies.remote.clients.client import CLIENTS
 from robot_vision.policies.remote.contract import check_report
@@ -22,7 +23,6 @@ from robot_vision.policies.remote.observed import blank_arm, blank_request, requ
 from robot_vision.policies.remote.own import OWN_ANSWER, blank_observation
 from robot_vision.policies.remote.spec import remote_spec
 from robot_vision.policies.remote.steps import chunk_of
-from robot_vision.policies.words import NoWords
 
 
 class RemotePolicy:

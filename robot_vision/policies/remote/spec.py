@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float64
 from pydantic import Field, ValidationError, model_validator
 
-from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.errors import BundleError
-from robot_vision.core.observation_spec import CameraName, ObservationSpec
-from robot_vision.core.params import Params, faults_of, param
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.manifests.observation_spec import CameraName, ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.parameters.params import Params, faults_of, param
 from robot_vision.datasets.meaning.meaning import (
     ActionMeaning,
     Column,

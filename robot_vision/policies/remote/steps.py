@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.manifests.action_spec import ActionSpec
 from robot_vision.core.types import RobotState
 from robot_vision.datasets.episode_set import EpisodeActions
 from robot_vision.datasets.errors import DatasetError
@@ -19,7 +19,7 @@ from robot_vision.datasets.meaning.canonical import (
 )
 from robot_vision.datasets.meaning.columns import pick
 from robot_vision.datasets.meaning.meaning import ActionMeaning, GripperColumn
-from robot_vision.policies.pixel_history import joint_state
+from robot_vision.policies.pixels.history import joint_state
 from robot_vision.policies.remote.errors import RemoteError
 from robot_vision.policies.remote.spec import AnsweredActions
 

@@ -7,8 +7,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Literal
 
-from robot_vision.core.config import NodeConfig, with_values
 from robot_vision.core.errors import ConfigError, RobotVisionError
+from robot_vision.core.parameters.config import NodeConfig, with_values
 from robot_vision.core.types import Frame
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.jobs.options import name_bags

@@ -8,9 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
-from robot_vision.core.config import ServiceConfig, flatten
-from robot_vision.core.disk import DiskFullError, writing_to
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.files.disk import DiskFullError, writing_to
+from robot_vision.core.parameters.config import ServiceConfig, flatten
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.frames import FrameSource

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.open_dataset import is_dataset

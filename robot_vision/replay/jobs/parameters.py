@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from robot_vision.core.config import NodeConfig, load_yaml, with_values
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.parameters.config import NodeConfig, load_yaml, with_values
 
 
 def node_config(path: Path | None, changes: Mapping[str, Any]) -> NodeConfig:

@@ -13,9 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from robot_vision.core.code_permission import code_is_permitted, permit_code
-from robot_vision.core.config import MODEL_PARAMETERS
 from robot_vision.core.errors import MissingDependencyError
+from robot_vision.core.files.code_permission import code_is_permitted, permit_code
+from robot_vision.core.parameters.config import MODEL_PARAMETERS
 from robot_vision.replay.jobs.job import Job, run_job
 
 OnResult = Callable[[dict[str, Any]], None]

@@ -7,23 +7,23 @@ from typing import Any
 import numpy as np
 
 from robot_vision.codecs.stretch import stretched, stretched_depth
-from robot_vision.core.camera_mount import CameraMount
+from robot_vision.core.cameras.camera_mount import CameraMount
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
-from robot_vision.core.policy_config import PointingConfig
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.parameters.groups.policy_config import PointingConfig
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Frame, Observation, Perception, Picture, RobotState
-from robot_vision.core.unperceived import unperceived
 from robot_vision.datasets.camera_names import camera_called
 from robot_vision.datasets.camera_places import camera_places
 from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.meaning.asking.draft import read_draft
+from robot_vision.datasets.meaning.asking.suggest import known_or_asked
 from robot_vision.datasets.meaning.canonical import canonical, observed_in
-from robot_vision.datasets.meaning.draft import read_draft
 from robot_vision.datasets.meaning.meaning import Meaning
-from robot_vision.datasets.meaning.suggest import known_or_asked
-from robot_vision.policies.grounded_pointing import pointed_by
-from robot_vision.policies.history import History
-from robot_vision.policies.pixel_history import most_gap_s
+from robot_vision.policies.observing.grounded_pointing import pointed_by
+from robot_vision.policies.observing.history import History
+from robot_vision.policies.pixels.history import most_gap_s
 from robot_vision.replay.judging.perceiving import Perceiving
 
 POINTS_ITSELF = PointingConfig()

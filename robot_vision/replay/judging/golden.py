@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import read_json
+from robot_vision.core.files.foreign import read_json
 from robot_vision.replay.judging.answers import Answer, Answers
 
 KIND, VERSION, TOLERANCE = "policy", 1, 0.02

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.policy_config import PointingConfig
+from robot_vision.core.parameters.groups.policy_config import PointingConfig
 from robot_vision.core.timing import Percentiles
 from robot_vision.datasets.open_dataset import open_dataset
-from robot_vision.policies.check import check_points
+from robot_vision.policies.guards.check import check_points
 from robot_vision.policies.registry import BundledPolicy
 from robot_vision.replay.judging.answers import Answers, answers_of
 from robot_vision.replay.judging.episodes import meaning_of, misplaced, observations

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from robot_vision.core.config import ServiceConfig, with_values
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.parameters.config import ServiceConfig, with_values
 from robot_vision.pipeline import Pipeline, build_pipeline
-from robot_vision.policies.check import foreign_perception
+from robot_vision.policies.guards.check import foreign_perception
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

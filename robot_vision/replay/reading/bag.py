@@ -11,8 +11,8 @@ import numpy as np
 from robot_vision.codecs.compressed import decode_compressed, decode_compressed_depth
 from robot_vision.codecs.depth import decode_depth
 from robot_vision.codecs.image import decode_image
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.limits_config import InputLimits
 from robot_vision.replay.reading.cameras import RecordedCameras
 from robot_vision.replay.reading.discovery import (
     CAMERA_INFO,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from robot_vision.core.camera_info import Calibration, calibration_of
+from robot_vision.core.cameras.camera_info import Calibration, calibration_of
+from robot_vision.core.cameras.frame_check import INVALID
 from robot_vision.core.errors import CameraError
-from robot_vision.core.frame_check import INVALID
 from robot_vision.replay.reading.messages import Problems, stamp_to_ns
 
 

@@ -8,7 +8,7 @@ from robot_vision.codecs.compressed import is_depth_format
 from robot_vision.codecs.depth import DEPTH_ENCODINGS
 from robot_vision.codecs.header import encoded_size_px
 from robot_vision.codecs.image import IMAGE_ENCODINGS
-from robot_vision.core.foreign import brief, quoted
+from robot_vision.core.files.foreign import brief, quoted
 from robot_vision.replay.reading.choice import (
     Choice,
     Seen,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import cv2
 
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.geometry import scaled_camera
+from robot_vision.core.cameras.geometry import scaled_camera
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.frames import decode

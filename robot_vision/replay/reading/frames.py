@@ -8,11 +8,11 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
-from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.cameras.camera_check import checked_camera
+from robot_vision.core.cameras.frame_check import OTHER_SIZE, size_problem
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.errors import CameraError, EncodingError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.frame_check import OTHER_SIZE, size_problem
+from robot_vision.core.files.foreign import quoted
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Camera, Frame, RobotView
 from robot_vision.replay.reading.messages import Problems

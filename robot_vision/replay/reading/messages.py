@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.foreign import is_git_lfs_pointer
+from robot_vision.core.files.foreign import is_git_lfs_pointer
 
 MOST_TOPICS = 10_000
 LONGEST_NAME = 1000

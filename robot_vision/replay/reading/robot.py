@@ -3,9 +3,9 @@
 from typing import Any
 
 from robot_vision.arm.urdf import read_urdf
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.cameras.rotation import original_frame, original_from_rotated
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.rotation import original_frame, original_from_rotated
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Camera, RobotView
 from robot_vision.replay.reading.messages import Problems, RawMessage, stamp_to_ns
 from robot_vision.self_filter.believed_joints import BelievedJoints

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.datasets.open_dataset import is_dataset
 from robot_vision.replay.reading.bag import BagOptions, BagSource
 from robot_vision.replay.reading.episodes.open import open_episodes

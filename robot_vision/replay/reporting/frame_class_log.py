@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.frame_classes import NONE_LABEL, shares_of, top_classes
+from robot_vision.core.results.frame_classes import NONE_LABEL, shares_of, top_classes
 from robot_vision.core.types import Classification, Grounded, Perception, SemanticMap
 from robot_vision.replay.reporting.comparison.figure_drift import Drift, number_drift
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.objects import class_name
+from robot_vision.core.results.objects import class_name
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Camera, Depth, TrackState
 from robot_vision.replay.reporting.digest import Digest

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.boxes import pairwise_iou
-from robot_vision.core.objects import class_name
-from robot_vision.core.shapes import by_track
+from robot_vision.core.results.objects import class_name
+from robot_vision.core.results.shapes import by_track
 from robot_vision.core.types import Perception, TrackState
 from robot_vision.replay.reporting.shape_means import ShapeMeans
 

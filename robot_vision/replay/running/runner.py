@@ -9,7 +9,7 @@ import numpy as np
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.core.types import Frame, Perception
 from robot_vision.pipeline import Pipeline
 from robot_vision.replay.reading.frames import (

@@ -32,7 +32,7 @@ from mcap.records import (
 from mcap.records import Chunk as ChunkRecord
 from mcap.writer import MCAP0_MAGIC
 
-from robot_vision.core.disk import DiskFullError, reserve_room, writing_to
+from robot_vision.core.files.disk import DiskFullError, reserve_room, writing_to
 from robot_vision.replay.writing.offered_qos import offered_qos
 from robot_vision.replay.writing.ros_types import output_types
 

@@ -4,9 +4,9 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from robot_vision.core.disk import DiskFullError
-from robot_vision.core.objects import objects_of
-from robot_vision.core.points_config import PointsConfig
+from robot_vision.core.files.disk import DiskFullError
+from robot_vision.core.parameters.groups.points_config import PointsConfig
+from robot_vision.core.results.objects import objects_of
 from robot_vision.core.types import Perception
 from robot_vision.replay.running.runner import Processed
 from robot_vision.replay.writing.file_messages import FileMessages

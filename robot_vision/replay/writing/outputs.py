@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from robot_vision.core.disk import writing_to
-from robot_vision.core.points_config import PointsConfig
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.parameters.groups.points_config import PointsConfig
 from robot_vision.replay.reporting.track_log import Switch
 from robot_vision.replay.running.feeding import MOST_WAITING_BYTES, WriteBehind
 from robot_vision.replay.running.runner import Processed

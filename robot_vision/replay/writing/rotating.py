@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from robot_vision.core.disk import DiskFullError
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.files.disk import DiskFullError
 from robot_vision.replay.writing.mcap_file import McapFile
 from robot_vision.replay.writing.offered_qos import offered_qos
 

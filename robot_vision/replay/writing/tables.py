@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import MissingDependencyError
+from robot_vision.core.files.disk import writing_to
 
 ROWS_PER_GROUP = 10_000
 

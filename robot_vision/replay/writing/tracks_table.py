@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from robot_vision.core.objects import class_name
+from robot_vision.core.results.objects import class_name
 from robot_vision.core.types import TrackState
 from robot_vision.replay.running.runner import Processed
 from robot_vision.replay.writing.tables import Row

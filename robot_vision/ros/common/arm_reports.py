@@ -10,8 +10,8 @@ from sensor_msgs.msg import JointState
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.robot_config import GripperConfig
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.robot_config import GripperConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.sync.joint_reports import JointReports

@@ -10,13 +10,13 @@ from jaxtyping import Float64
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
-from robot_vision.core.camera_config import CameraPoseConfig
+from robot_vision.core.cameras.geometry import transform_from_quaternion
+from robot_vision.core.cameras.rotation import original_frame, original_from_rotated
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.config import TransformConfig
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import LONGEST_LINE, brief
-from robot_vision.core.geometry import transform_from_quaternion
-from robot_vision.core.rotation import original_frame, original_from_rotated
+from robot_vision.core.files.foreign import LONGEST_LINE, brief
+from robot_vision.core.parameters.config import TransformConfig
+from robot_vision.core.parameters.groups.camera_config import CameraPoseConfig
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.tf import TargetFrame
 from robot_vision.ros.messages.convert import ns_from_stamp

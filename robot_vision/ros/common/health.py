@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 
-from robot_vision.core.foreign import LONGEST_LINE, brief
+from robot_vision.core.files.foreign import LONGEST_LINE, brief
 from robot_vision.core.timing import Percentiles
 
 _MOST_CAUSES = 100

@@ -11,10 +11,10 @@ from jaxtyping import Float64
 from rclpy.node import Node
 from rclpy.time import Time
 
+from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.config import TransformConfig
 from robot_vision.core.errors import MissingDependencyError
-from robot_vision.core.geometry import transform_from_quaternion
+from robot_vision.core.parameters.config import TransformConfig
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.bounded import MOST_FRAME_ID_CHARACTERS
 from robot_vision.sync.transforms import MOST_FRAMES

@@ -10,7 +10,7 @@ from robot_vision.console.class_schema import ClassificationView, PixelLabels
 from robot_vision.console.problems import in_words
 from robot_vision.console.state.admission import UnusableError
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.frame_classes import NONE_LABEL
+from robot_vision.core.results.frame_classes import NONE_LABEL
 from robot_vision.core.types import SemanticMap
 from robot_vision.ros.messages.convert import ns_from_stamp
 

@@ -22,7 +22,7 @@ from robot_vision.console.command_schema import MAX_INSTRUCTION, GivenInstructio
 from robot_vision.console.commander import InstructionLog
 from robot_vision.console.state.admission import text_of
 from robot_vision.console.state.snapshots import Snapshots
-from robot_vision.core.policy_status import PolicyStatus
+from robot_vision.core.results.policy_status import PolicyStatus
 from robot_vision.ros.console.refusals import Refusals
 from robot_vision.ros.middleware.bounded import WORDS_BYTES, bounded
 from robot_vision.ros.middleware.rclpy_internals import is_up

@@ -20,9 +20,9 @@ from robot_vision.console.state.admission import UnusableError, admit_diagnosis,
 from robot_vision.console.state.policy_moment import LatestMoment, no_policy
 from robot_vision.console.state.snapshots import Attention, Snapshots
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.config import ServiceConfig
-from robot_vision.core.console_config import ConsoleNodeConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.console_config import ConsoleNodeConfig
 from robot_vision.core.types import Perception
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.console.commander import RosCommander

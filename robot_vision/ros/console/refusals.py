@@ -5,7 +5,7 @@ from time import monotonic
 from rclpy.node import Node
 
 from robot_vision.console.state.snapshots import Snapshots
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 
 _WARN_S = 10.0
 

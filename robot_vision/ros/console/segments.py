@@ -14,7 +14,7 @@ from robot_vision.console.segment_schema import LiveSegments, LiveSegmentsState
 from robot_vision.console.segments.live import SegmentLog
 from robot_vision.ros.console.refusals import Refusals
 from robot_vision.ros.middleware.bounded import OBJECTS_BYTES, bounded
-from robot_vision.segment.requests import LiveRequest
+from robot_vision.segment.live.requests import LiveRequest
 
 _QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)
 

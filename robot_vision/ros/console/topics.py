@@ -22,8 +22,8 @@ from robot_vision.console.state.admission import (
 )
 from robot_vision.console.state.snapshots import Snapshots
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.console_config import ConsoleNodeConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.parameters.console_config import ConsoleNodeConfig
 from robot_vision.core.types import Depth, Features, Frame
 from robot_vision.ros.console.classes import (
     classification_from,

@@ -9,13 +9,13 @@ from jaxtyping import Float64
 from sensor_msgs.msg import JointState
 
 from robot_vision.arm.kinematics import read_chain
-from robot_vision.core.arm_config import ArmConfig
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.demonstration_config import DemonstrationConfig
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.demonstration_config import DemonstrationConfig
+from robot_vision.core.parameters.groups.arm_config import ArmConfig
 from robot_vision.core.types import RobotState
 from robot_vision.demonstrations.recording.align import Aligner
-from robot_vision.policies.arm_gate import ArmGate
+from robot_vision.policies.guards.arm_gate import ArmGate
 from robot_vision.ros.common.arm_reports import ArmReports
 from robot_vision.ros.messages.poses import transform_from_pose
 from robot_vision.sync.joint_history import JointHistory

@@ -1,7 +1,7 @@
 """The format of a dataset of demonstrations, from parameters and received messages."""
 
-from robot_vision.core.demonstration_config import DemonstrationConfig
-from robot_vision.datasets.lerobot.schema import ActionConvention, CameraFormat, DatasetFormat
+from robot_vision.core.parameters.demonstration_config import DemonstrationConfig
+from robot_vision.datasets.lerobot.form.schema import ActionConvention, CameraFormat, DatasetFormat
 from robot_vision.demonstrations.recording.align import AlignConfig
 from robot_vision.ros.demonstrations.topics import DemoTopics
 from robot_vision.ros.messages.convert import depth_from_message, rgb_from_message

@@ -15,8 +15,8 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
-from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.parameters.demonstration_config import DemonstrationConfig
 from robot_vision.demonstrations.status import RECORDER_STATUS, RecorderStatus
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.common.run import run

@@ -12,9 +12,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 from std_msgs.msg import String
 
-from robot_vision.core.demonstration_config import DemonstrationConfig
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import LONGEST_LINE, brief
+from robot_vision.core.files.foreign import LONGEST_LINE, brief
+from robot_vision.core.parameters.demonstration_config import DemonstrationConfig
 from robot_vision.datasets.lerobot.sample import stepped
 from robot_vision.demonstrations.recording.align import Aligner
 from robot_vision.demonstrations.recording.session import Session

@@ -10,11 +10,11 @@ from time import monotonic
 
 import numpy as np
 
-from robot_vision.core.demonstration_config import DemonstrationConfig
+from robot_vision.core.parameters.demonstration_config import DemonstrationConfig
 from robot_vision.core.types import Camera, Frame
 from robot_vision.datasets.errors import DatasetError
+from robot_vision.datasets.lerobot.form.schema import DatasetFormat
 from robot_vision.datasets.lerobot.sample import Sample
-from robot_vision.datasets.lerobot.schema import DatasetFormat
 from robot_vision.demonstrations.recording.align import Slot
 from robot_vision.demonstrations.recording.session import Ended, Session
 from robot_vision.demonstrations.status import RecorderStatus

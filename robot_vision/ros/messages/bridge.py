@@ -15,7 +15,7 @@ from robot_vision.bridge_trial import ADVICE, BridgeTrial, is_installed
 from robot_vision.codecs.bounded import check_size
 from robot_vision.codecs.layout import UnsupportedEncodingError
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.parameters.limits_config import InputLimits
 from robot_vision.ros.messages.received_image import ReceivedImage
 
 

@@ -13,9 +13,9 @@ from robot_vision.codecs.compressed import decode_compressed, decode_compressed_
 from robot_vision.codecs.depth import decode_depth
 from robot_vision.codecs.image import decode_image
 from robot_vision.codecs.layout import UnsupportedEncodingError
-from robot_vision.core.camera_info import calibration_of, camera_of
+from robot_vision.core.cameras.camera_info import calibration_of, camera_of
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
 from robot_vision.core.types import Camera
 from robot_vision.ros.messages.bridge import rgb_by_bridge
 from robot_vision.ros.messages.received_image import ReceivedImage

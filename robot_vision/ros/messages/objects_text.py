@@ -9,9 +9,9 @@ from annotated_types import Len
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from robot_vision.core.config import MOST_PROMPT
-from robot_vision.core.foreign import parse_json
-from robot_vision.core.geometry import invert_transform, transform_points
+from robot_vision.core.cameras.geometry import invert_transform, transform_points
+from robot_vision.core.files.foreign import parse_json
+from robot_vision.core.parameters.config import MOST_PROMPT
 from robot_vision.core.types import Tracks, TrackState
 from robot_vision.ros.middleware.bounded import MOST_FRAME_ID_CHARACTERS
 

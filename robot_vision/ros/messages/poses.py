@@ -12,10 +12,10 @@ from trajectory_msgs.msg import (
     MultiDOFJointTrajectoryPoint,
 )
 
-from robot_vision.core.action_spec import ActionSpec
+from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.geometry import transform_from_quaternion
-from robot_vision.core.objects import quaternion_xyzw
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.results.objects import quaternion_xyzw
 from robot_vision.core.types import ActionChunk, Command
 from robot_vision.ros.messages.convert import header
 

@@ -14,7 +14,7 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-from robot_vision.core.config import InputConfig
+from robot_vision.core.parameters.config import InputConfig
 from robot_vision.topics.quality import Quality
 
 # Words are published once and latched for later subscribers.

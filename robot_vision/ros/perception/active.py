@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 from rclpy.lifecycle import LifecycleNode
 
-from robot_vision.core.config import NodeConfig
 from robot_vision.core.interfaces import Perceiver
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.perception.configured import Configured
 from robot_vision.ros.perception.inputs.frames import FrameBuilder

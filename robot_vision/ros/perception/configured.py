@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 from rclpy.lifecycle import LifecycleNode
 
-from robot_vision.core.config import NodeConfig
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
 from robot_vision.ros.common.tf import TargetFrame

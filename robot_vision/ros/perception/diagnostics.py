@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import psutil
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
-from robot_vision.core.config import NodeConfig
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.ros.common.diagnostics import ERROR, OK, WARN, status_of, words_of
 from robot_vision.ros.common.health import Report
 from robot_vision.ros.messages.convert import stamp_from_ns

@@ -7,8 +7,8 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-from robot_vision.core.frame_trace import frame_trace
-from robot_vision.core.points_config import PointsConfig
+from robot_vision.core.parameters.groups.points_config import PointsConfig
+from robot_vision.core.results.frame_trace import frame_trace
 from robot_vision.core.timing import Span, span
 from robot_vision.ros.messages.live import LiveMessages, class_of
 from robot_vision.ros.middleware.qos import profile_of
@@ -76,7 +76,7 @@ def _say_missing(node: LifecycleNode, missing: list[OutputTopic]) -> None:
 
 
 class Traces:
-    """`~/trace`: where each frame spent its time (core/frame_trace), for subscribers only.
+    """`~/trace`: where each frame spent its time (core/results/frame_trace), for subscribers only.
 
     It is not in the table of topics: it is known only after all of these are published.
     """

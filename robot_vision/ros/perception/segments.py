@@ -21,15 +21,15 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.segment_config import SegmentConfig
+from robot_vision.core.parameters.groups.segment_config import SegmentConfig
 from robot_vision.core.types import Perception
 from robot_vision.model_store.segmenters import find_segmenter
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.live import LiveMessages
 from robot_vision.ros.middleware.bounded import WORDS_BYTES, bounded
-from robot_vision.segment.holding import Answer, Holder
-from robot_vision.segment.live_answers import answer_json, answer_labels
-from robot_vision.segment.requests import LiveRequest, read_request
+from robot_vision.segment.live.answers import answer_json, answer_labels
+from robot_vision.segment.live.holding import Answer, Holder
+from robot_vision.segment.live.requests import LiveRequest, read_request
 from robot_vision.segment.segmenter import Segmenter
 
 _QOS = QoSProfile(depth=10, reliability=ReliabilityPolicy.RELIABLE)

@@ -9,11 +9,11 @@ from time import perf_counter
 import numpy as np
 from jaxtyping import Float64
 
-from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.foreign import LONGEST_LINE, brief
+from robot_vision.core.files.foreign import LONGEST_LINE, brief
 from robot_vision.core.interfaces import Perceiver
-from robot_vision.core.objects import objects_of
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.results.objects import objects_of
 from robot_vision.core.timing import spans_kept, timed
 from robot_vision.pipeline import Pipeline
 from robot_vision.ros.common.health import Health

@@ -7,11 +7,11 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
-from robot_vision.core.observation_spec import ObservationSpec
-from robot_vision.core.policy_status import PolicyStatus
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.results.policy_status import PolicyStatus
+from robot_vision.core.results.unperceived import unperceived
 from robot_vision.core.types import Decision, Frame
-from robot_vision.core.unperceived import unperceived
 from robot_vision.ros.common.camera_pose import CameraPoseSource
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.stream import Evenness, Stream

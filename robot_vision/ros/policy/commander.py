@@ -6,13 +6,13 @@ from time import monotonic
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.frame_map import FrameMap
 from robot_vision.core.interfaces import Policy
-from robot_vision.core.objects import quaternion_xyzw
-from robot_vision.core.policy_status import PolicyStatus, Pose
+from robot_vision.core.results.frame_map import FrameMap
+from robot_vision.core.results.objects import quaternion_xyzw
+from robot_vision.core.results.policy_status import PolicyStatus, Pose
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
-from robot_vision.policies.controller import Controller
+from robot_vision.policies.control.controller import Controller
 from robot_vision.ros.policy.outputs import PolicyOutputs
 
 # Simulated time may advance in steps of this length on a slow machine.

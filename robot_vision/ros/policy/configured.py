@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from rclpy.callback_groups import CallbackGroup
 from rclpy.lifecycle import LifecycleNode
 
-from robot_vision.core.robot_config import PolicyNodeConfig
-from robot_vision.policies.controller import Controller
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.policies.control.controller import Controller
 from robot_vision.ros.common.camera_pose import CameraPoseSource, camera_pose
 from robot_vision.ros.policy.cameras.mounts import CameraMounts
 from robot_vision.ros.policy.commander import Commander

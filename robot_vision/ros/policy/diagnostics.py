@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 
-from robot_vision.core.policy_status import PolicyStatus, ServerStatus
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.results.policy_status import PolicyStatus, ServerStatus
 from robot_vision.ros.common.diagnostics import ERROR, OK, WARN, status_of, words_of
 from robot_vision.ros.common.health import Report
 from robot_vision.ros.common.stream import Evenness

@@ -11,10 +11,10 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool, Trigger
 
-from robot_vision.core.action_spec import ActionSpec
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 from robot_vision.core.types import Decision
 from robot_vision.model_store.policies import POLICY_FILE, open_policy
 from robot_vision.model_store.store import find_bundle, locate

@@ -8,9 +8,9 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import String
 
-from robot_vision.core.action_spec import ActionSpec, JointSpec
-from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.manifests.action_spec import ActionSpec, JointSpec
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.results.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.core.types import ActionChunk, Command, JointCommand
 from robot_vision.ros.messages.convert import ImageWriter, header
 from robot_vision.ros.messages.joints import joint_trajectory_message, joint_velocity_message

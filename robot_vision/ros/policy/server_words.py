@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from robot_vision.core.interfaces import ConnectedPolicy, Policy
-from robot_vision.core.policy_status import ServerStatus
+from robot_vision.core.results.policy_status import ServerStatus
 
 
 def server_status(policy: Policy) -> ServerStatus | None:

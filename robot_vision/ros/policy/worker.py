@@ -7,11 +7,11 @@ from threading import Condition, Thread
 
 import numpy as np
 
+from robot_vision.core.cameras.geometry import invert_transform
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.frame_map import FrameMap
-from robot_vision.core.geometry import invert_transform
 from robot_vision.core.interfaces import Policy
-from robot_vision.core.policy_config import PointingConfig
+from robot_vision.core.parameters.groups.policy_config import PointingConfig
+from robot_vision.core.results.frame_map import FrameMap
 from robot_vision.core.timing import timed
 from robot_vision.core.types import (
     Decision,
@@ -20,9 +20,9 @@ from robot_vision.core.types import (
     Perception,
     RobotState,
 )
-from robot_vision.policies.check import foreign_perception
-from robot_vision.policies.grounded_pointing import pointed_by
-from robot_vision.policies.watchdog import words_problem
+from robot_vision.policies.guards.check import foreign_perception
+from robot_vision.policies.guards.watchdog import words_problem
+from robot_vision.policies.observing.grounded_pointing import pointed_by
 from robot_vision.ros.common.camera_pose import CameraPoseSource, base_from_view
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.policy.cameras.policy_cameras import PolicyCameras

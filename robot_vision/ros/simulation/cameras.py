@@ -11,7 +11,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.robot_config import RobotSimConfig
+from robot_vision.core.parameters.robot_config import RobotSimConfig
 from robot_vision.core.types import Frame
 from robot_vision.ros.messages.convert import ImageWriter
 from robot_vision.ros.messages.live import info_from_camera

@@ -21,7 +21,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_vision.core.clock import NS_PER_S, seconds_between
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.robot_config import RobotSimConfig
+from robot_vision.core.parameters.robot_config import RobotSimConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.common.params import declare, parameter_lines, with_known_parameters
@@ -40,9 +40,9 @@ from robot_vision.ros.simulation.cameras import SimCameras
 from robot_vision.ros.simulation.physics import ArmCommand, ExposureSlot, Physics
 from robot_vision.ros.simulation.scene import Scene, build_scene
 from robot_vision.ros.simulation.transforms import SimTransforms
-from robot_vision.simulation.robot.arms import arm_named
-from robot_vision.simulation.robot.task import Kind
-from robot_vision.simulation.robot.urdf import urdf_of
+from robot_vision.simulation.robot.arms.arms import arm_named
+from robot_vision.simulation.robot.arms.urdf import urdf_of
+from robot_vision.simulation.robot.work.task import Kind
 from robot_vision.simulation.task_status import TASK_STATUS
 
 BASE, TOOL = "base", "tool"

@@ -16,7 +16,7 @@ from jaxtyping import Float64
 
 from robot_vision.core import quaternions
 from robot_vision.core.clock import NS_PER_S, seconds_between
-from robot_vision.core.robot_config import RobotSimConfig
+from robot_vision.core.parameters.robot_config import RobotSimConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.simulation.scene import Scene
 

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float64
 
 from robot_vision.core.types import Frame
-from robot_vision.simulation.robot.arms import SEVEN, Arm
-from robot_vision.simulation.robot.drawn_tasks import build_task_world
-from robot_vision.simulation.robot.phrases import instruct
-from robot_vision.simulation.robot.task import Kind, Named, Task
-from robot_vision.simulation.robot.tasks import success
+from robot_vision.simulation.robot.arms.arms import SEVEN, Arm
+from robot_vision.simulation.robot.work.drawn_tasks import build_task_world
+from robot_vision.simulation.robot.work.phrases import instruct
+from robot_vision.simulation.robot.work.task import Kind, Named, Task
+from robot_vision.simulation.robot.work.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
 from robot_vision.simulation.task_status import TaskStatus
 

@@ -23,7 +23,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.ros.messages.convert import ns_from_stamp
-from robot_vision.soak.command_checks import Vector
+from robot_vision.soak.checks.command_checks import Vector
 from robot_vision.soak.fault import Change, Topic
 
 SIM = "/sim"

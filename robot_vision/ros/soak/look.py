@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.soak_config import SoakConfig
+from robot_vision.core.parameters.soak_config import SoakConfig
 from robot_vision.ros.soak.watch import Watch
-from robot_vision.soak.console_probe import ConsoleProbe
+from robot_vision.soak.checks.console_probe import ConsoleProbe
+from robot_vision.soak.checks.machine import look
 from robot_vision.soak.fault import Process
 from robot_vision.soak.ledger import Ledger
-from robot_vision.soak.machine import look
 from robot_vision.soak.outcome import Outcome, Rates
 
 # A process that was suspended first works off its backlog.

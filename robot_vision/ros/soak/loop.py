@@ -9,9 +9,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.soak_config import SoakConfig
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.soak_config import SoakConfig
 from robot_vision.machine import describe_machine
 from robot_vision.ros.middleware.dds_profile import use_shared_memory_profile
 from robot_vision.ros.soak.injector import Injector, remappings
@@ -19,7 +19,7 @@ from robot_vision.ros.soak.run import SoakParts, SoakRun
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
 from robot_vision.ros.tools.processes import child, use_private_domain
-from robot_vision.soak.console_probe import ConsoleProbe
+from robot_vision.soak.checks.console_probe import ConsoleProbe
 from robot_vision.soak.fault import Fault, Process
 from robot_vision.soak.ledger import Ledger
 from robot_vision.soak.outcome import Outcome

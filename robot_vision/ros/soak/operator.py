@@ -6,8 +6,8 @@ from time import monotonic
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.policy_status import PolicyStatus
-from robot_vision.core.soak_config import SoakConfig
+from robot_vision.core.parameters.soak_config import SoakConfig
+from robot_vision.core.results.policy_status import PolicyStatus
 from robot_vision.ros.soak.watch import Watch
 from robot_vision.ros.tools.operator import Operator
 from robot_vision.soak.fault import Fault

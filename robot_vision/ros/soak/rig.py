@@ -23,7 +23,7 @@ from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.soak.injector import Injector
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
-from robot_vision.soak.console_probe import ConsoleProbe
+from robot_vision.soak.checks.console_probe import ConsoleProbe
 from robot_vision.soak.fault import Change, Process, Topic
 from robot_vision.soak.ledger import Ledger
 

@@ -12,8 +12,8 @@ from rich.live import Live
 from rich.text import Text
 
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.robot_config import PolicyNodeConfig
-from robot_vision.core.soak_config import SoakConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.soak_config import SoakConfig
 from robot_vision.ros.soak.injector import Injector
 from robot_vision.ros.soak.look import Ended, SoakLook
 from robot_vision.ros.soak.operator import SoakOperator
@@ -21,11 +21,11 @@ from robot_vision.ros.soak.rig import SoakRig
 from robot_vision.ros.soak.watch import Watch
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
-from robot_vision.soak.console_probe import ConsoleProbe
+from robot_vision.soak.checks.console_probe import ConsoleProbe
+from robot_vision.soak.checks.holding import HoldJudge
+from robot_vision.soak.checks.machine import growth, judge_growth
 from robot_vision.soak.fault import Fault, Process
-from robot_vision.soak.holding import HoldJudge
 from robot_vision.soak.ledger import Ledger
-from robot_vision.soak.machine import growth, judge_growth
 from robot_vision.soak.outcome import FaultRun, Outcome
 from robot_vision.soak.schedule import Planned, schedule
 from robot_vision.terminal import Screen

@@ -10,15 +10,15 @@ from rclpy.qos import QoSProfile
 from std_msgs.msg import String
 
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
-from robot_vision.core.robot_config import PolicyNodeConfig
-from robot_vision.core.soak_config import SoakConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.soak_config import SoakConfig
+from robot_vision.core.results.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.tools.monitor import Monitor
 from robot_vision.ros.tools.operator import Operator
-from robot_vision.soak.command_checks import CommandChecks, SentCommand, Vector
-from robot_vision.soak.frames import FrameCount
-from robot_vision.soak.holding import HeldStays
+from robot_vision.soak.checks.command_checks import CommandChecks, SentCommand, Vector
+from robot_vision.soak.checks.frames import FrameCount
+from robot_vision.soak.checks.holding import HeldStays
 from robot_vision.soak.ledger import Ledger
 
 _COMMANDS_QOS = QoSProfile(depth=100)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sensor_msgs.msg import CameraInfo
 
-from robot_vision.core.camera_file import read_camera_file
+from robot_vision.core.cameras.camera_file import read_camera_file
 
 
 def read_calibration(path: Path, *, frame_id: str) -> CameraInfo:

@@ -14,7 +14,7 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from robot_vision.capture.address import Address
 from robot_vision.capture.live_source import LiveSource
-from robot_vision.core.source_config import SourceConfig
+from robot_vision.core.parameters.source_config import SourceConfig
 from robot_vision.ros.common.diagnostics import OK, WARN, status_of
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.common.run import ServedNode

@@ -14,11 +14,11 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from sensor_msgs.msg import Image
 
-from robot_vision.calibration.sight import BoardFinder
+from robot_vision.calibration.boards.sight import BoardFinder
 from robot_vision.calibration.stillness import StillnessWatch
 from robot_vision.calibration.view_folder import write_tool_pose
-from robot_vision.core.calibration_config import CaptureConfig
 from robot_vision.core.errors import CalibrationError, EncodingError
+from robot_vision.core.parameters.groups.calibration_config import CaptureConfig
 from robot_vision.core.quaternions import from_matrix
 from robot_vision.ros.messages.convert import ns_from_stamp, rgb_from_message
 from robot_vision.ros.messages.poses import transform_from_pose

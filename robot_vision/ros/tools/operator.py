@@ -11,7 +11,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.policy_status import POLICY_STATUS, PolicyStatus
+from robot_vision.core.results.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.tools.monitor import Monitor

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from robot_vision.core.config import NodeConfig, Params
-from robot_vision.core.demonstration_config import DemonstrationConfig
-from robot_vision.core.robot_config import PolicyNodeConfig, RobotSimConfig
+from robot_vision.core.parameters.config import NodeConfig, Params
+from robot_vision.core.parameters.demonstration_config import DemonstrationConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig, RobotSimConfig
 from robot_vision.ros.common.params import describe_parameter
 
 _HEAD = """\

@@ -10,7 +10,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.frame_trace import FrameTrace, read_frame_trace
+from robot_vision.core.results.frame_trace import FrameTrace, read_frame_trace
 from robot_vision.ros.middleware.bounded import STATE_BYTES, bounded
 
 _QOS = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)

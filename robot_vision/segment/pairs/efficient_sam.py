@@ -9,7 +9,7 @@ Encoder: `batched_images` [1, 3, H, W], 0 to 1; it stretches and normalises insi
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.segmenter_manifest import PictureInput
+from robot_vision.core.manifests.segmenter_manifest import PictureInput
 from robot_vision.segment.pair import (
     Candidates,
     Graph,

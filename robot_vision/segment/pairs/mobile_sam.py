@@ -7,7 +7,7 @@ The longest side must already be that of the square. The decoder is SAM's.
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.segmenter_manifest import PictureInput
+from robot_vision.core.manifests.segmenter_manifest import PictureInput
 from robot_vision.segment.pair import Graph, Tensors, register_pair
 from robot_vision.segment.pairs.sam import Sam, decodes_as_sam
 

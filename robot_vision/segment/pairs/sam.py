@@ -9,7 +9,7 @@ Encoder: one input [1, 3, S, S], padded; one output, the embedding. Decoder: `im
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.segmenter_manifest import PictureInput
+from robot_vision.core.manifests.segmenter_manifest import PictureInput
 from robot_vision.segment.pair import (
     Candidates,
     Graph,

@@ -10,7 +10,7 @@ if there are none, over the whole square; and `iou_predictions`.
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.segmenter_manifest import PictureInput
+from robot_vision.core.manifests.segmenter_manifest import PictureInput
 from robot_vision.segment.pair import (
     Candidates,
     Graph,

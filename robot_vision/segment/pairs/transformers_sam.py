@@ -9,7 +9,7 @@ boxes nor earlier masks.
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.segmenter_manifest import PictureInput
+from robot_vision.core.manifests.segmenter_manifest import PictureInput
 from robot_vision.segment.pair import (
     Candidates,
     Graph,

@@ -4,28 +4,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from robot_vision.simulation.gl import MjModel, mujoco
-from robot_vision.simulation.look import light_room, paint_item, paint_surfaces
-from robot_vision.simulation.palette import Split
-from robot_vision.simulation.robot.arm import WRIST_CAMERA, add_arm, draw_arm_look
-from robot_vision.simulation.robot.arms import SEVEN, Arm
-from robot_vision.simulation.robot.layout import Placed, draw_layout
-from robot_vision.simulation.robot.poses import draw_start_pose
-from robot_vision.simulation.robot.task import KINDS, Kind, Things
-from robot_vision.simulation.robot.view import (
-    draw_fixed_viewpoint,
-    draw_sensors,
-    usual_viewpoint,
-)
-from robot_vision.simulation.robot.world import TIMESTEP_S, RobotItem, RobotWorld
-from robot_vision.simulation.scene import (
+from robot_vision.simulation.content.palette import Split
+from robot_vision.simulation.picture.gl import MjModel, mujoco
+from robot_vision.simulation.picture.look import light_room, paint_item, paint_surfaces
+from robot_vision.simulation.picture.scene import (
     add_body,
     add_stage,
     add_surfaces,
     add_walls,
     empty_spec,
 )
-from robot_vision.simulation.viewpoint import pinhole
+from robot_vision.simulation.picture.viewpoint import pinhole
+from robot_vision.simulation.robot.arms.arm import WRIST_CAMERA, add_arm, draw_arm_look
+from robot_vision.simulation.robot.arms.arms import SEVEN, Arm
+from robot_vision.simulation.robot.poses import draw_start_pose
+from robot_vision.simulation.robot.view import (
+    draw_fixed_viewpoint,
+    draw_sensors,
+    usual_viewpoint,
+)
+from robot_vision.simulation.robot.work.layout import Placed, draw_layout
+from robot_vision.simulation.robot.work.task import KINDS, Kind, Things
+from robot_vision.simulation.robot.world import TIMESTEP_S, RobotItem, RobotWorld
 
 SIZE_PX, WRIST_SIZE_PX = (416, 320), (208, 160)  # image sizes of the two cameras, w × h
 TABLE_FRICTION = 0.3

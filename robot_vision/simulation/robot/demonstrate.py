@@ -16,21 +16,21 @@ from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Frame
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.files.json_files import read_json
-from robot_vision.datasets.lerobot.sample import Sample, step_between
-from robot_vision.datasets.lerobot.schema import (
+from robot_vision.datasets.lerobot.form.schema import (
     ActionConvention,
     CameraFormat,
     DatasetFormat,
     EpisodeRecord,
 )
+from robot_vision.datasets.lerobot.sample import Sample, step_between
 from robot_vision.demonstrations.writing.files import write_json
 from robot_vision.demonstrations.writing.open_episode import OpenEpisode
 from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
-from robot_vision.simulation.parallel import run_jobs
-from robot_vision.simulation.robot.arms import SEVEN
+from robot_vision.simulation.robot.arms.arms import SEVEN
 from robot_vision.simulation.robot.episode import PERIOD_S, STEP_S, run_expert
 from robot_vision.simulation.robot.recipe import DemonstrationRecipe, Scene, scene_of
 from robot_vision.simulation.robot.world import RobotWorld
+from robot_vision.simulation.writing.parallel import run_jobs
 
 FPS = round(1 / PERIOD_S)
 # The row of the expert's plan at which the next sample is taken.

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from robot_vision.simulation.gl import mujoco
+from robot_vision.simulation.picture.gl import mujoco
 from robot_vision.simulation.robot.expert.plan import is_finished, is_lost, plan
 from robot_vision.simulation.robot.poses import tool_down
-from robot_vision.simulation.robot.task import Task
-from robot_vision.simulation.robot.tasks import success
+from robot_vision.simulation.robot.work.task import Task
+from robot_vision.simulation.robot.work.tasks import success
 from robot_vision.simulation.robot.world import RobotWorld
 
 PERIOD_S = 0.1  # between observations, and between plans

@@ -5,10 +5,10 @@ from time import process_time
 
 import numpy as np
 
-from robot_vision.simulation.palette import SPLITS
-from robot_vision.simulation.robot.drawn_tasks import build_task_world
+from robot_vision.simulation.content.palette import SPLITS
 from robot_vision.simulation.robot.episode import QUIET, Noise, run_expert
-from robot_vision.simulation.robot.task import KINDS, Kind
+from robot_vision.simulation.robot.work.drawn_tasks import build_task_world
+from robot_vision.simulation.robot.work.task import KINDS, Kind
 
 
 def check(kind: Kind, *, episodes: int, seed: int, split: str, noise: Noise) -> list[int]:

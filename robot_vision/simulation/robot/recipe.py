@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.simulation.palette import SPLITS, Split
+from robot_vision.simulation.content.palette import SPLITS, Split
 from robot_vision.simulation.robot.build import SIZE_PX, WRIST_SIZE_PX
-from robot_vision.simulation.robot.drawn_tasks import build_task_world
 from robot_vision.simulation.robot.episode import USUAL, Noise
-from robot_vision.simulation.robot.phrases import instruct
-from robot_vision.simulation.robot.task import KINDS, MOST_THINGS, Kind, Task, Things
+from robot_vision.simulation.robot.work.drawn_tasks import build_task_world
+from robot_vision.simulation.robot.work.phrases import instruct
+from robot_vision.simulation.robot.work.task import KINDS, MOST_THINGS, Kind, Task, Things
 from robot_vision.simulation.robot.world import RobotWorld
 
 TaskName = Literal["lift", "pick", "put", "push"]

@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int32, UInt8
 
 from robot_vision.core.types import Camera
-from robot_vision.simulation.gl import MjData, MjModel, mujoco
-from robot_vision.simulation.render import metres, open_renderer
-from robot_vision.simulation.sensor import (
+from robot_vision.simulation.picture.gl import MjData, MjModel, mujoco
+from robot_vision.simulation.picture.render import metres, open_renderer
+from robot_vision.simulation.picture.sensor import (
     ColorSensor,
     DepthSensor,
     draw_color_sensor,
@@ -17,7 +17,7 @@ from robot_vision.simulation.sensor import (
     sense_color,
     sense_depth,
 )
-from robot_vision.simulation.viewpoint import Viewpoint, look_at, pinhole
+from robot_vision.simulation.picture.viewpoint import Viewpoint, look_at, pinhole
 
 # centre of the fixed camera's view, in the base frame
 LOOKED_AT_M = np.array([0.5, 0.0, 0.04])

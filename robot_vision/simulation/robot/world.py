@@ -11,15 +11,15 @@ from jaxtyping import Float, Int32
 
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.types import Camera, Frame, RobotState
-from robot_vision.simulation.gl import MjModel, mujoco
-from robot_vision.simulation.look import light_room
-from robot_vision.simulation.palette import Split
-from robot_vision.simulation.robot.arm import FINGERS, TOOL, WRIST_CAMERA
-from robot_vision.simulation.robot.arms import Arm
-from robot_vision.simulation.robot.drive import TICK_S, Drive
-from robot_vision.simulation.robot.layout import Placed
+from robot_vision.simulation.content.palette import Split
+from robot_vision.simulation.picture.gl import MjModel, mujoco
+from robot_vision.simulation.picture.look import light_room
+from robot_vision.simulation.picture.viewpoint import Viewpoint, apply_viewpoint
+from robot_vision.simulation.robot.arms.arm import FINGERS, TOOL, WRIST_CAMERA
+from robot_vision.simulation.robot.arms.arms import Arm
+from robot_vision.simulation.robot.arms.drive import TICK_S, Drive
 from robot_vision.simulation.robot.view import Eyes, Sensors, sense
-from robot_vision.simulation.viewpoint import Viewpoint, apply_viewpoint
+from robot_vision.simulation.robot.work.layout import Placed
 
 TIMESTEP_S = 0.0025
 NOTHING, ROBOT = -1, -2

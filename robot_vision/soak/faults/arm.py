@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from random import Random
 
-from robot_vision.soak.changes import (
+from robot_vision.soak.checks.changes import (
     as_it_is,
     each,
     first,

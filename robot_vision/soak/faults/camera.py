@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator
 from random import Random
 
-from robot_vision.soak.changes import each, frozen, nothing, shifted, unstamped
+from robot_vision.soak.checks.changes import each, frozen, nothing, shifted, unstamped
 from robot_vision.soak.fault import Message, Rig, fault
 
 # `watchdog.perception_s`, plus a frame in progress.

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.geometry import scaled_camera
+from robot_vision.core.cameras.geometry import scaled_camera
 from robot_vision.core.types import Camera
 from robot_vision.topics.messages import Messages, new_header
 

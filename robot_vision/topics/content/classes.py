@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from robot_vision.core.frame_classes import label_names, top_classes
+from robot_vision.core.results.frame_classes import label_names, top_classes
 from robot_vision.core.types import Classification, SemanticMap
 from robot_vision.topics.messages import Messages, new_header
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
-from robot_vision.core.geometry import rays_of, scaled_camera
+from robot_vision.core.cameras.geometry import rays_of, scaled_camera
 from robot_vision.core.types import Camera, Depth, Frame, Perception, TrackState
 
 POINT = np.dtype([(name, "<f4") for name in ("x", "y", "z", "rgb")])

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.objects import Objects, class_name
-from robot_vision.core.shapes import by_track
+from robot_vision.core.results.objects import Objects, class_name
+from robot_vision.core.results.shapes import by_track
 from robot_vision.core.types import Detections, Perception, TrackState
 from robot_vision.topics.messages import Messages, new_header
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.objects import Objects
+from robot_vision.core.results.objects import Objects
 from robot_vision.core.types import TrackState
 from robot_vision.topics.messages import Messages, new_header
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.points_config import PointsConfig
+from robot_vision.core.parameters.groups.points_config import PointsConfig
 from robot_vision.core.types import Perception
 from robot_vision.topics.content.cloud import (
     OBJECT_POINT,

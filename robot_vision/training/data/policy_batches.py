@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float32, Int64, Integer
 from torch import Tensor
 
-from robot_vision.core.action_spec import ActionStatistics
-from robot_vision.core.params import Params, param
-from robot_vision.policies.color_features import chroma_of
-from robot_vision.policies.tokens import (
+from robot_vision.core.manifests.action_spec import ActionStatistics
+from robot_vision.core.parameters.params import Params, param
+from robot_vision.policies.observing.color_features import chroma_of
+from robot_vision.policies.observing.tokens import (
     OBJECT_SLICES,
     ROBOT_FIELDS,
     base_from_tool_axes,

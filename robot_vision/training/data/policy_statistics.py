@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.core.manifests.action_spec import ActionStatistics
 from robot_vision.models.policies.pointer_parts import PolicyNetwork
 from robot_vision.rollouts.episode_files import PolicySet
 

@@ -1,8 +1,8 @@
 """Resolves an observation's camera names to a dataset's cameras."""
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.observation_spec import CameraInput
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.observation_spec import CameraInput
 from robot_vision.datasets.camera_names import camera_called
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.errors import DatasetError

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float16, Float32, Float64, Int64, UInt8
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.identity import identity_of
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.identity import identity_of
+from robot_vision.core.manifests.observation_spec import ObservationSpec
 from robot_vision.datasets.camera_places import CameraPlaces, camera_places, joined_places
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.training.demonstrations.cameras import camera_named, camera_of

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from robot_vision.core.disk import writing_to
-from robot_vision.core.identity import identity_of
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.manifests.identity import identity_of
 from robot_vision.terminal import say_progress
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 from robot_vision.training.demonstrations.row_files import put_rows

@@ -20,10 +20,10 @@ import numpy as np
 from jaxtyping import Float16, Int64, UInt8
 
 from robot_vision.codecs.stretch import stretched, stretched_depth
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import RobotVisionError, WorkerError
-from robot_vision.core.foreign import brief
-from robot_vision.core.observation_spec import CameraInput
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.manifests.observation_spec import CameraInput
 from robot_vision.core.types import Frame
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.open_dataset import open_dataset

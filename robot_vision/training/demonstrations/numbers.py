@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from robot_vision.core.observation_spec import ObservationSpec
+from robot_vision.core.manifests.observation_spec import ObservationSpec
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.canonical import CanonicalEpisode, canonical, chunks_of

@@ -8,10 +8,10 @@ from typing import Any
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.datasets.episode_set import EpisodeSet
-from robot_vision.datasets.meaning.check import must_hold
-from robot_vision.datasets.meaning.draft import read_draft
+from robot_vision.datasets.meaning.asking.draft import read_draft
+from robot_vision.datasets.meaning.asking.suggest import known_or_asked
+from robot_vision.datasets.meaning.checking.check import must_hold
 from robot_vision.datasets.meaning.meaning import Meaning
-from robot_vision.datasets.meaning.suggest import known_or_asked
 from robot_vision.datasets.open_dataset import open_dataset
 
 _LEAST_HZ = 1.0

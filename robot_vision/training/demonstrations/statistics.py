@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.core.manifests.action_spec import ActionStatistics
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.training.demonstrations.demonstrations import Demonstrations
 

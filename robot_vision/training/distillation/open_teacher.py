@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import ModelManifest, OutputReading
+from robot_vision.core.manifests.manifest import ModelManifest, OutputReading
 from robot_vision.model_store.bundle_files import sha256_of
 from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.model_store.store import Bundle, find_bundle
@@ -19,7 +19,7 @@ from robot_vision.models.registry import MODELS
 from robot_vision.models.served import served_graph
 from robot_vision.models.weights import Weights, load_exactly, read_weights, spec_of
 from robot_vision.training.distillation.teacher import Run, Teacher
-from robot_vision.training.engine.recipe_file import load_recipe
+from robot_vision.training.engine.recipes.recipe_file import load_recipe
 from robot_vision.training.engine.run import BUNDLE_WEIGHTS, RECIPE, WEIGHTS
 from robot_vision.training.engine.task import TASKS
 

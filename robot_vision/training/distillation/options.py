@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 
 Lesson = Literal["logits", "features", "boxes"]
 

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int64
 from torch import Tensor
 
-from robot_vision.core.config import DetectorConfig
+from robot_vision.core.parameters.config import DetectorConfig
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import ModelRun
-from robot_vision.training.data.samples import padded
+from robot_vision.training.data.samples.samples import padded
 from robot_vision.training.distillation.teacher import Taught, Teacher
 from robot_vision.training.losses.boxes import box_iou
 

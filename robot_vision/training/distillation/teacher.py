@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float32, Real, UInt8
 from torch import Tensor
 
+from robot_vision.core.cameras.placement import Placement, place
 from robot_vision.core.errors import BundleError
-from robot_vision.core.manifest import ModelInput, ModelManifest
-from robot_vision.core.placement import Placement, place
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
 
 # Outputs by role of inputs by the name of their tensor, on the device that trains.
 Run = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]

@@ -11,12 +11,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from robot_vision.core.disk import free_room
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.disk import free_room
+from robot_vision.core.files.foreign import quoted
 from robot_vision.models.weights import Weights, write_weights
 from robot_vision.training.engine.run import Run
-from robot_vision.training.engine.schedule import RunState
+from robot_vision.training.engine.stepping.schedule import RunState
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 _OPTIMIZER = "optimizer"

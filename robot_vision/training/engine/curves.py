@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 
 
 def append_row(file: Path, row: dict[str, float]) -> None:

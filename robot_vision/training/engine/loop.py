@@ -17,11 +17,8 @@ from robot_vision.training.engine.checkpoint import (
     save_run_weights,
 )
 from robot_vision.training.engine.curves import append_row, drop_rows_after
-from robot_vision.training.engine.distributed import agreed, process_group, rank, share_buffers
-from robot_vision.training.engine.memory import Memory
-from robot_vision.training.engine.rates import set_learning_rate
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recipe_file import save_recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe_file import save_recipe
 from robot_vision.training.engine.report import Reporter
 from robot_vision.training.engine.run import (
     BEST_WEIGHTS,
@@ -34,14 +31,22 @@ from robot_vision.training.engine.run import (
     Run,
     build_run,
 )
-from robot_vision.training.engine.schedule import (
+from robot_vision.training.engine.stepping.distributed import (
+    agreed,
+    process_group,
+    rank,
+    share_buffers,
+)
+from robot_vision.training.engine.stepping.memory import Memory
+from robot_vision.training.engine.stepping.rates import set_learning_rate
+from robot_vision.training.engine.stepping.schedule import (
     RunState,
     is_evaluation_due,
     is_over,
     learning_rate_factor,
     progress,
 )
-from robot_vision.training.engine.step import RunningMeans, check_finite, train_step
+from robot_vision.training.engine.stepping.step import RunningMeans, check_finite, train_step
 from robot_vision.training.engine.task import StoppedError
 
 

@@ -16,7 +16,7 @@ from rich.progress import (
 from torch import Tensor
 
 from robot_vision.terminal import Screen
-from robot_vision.training.engine.distributed import rank
+from robot_vision.training.engine.stepping.distributed import rank
 
 # Reading a loss makes the GPU wait.
 _READ_EVERY_S = 1.0

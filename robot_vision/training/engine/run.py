@@ -11,7 +11,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.model_store.policies import POLICY_FILE, find_policy
 from robot_vision.model_store.store import find_bundle, stored_folders
 from robot_vision.models.card import Card
@@ -19,25 +19,25 @@ from robot_vision.models.convert import tensors_for_model
 from robot_vision.models.narrow import narrow
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import load_weights, read_weights
-from robot_vision.training.engine.distributed import device_of, process_count
-from robot_vision.training.engine.eight_bits import (
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.stepping.distributed import device_of, process_count
+from robot_vision.training.engine.stepping.eight_bits import (
     RANGES,
     Ranges,
     find_layers,
     play_eight_bits,
 )
-from robot_vision.training.engine.precision import Precision, choose_precision
-from robot_vision.training.engine.rates import (
+from robot_vision.training.engine.stepping.precision import Precision, choose_precision
+from robot_vision.training.engine.stepping.rates import (
     build_optimizer,
     freeze,
     frozen_norms,
     named_parameters,
     rate_factors,
 )
-from robot_vision.training.engine.recipe import Recipe
-from robot_vision.training.engine.recompute import recompute_blocks
+from robot_vision.training.engine.stepping.recompute import recompute_blocks
+from robot_vision.training.engine.stepping.zeros import Zeros
 from robot_vision.training.engine.task import TASKS, Task
-from robot_vision.training.engine.zeros import Zeros
 
 CHECKPOINT = "checkpoint.safetensors"
 WEIGHTS = "weights.safetensors"

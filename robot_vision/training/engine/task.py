@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError, RobotVisionError
-from robot_vision.core.params import Params
+from robot_vision.core.parameters.params import Params
 from robot_vision.core.registry import Registry
 from robot_vision.models.card import Size
 from robot_vision.models.loss import Loss
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 
 BatchT = TypeVar("BatchT")
 # Runs one graph: takes inputs by tensor name, returns outputs by role.

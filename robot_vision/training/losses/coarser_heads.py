@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.data.labels.labelled import IGNORED
 
 
 def coarser_losses(

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.training.losses.boxes import corners, generalized_iou
 from robot_vision.training.losses.hungarian import MatchCosts, match
 

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from robot_vision.core.params import Params, param
-from robot_vision.training.data.samples import Batch
+from robot_vision.core.parameters.params import Params, param
+from robot_vision.training.data.samples.samples import Batch
 from robot_vision.training.losses.assign import all_cells, assign, pairwise_iou
 from robot_vision.training.losses.native import (
     NEGATIVE_POWER,

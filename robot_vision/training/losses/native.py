@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.loss import Loss
 from robot_vision.models.multitask.native_parts import FEATURE_STRIDE, QUARTER, NativeSpec
-from robot_vision.training.data.samples import Batch
+from robot_vision.training.data.samples.samples import Batch
 from robot_vision.training.losses.assign import Assignment, all_cells, assign
 
 NEGATIVE_WEIGHT = 0.75

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.loss import Loss
-from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.data.labels.labelled import IGNORED
 
 _LEAST_AREA = 1.0  # of a class, in pixels, so that an absent one does not divide zero by zero
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.spatial.transform import Rotation
 
-from robot_vision.core.action_spec import ActionStatistics
+from robot_vision.core.manifests.action_spec import ActionStatistics
 from robot_vision.training.metrics.decisions import (
     GRIPPER,
     POSITION,

@@ -10,7 +10,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from jaxtyping import Float32
 from pycocotools import mask as rle
 
-from robot_vision.training.data.samples import Sample
+from robot_vision.training.data.samples.samples import Sample
 from robot_vision.training.metrics.selected import Found, FoundBoxes, encode_mask
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from robot_vision.core.boxes import pairwise_iou
-from robot_vision.training.data.phrases import Query
+from robot_vision.training.data.words.phrases import Query
 
 RIGHT_IOU = 0.5
 METRIC = "grounding"

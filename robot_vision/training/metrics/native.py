@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from robot_vision.models.multitask.native import OUTPUTS, NativeModel, ServedNative
-from robot_vision.perception.depth_baselines import FILLS
-from robot_vision.training.data.samples import Sample, SampleCache, collate
+from robot_vision.perception.depth.baselines import FILLS
+from robot_vision.training.data.samples.samples import Sample, SampleCache, collate
 from robot_vision.training.metrics.bootstrap import bounds
 from robot_vision.training.metrics.calibration import best_threshold, expected_calibration_error
 from robot_vision.training.metrics.coco import average_precision

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64, UInt8
 
-from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.data.labels.labelled import IGNORED
 from robot_vision.training.metrics.bootstrap import nanmean, resampled_share
 
 # Csurka et al., "What is a good evaluation measure for semantic segmentation?", BMVC 2013.

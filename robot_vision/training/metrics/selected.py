@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 from pycocotools import mask as rle
 
-from robot_vision.core.config import DetectorConfig
-from robot_vision.core.manifest import ModelInput, ModelManifest, OutputReading
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest, OutputReading
+from robot_vision.core.parameters.config import DetectorConfig
 from robot_vision.core.types import Detections
 from robot_vision.formats.registry import FORMATS
 from robot_vision.perception.detect import Detector
 from robot_vision.perception.model import ModelRun
 from robot_vision.perception.preprocess import place
-from robot_vision.training.data.samples import Sample
+from robot_vision.training.data.samples.samples import Sample
 
 # Evaluation still sees lower-ranked classes, far below the score at which the service drops them.
 SELECTION = DetectorConfig(score_threshold=0.02, nms_iou=0.6, max_detections=100)

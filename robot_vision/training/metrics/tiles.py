@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.label_maps import BACKGROUND
-from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.data.labels.label_maps import BACKGROUND
+from robot_vision.training.data.labels.labelled import IGNORED
 from robot_vision.viz.palette import color_of
 
 _Rgb = UInt8[np.ndarray, "h w 3"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
-from robot_vision.training.data.labelled import IGNORED
+from robot_vision.training.data.labels.labelled import IGNORED
 
 _COLOR_LEVELS = 16
 

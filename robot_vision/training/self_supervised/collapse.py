@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Float32, Int64
 from torch import nn
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.training.engine.task import StoppedError
 
 

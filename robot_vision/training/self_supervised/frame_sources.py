@@ -22,10 +22,10 @@ from robot_vision.recorded_views.pictures import (
 from robot_vision.replay.reading.discovery import Topics, find_topics
 from robot_vision.replay.reading.messages import BagError, Problems
 from robot_vision.replay.reading.recording import Recording
-from robot_vision.training.data.faults import Faults
-from robot_vision.training.data.image_files import images_below
-from robot_vision.training.data.open_set import kind_of, open_set, set_and_split
-from robot_vision.training.data.picture_cache import file_stamp
+from robot_vision.training.data.caches.picture_cache import file_stamp
+from robot_vision.training.data.opening.faults import Faults
+from robot_vision.training.data.opening.open_set import kind_of, open_set, set_and_split
+from robot_vision.training.data.samples.image_files import images_below
 from robot_vision.training.demonstrations.sources import fingerprint
 
 Read = Callable[[], UInt8[np.ndarray, "h w 3"]]

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from robot_vision.codecs.stretch import stretched
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ConfigError, RobotVisionError
+from robot_vision.core.files.disk import writing_to
 from robot_vision.models.card import Size
-from robot_vision.training.data.picture_cache import spread
-from robot_vision.training.data.samples import open_array
+from robot_vision.training.data.caches.picture_cache import spread
+from robot_vision.training.data.samples.samples import open_array
 from robot_vision.training.self_supervised.frame_sources import FrameSource, open_sources
 
 _IS_DECODED, _IS_BAD = 1, 2

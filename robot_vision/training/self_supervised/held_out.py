@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.manifest import ModelManifest
+from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.model_store.store import MANIFEST_FILE, write_bundle
 from robot_vision.models.card import Size
-from robot_vision.training.data.picture_cache import spread
+from robot_vision.training.data.caches.picture_cache import spread
 from robot_vision.training.engine.task import HeldOut, Predictor
 from robot_vision.training.self_supervised.collapse import spread_of
 from robot_vision.training.self_supervised.frames import Frames

@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
 from robot_vision.models.card import Size
-from robot_vision.training.data.crops import CropOptions, open_crops
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.picture_cache import PictureCache, spread
+from robot_vision.training.data.caches.crops import CropOptions, open_crops
+from robot_vision.training.data.caches.picture_cache import PictureCache, spread
+from robot_vision.training.data.labels.names import check_same_classes
 from robot_vision.training.engine.task import Predictor
 from robot_vision.training.metrics.trivial_classifiers import TrivialClassifiers, looks
 from robot_vision.training.self_supervised.probes import knn_classes, linear_classes

@@ -2,9 +2,9 @@
 
 from pydantic import model_validator
 
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.card import Size
-from robot_vision.training.data.crops import CropOptions
+from robot_vision.training.data.caches.crops import CropOptions
 from robot_vision.training.self_supervised.collapse import CollapseOptions
 from robot_vision.training.self_supervised.views import ViewOptions
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.card import Size
 from robot_vision.terminal import say
-from robot_vision.training.data.batches import Shuffled, seed_step, share_of
+from robot_vision.training.data.samples.batches import Shuffled, seed_step, share_of
 from robot_vision.training.engine.answering import answering
-from robot_vision.training.engine.distributed import rank_0_first
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.stepping.distributed import rank_0_first
 from robot_vision.training.engine.task import HeldOut, Task
 from robot_vision.training.self_supervised.collapse import CollapseWatch, spread_of
 from robot_vision.training.self_supervised.frames import Frames, open_frames

@@ -11,10 +11,10 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from robot_vision.codecs.stretch import stretched
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.card import Size
-from robot_vision.training.data.lens import blurred
-from robot_vision.training.data.light import relit
+from robot_vision.training.data.samples.lens import blurred
+from robot_vision.training.data.samples.light import relit
 from robot_vision.training.self_supervised.frames import Frames, fitted
 
 _RATIO = 4 / 3  # longest side ratio of what becomes a square view

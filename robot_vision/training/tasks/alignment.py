@@ -12,34 +12,34 @@ from jaxtyping import Bool, Shaped, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.alignment.picture_text import TEXT_ROLE, PictureText
 from robot_vision.models.card import Size
 from robot_vision.models.loss import Loss
-from robot_vision.training.data.alignment_held_out import AlignmentHeldOut
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import (
+from robot_vision.training.data.caches.picture_cache import PictureCache
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.alignment import AlignmentHeldOut
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.augmentation import Augmentation
+from robot_vision.training.data.samples.batches import (
     BatchStream,
     Resolution,
     at_one_size,
     largest_of,
     resolution_at,
 )
-from robot_vision.training.data.caption_texts import (
+from robot_vision.training.data.words.caption_texts import (
     CaptionTexts,
     TextTowerOptions,
     VocabularyTexts,
     opened_sentences,
     travelled_texts,
 )
-from robot_vision.training.data.caption_words import vocabulary_of
-from robot_vision.training.data.captions import CaptionOptions, CaptionSet, open_captions
-from robot_vision.training.data.initial_words import with_words
-from robot_vision.training.data.picture_cache import PictureCache
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.engine.distributed import rank
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.data.words.caption_words import vocabulary_of
+from robot_vision.training.data.words.captions import CaptionOptions, CaptionSet, open_captions
+from robot_vision.training.data.words.initial_words import with_words
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.stepping.distributed import rank
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.alignment import contrastive_loss, hits
 

@@ -9,19 +9,19 @@ import torch
 from torch import nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import OutputReading
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.batches import (
+from robot_vision.core.manifests.manifest import OutputReading
+from robot_vision.training.data.caches.open_samples import samples_of
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.boxes import BoxesHeldOut
+from robot_vision.training.data.labels.labelled import DetectionSet
+from robot_vision.training.data.labels.names import check_same_classes
+from robot_vision.training.data.opening.open_set import load_detection_set
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.batches import (
     largest_of,
 )
-from robot_vision.training.data.boxes_held_out import BoxesHeldOut
-from robot_vision.training.data.labelled import DetectionSet
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.open_samples import samples_of
-from robot_vision.training.data.open_set import load_detection_set
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.samples import SampleCache
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.data.samples.samples import SampleCache
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import BatchT, HeldOut
 from robot_vision.training.tasks.pictures import PicturesTask
 

@@ -11,24 +11,29 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifest import OutputReading
-from robot_vision.core.params import param
+from robot_vision.core.manifests.manifest import OutputReading
+from robot_vision.core.parameters.params import param
 from robot_vision.models.loss import Loss
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import (
+from robot_vision.training.data.caches.crops import (
+    CropOptions,
+    CropSet,
+    check_all_shown,
+    open_crops,
+)
+from robot_vision.training.data.caches.picture_cache import PictureCache
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.classification import ClassificationHeldOut
+from robot_vision.training.data.labels.label_share import share_of_labels
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.augmentation import Augmentation
+from robot_vision.training.data.samples.batches import (
     Resolution,
     largest_of,
 )
-from robot_vision.training.data.classification_held_out import ClassificationHeldOut
-from robot_vision.training.data.crops import CropOptions, CropSet, check_all_shown, open_crops
-from robot_vision.training.data.label_share import share_of_labels
-from robot_vision.training.data.mixup import mixed
-from robot_vision.training.data.picture_cache import PictureCache
-from robot_vision.training.data.picture_options import PictureOptions
+from robot_vision.training.data.samples.mixup import mixed
 from robot_vision.training.distillation.distillation import Distillation
 from robot_vision.training.distillation.options import DistillOptions
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut
 from robot_vision.training.losses.classification import (
     ClassWeighting,

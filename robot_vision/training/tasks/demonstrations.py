@@ -13,35 +13,35 @@ from torch import Tensor, nn
 from robot_vision.models.loss import Loss
 from robot_vision.models.policies.chunks import ChunkPolicy
 from robot_vision.models.policies.pixels import PixelPolicy
-from robot_vision.training.data.ahead import made_ahead
-from robot_vision.training.data.demonstration_batches import BatchMaker, DemonstrationBatch
-from robot_vision.training.data.demonstration_decisions import decisions_of
-from robot_vision.training.data.demonstration_held_out import DemonstrationHeldOut
-from robot_vision.training.data.demonstration_judged import Judged, judged_by
-from robot_vision.training.data.demonstration_maps import cached_maps, check_frozen, check_parts
-from robot_vision.training.data.demonstration_options import DemonstrationOptions
-from robot_vision.training.data.demonstration_poses import camera_poses
-from robot_vision.training.data.demonstration_sentences import loaded_sentences, spoken_of
-from robot_vision.training.data.demonstration_sets import (
-    Episodes,
-    check_options,
-    learnt_and_held_out,
-)
-from robot_vision.training.data.demonstration_travels import read_travels, travels_of
-from robot_vision.training.data.demonstration_words import (
-    Spoken,
-    check_same_sentences,
-)
-from robot_vision.training.data.initial_words import with_words
-from robot_vision.training.data.keyframes import (
+from robot_vision.training.data.caches.ahead import made_ahead
+from robot_vision.training.data.demonstrations.batches import BatchMaker, DemonstrationBatch
+from robot_vision.training.data.demonstrations.keyframes import (
     KeyframeHead,
     pointing_error,
     ways_to_keyframes,
 )
+from robot_vision.training.data.demonstrations.maps import cached_maps, check_frozen, check_parts
+from robot_vision.training.data.demonstrations.options import DemonstrationOptions
+from robot_vision.training.data.demonstrations.poses import camera_poses
+from robot_vision.training.data.demonstrations.sentences import loaded_sentences, spoken_of
+from robot_vision.training.data.demonstrations.sets import (
+    Episodes,
+    check_options,
+    learnt_and_held_out,
+)
+from robot_vision.training.data.demonstrations.words import (
+    Spoken,
+    check_same_sentences,
+)
+from robot_vision.training.data.judging.decisions import decisions_of
+from robot_vision.training.data.judging.held_out import DemonstrationHeldOut
+from robot_vision.training.data.judging.judged import Judged, judged_by
+from robot_vision.training.data.judging.travels import read_travels, travels_of
+from robot_vision.training.data.words.initial_words import with_words
 from robot_vision.training.demonstrations.statistics import state_statistics, track_statistics
 from robot_vision.training.engine.answering import answering
-from robot_vision.training.engine.distributed import process_count, rank, rank_0_first
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.stepping.distributed import process_count, rank, rank_0_first
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.metrics.action_error import ErrorScale, action_figures
 

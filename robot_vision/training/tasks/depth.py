@@ -12,24 +12,24 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.card import Size
 from robot_vision.models.loss import Loss
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import (
-    BatchStream,
-    at_one_size,
-    largest_of,
-    resolution_at,
-)
-from robot_vision.training.data.depth_held_out import (
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.depth import (
     DepthHeldOut,
     load_depth_set,
     median_depth_m,
     open_depth_set,
 )
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.samples import Batch
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.augmentation import Augmentation
+from robot_vision.training.data.samples.batches import (
+    BatchStream,
+    at_one_size,
+    largest_of,
+    resolution_at,
+)
+from robot_vision.training.data.samples.samples import Batch
 from robot_vision.training.engine.answering import answering
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.depth import depth_loss
 

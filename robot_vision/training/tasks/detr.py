@@ -8,14 +8,14 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
-from robot_vision.core.manifest import OutputReading
-from robot_vision.core.params import param
+from robot_vision.core.manifests.manifest import OutputReading
+from robot_vision.core.parameters.params import param
 from robot_vision.models.detection.detr import Detr
 from robot_vision.models.loss import Loss
-from robot_vision.training.data.feature_cache import FeatureBatch, FeatureCache, Views
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.samples import Batch
-from robot_vision.training.engine.step import DivergedError
+from robot_vision.training.data.caches.feature_cache import FeatureBatch, FeatureCache, Views
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.samples.samples import Batch
+from robot_vision.training.engine.stepping.step import DivergedError
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.boxes import centre_and_size
 from robot_vision.training.losses.detr import DetrLossWeights, detr_loss

@@ -12,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.loss import Loss
-from robot_vision.training.engine.distributed import process_count
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.stepping.distributed import process_count
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.self_supervised.collapse import entropies
 from robot_vision.training.self_supervised.losses import dino_loss, teacher_share

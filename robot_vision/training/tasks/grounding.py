@@ -11,32 +11,32 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Tensor, nn
 
-from robot_vision.core.params import param, with_options
+from robot_vision.core.parameters.params import param, with_options
 from robot_vision.models.card import Size
 from robot_vision.models.grounding.region_words import RegionWords, RegionWordsSpec
 from robot_vision.models.loss import Loss
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import (
+from robot_vision.training.data.caches.open_samples import samples_of
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.grounding import GroundingHeldOut
+from robot_vision.training.data.opening.open_set import load_detection_set
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.augmentation import Augmentation
+from robot_vision.training.data.samples.batches import (
     BatchStream,
     at_one_size,
     largest_of,
     resolution_at,
 )
-from robot_vision.training.data.caption_words import (
+from robot_vision.training.data.samples.samples import Batch
+from robot_vision.training.data.words.caption_words import (
     token_rows,
     travelled_vocabulary,
     vocabulary_of,
 )
-from robot_vision.training.data.grounding_held_out import GroundingHeldOut
-from robot_vision.training.data.grounding_queries import Questions
-from robot_vision.training.data.open_samples import samples_of
-from robot_vision.training.data.open_set import load_detection_set
-from robot_vision.training.data.phrases import lexicon_of
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.samples import Batch
-from robot_vision.training.data.words_from import begin_words
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.data.words.grounding_queries import Questions
+from robot_vision.training.data.words.phrases import lexicon_of
+from robot_vision.training.data.words.words_from import begin_words
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.grounding import (
     GroundingLossWeights,

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.loss import Loss
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.self_supervised.losses import masked_pixels, patches_of

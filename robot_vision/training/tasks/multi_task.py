@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.loss import Loss
 from robot_vision.models.multitask.multi_task import (
     ALL_TASKS,
@@ -19,12 +19,12 @@ from robot_vision.models.multitask.multi_task import (
     ServedMultiTask,
     TaskName,
 )
-from robot_vision.training.data.label_maps import label_map
-from robot_vision.training.data.multi_task_held_out import MEAN, MultiTaskHeldOut
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.samples import Batch
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.multi_task import MEAN, MultiTaskHeldOut
+from robot_vision.training.data.labels.label_maps import label_map
+from robot_vision.training.data.samples.samples import Batch
 from robot_vision.training.engine.answering import answering
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Predictor
 from robot_vision.training.losses.balance import TaskBalance
 from robot_vision.training.losses.presence import shown_classes

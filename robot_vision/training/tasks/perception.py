@@ -11,19 +11,19 @@ from torch import Tensor, nn
 from robot_vision.core.errors import ConfigError
 from robot_vision.models.loss import Loss
 from robot_vision.models.multitask.native import NativeModel
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.batches import (
+from robot_vision.training.data.caches.open_samples import open_samples, samples_of
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.perception import PerceptionHeldOut
+from robot_vision.training.data.labels.names import check_same_classes
+from robot_vision.training.data.opening.open_set import load_detection_set
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.batches import (
     largest_of,
 )
-from robot_vision.training.data.names import check_same_classes
-from robot_vision.training.data.open_samples import open_samples, samples_of
-from robot_vision.training.data.open_set import load_detection_set
-from robot_vision.training.data.perception_held_out import PerceptionHeldOut
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.samples import Batch, SampleCache
+from robot_vision.training.data.samples.samples import Batch, SampleCache
 from robot_vision.training.distillation.distillation import Distillation
 from robot_vision.training.distillation.options import DistillOptions
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut
 from robot_vision.training.losses.native import LossWeights, MultiTaskLoss
 from robot_vision.training.metrics.native import evaluate, torch_predictor

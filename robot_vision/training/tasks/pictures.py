@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from robot_vision.models.card import Size
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.batches import BatchStream, at_one_size, resolution_at
-from robot_vision.training.data.samples import Batch
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.batches import BatchStream, at_one_size, resolution_at
+from robot_vision.training.data.samples.samples import Batch
 from robot_vision.training.engine.answering import answering
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import BatchT, Predictor, Task
 
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import Params, param
+from robot_vision.core.parameters.params import Params, param
 from robot_vision.models.loss import Loss
 from robot_vision.models.policies.pointer import Policy
-from robot_vision.policies.tokens import (
+from robot_vision.policies.observing.tokens import (
     GEOMETRY_WIDTH,
     MAX_OBJECTS,
     OBJECT_SLICES,
@@ -23,8 +23,8 @@ from robot_vision.policies.tokens import (
     VISUAL_WIDTH,
 )
 from robot_vision.rollouts.episode_files import common_description, common_vocabulary, load_set
-from robot_vision.training.data.ahead import made_ahead
-from robot_vision.training.data.initial_words import with_words
+from robot_vision.training.data.caches.ahead import made_ahead
+from robot_vision.training.data.held_out.policy import PolicyHeldOut
 from robot_vision.training.data.policy_batches import (
     Changes,
     Dropout,
@@ -32,10 +32,10 @@ from robot_vision.training.data.policy_batches import (
     PolicyBatch,
     make_batch,
 )
-from robot_vision.training.data.policy_held_out import PolicyHeldOut
 from robot_vision.training.data.policy_statistics import action_statistics, standardise
-from robot_vision.training.engine.distributed import process_count, rank
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.data.words.initial_words import with_words
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.stepping.distributed import process_count, rank
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.policy import mean_figures, policy_figures, policy_loss
 

@@ -13,29 +13,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.card import Size
 from robot_vision.models.loss import Loss
 from robot_vision.models.registry import MODELS
 from robot_vision.models.temporal.rgbd_temporal import RgbdTemporal
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.batches import (
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.rgbd_temporal import (
+    RgbdTemporalHeldOut,
+    load_masks_set,
+    open_masks_set,
+)
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.augmentation import Augmentation
+from robot_vision.training.data.samples.batches import (
     BatchStream,
     Resolution,
     at_one_size,
     largest_of,
     resolution_at,
 )
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.rgbd_temporal_held_out import (
-    RgbdTemporalHeldOut,
-    load_masks_set,
-    open_masks_set,
-)
-from robot_vision.training.data.sequences import Drift, FrameSequence, drifting
+from robot_vision.training.data.samples.sequences import Drift, FrameSequence, drifting
 from robot_vision.training.engine.answering import answering
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut, Task
 from robot_vision.training.losses.presence import shown_classes
 from robot_vision.training.losses.slots import (

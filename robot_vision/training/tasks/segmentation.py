@@ -11,19 +11,19 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor, nn
 
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.loss import Loss
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.batches import (
+from robot_vision.training.data.caches.picture_cache import PictureCache
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.held_out.segmentation import SegmentationHeldOut, fit_trivial
+from robot_vision.training.data.labels.label_map_set import LabelMapSet, open_label_maps
+from robot_vision.training.data.labels.label_share import share_of_labels
+from robot_vision.training.data.labels.labelled import IGNORED
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.batches import (
     largest_of,
 )
-from robot_vision.training.data.label_map_set import LabelMapSet, open_label_maps
-from robot_vision.training.data.label_share import share_of_labels
-from robot_vision.training.data.labelled import IGNORED
-from robot_vision.training.data.picture_cache import PictureCache
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.segmentation_held_out import SegmentationHeldOut, fit_trivial
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS, HeldOut
 from robot_vision.training.losses.classification import ClassWeighting, class_weights
 from robot_vision.training.losses.coarser_heads import coarser_losses

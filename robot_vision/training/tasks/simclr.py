@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.params import param
+from robot_vision.core.parameters.params import param
 from robot_vision.models.loss import Loss
-from robot_vision.training.engine.distributed import process_count
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
+from robot_vision.training.engine.stepping.distributed import process_count
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.self_supervised.collapse import spread_of
 from robot_vision.training.self_supervised.losses import nt_xent

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from robot_vision.models.detection.yolo_v1 import YoloV1
 from robot_vision.models.loss import Loss
-from robot_vision.training.data.picture_options import PictureOptions
-from robot_vision.training.data.samples import Batch
+from robot_vision.training.data.caches.picture_options import PictureOptions
+from robot_vision.training.data.samples.samples import Batch
 from robot_vision.training.distillation.distillation import Distillation
 from robot_vision.training.distillation.options import DistillOptions
 from robot_vision.training.distillation.taught_boxes import BoxTargets
-from robot_vision.training.engine.recipe import Recipe
+from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.task import TASKS
 from robot_vision.training.losses.yolo_v1 import GridLossWeights, yolo_v1_loss
 from robot_vision.training.tasks.boxes import BoxesTask

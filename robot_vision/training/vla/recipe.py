@@ -5,12 +5,12 @@ from typing import Any
 
 import yaml
 
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import read_json
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.files.foreign import read_json
 from robot_vision.models.vla.adapter import ADAPTERS, VlmAdapter, adapter_for
 from robot_vision.models.vla.backbone import open_folder
-from robot_vision.training.engine.recipe_file import recipe_of
+from robot_vision.training.engine.recipes.recipe_file import recipe_of
 from robot_vision.training.vla.configuration import HEAD_NAMES, VlaConfig
 from robot_vision.training.vla.words import write_words
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from robot_vision.core.disk import writing_to
+from robot_vision.core.files.disk import writing_to
 from robot_vision.models.vla.library import transformers
 from robot_vision.models.vla.small import small_config
-from robot_vision.policies.language import split_words
+from robot_vision.policies.language.vocabulary import split_words
 
 _UNKNOWN = "<unk>"
 # Token numbers that no word has: padding, and a picture's placeholder.

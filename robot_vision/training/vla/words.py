@@ -14,8 +14,8 @@ from jaxtyping import Float32
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.files.disk import writing_to
 from robot_vision.models.vla.adapter import VlmAdapter
 from robot_vision.training.demonstrations.sentences.folder import MOST_NETWORK_BYTES, TOKENIZER
 

@@ -25,7 +25,7 @@ from robot_vision.simulation.robot.recipe import (
     parse_things,
     scene_of,
 )
-from robot_vision.simulation.robot.task import PICKED, PUSHED
+from robot_vision.simulation.robot.work.task import PICKED, PUSHED
 
 ANY_ROOM = DiskLimits(min_free_bytes=0)
 

@@ -1,15 +1,15 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
-from robot_vision.core.policy_config import SafetyConfig
+from robot_vision.core.parameters.groups.policy_config import SafetyConfig
 from robot_vision.simulation.robot.build import build_world
-from robot_vision.simulation.robot.drawn_tasks import absent_task, build_task_world, draw_task
 from robot_vision.simulation.robot.episode import Noise, run_expert
 from robot_vision.simulation.robot.expert.plan import plan
-from robot_vision.simulation.robot.task import DIRECTIONS, KINDS, Kind, Task
-from robot_vision.simulation.robot.tasks import possible_tasks, success
+from robot_vision.simulation.robot.work.drawn_tasks import absent_task, build_task_world, draw_task
+from robot_vision.simulation.robot.work.task import DIRECTIONS, KINDS, Kind, Task
+from robot_vision.simulation.robot.work.tasks import possible_tasks, success
 from robot_vision.simulation.robot.world import RobotWorld
 
 SEEDS = range(100, 104)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from robot_vision.simulation.robot.ik import joint_velocity, pose_error, rotation_vector
+from robot_vision.simulation.robot.arms.ik import joint_velocity, pose_error, rotation_vector
 
 LOWEST, HIGHEST, SPEED = np.full(7, -2.5), np.full(7, 2.5), np.full(7, 2.0)
 

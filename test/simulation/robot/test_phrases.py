@@ -4,9 +4,14 @@ import sys
 import numpy as np
 import pytest
 
-from robot_vision.simulation.palette import CLASS_NAMES, COLOR_NAMES
-from robot_vision.simulation.robot.phrases import CLASS_WORDS, COLOR_WORDS, all_words, instruct
-from robot_vision.simulation.robot.task import DIRECTIONS, KINDS, Kind, Named, Task
+from robot_vision.simulation.content.palette import CLASS_NAMES, COLOR_NAMES
+from robot_vision.simulation.robot.work.phrases import (
+    CLASS_WORDS,
+    COLOR_WORDS,
+    all_words,
+    instruct,
+)
+from robot_vision.simulation.robot.work.task import DIRECTIONS, KINDS, Kind, Named, Task
 
 
 def draw_task(kind: Kind, rng: np.random.Generator) -> Task:
@@ -79,7 +84,7 @@ def test_no_word_stands_for_two_classes_or_two_colors() -> None:
 
 
 def test_words_need_no_physics() -> None:
-    code = "import sys, robot_vision.simulation.robot.phrases; print('mujoco' in sys.modules)"
+    code = "import sys, robot_vision.simulation.robot.work.phrases; print('mujoco' in sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

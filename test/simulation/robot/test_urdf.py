@@ -5,13 +5,13 @@ import pytest
 
 from robot_vision.arm.kinematics import read_chain
 from robot_vision.arm.urdf import read_urdf
-from robot_vision.policies.arm_gate import distance
+from robot_vision.policies.guards.arm_gate import distance
 from robot_vision.self_filter.self_filter import SelfFilter
-from robot_vision.simulation.gl import mujoco
-from robot_vision.simulation.robot.arm import GRIPPER, TOOL
-from robot_vision.simulation.robot.arms import ARMS
+from robot_vision.simulation.picture.gl import mujoco
+from robot_vision.simulation.robot.arms.arm import GRIPPER, TOOL
+from robot_vision.simulation.robot.arms.arms import ARMS
+from robot_vision.simulation.robot.arms.urdf import urdf_of
 from robot_vision.simulation.robot.build import build_world
-from robot_vision.simulation.robot.urdf import urdf_of
 from robot_vision.simulation.robot.world import ROBOT
 
 

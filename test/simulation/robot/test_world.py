@@ -3,15 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("robot_vision.simulation.gl", exc_type=ImportError)
+pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
-from robot_vision.core.geometry import invert_transform, project, transform_points
-from robot_vision.simulation.palette import is_held_out
-from robot_vision.simulation.robot.arms import ARMS, Arm
+from robot_vision.core.cameras.geometry import invert_transform, project, transform_points
+from robot_vision.simulation.content.palette import is_held_out
+from robot_vision.simulation.robot.arms.arms import ARMS, Arm
 from robot_vision.simulation.robot.build import build_world
-from robot_vision.simulation.robot.layout import draw_layout
 from robot_vision.simulation.robot.poses import tool_down
-from robot_vision.simulation.robot.task import KINDS
+from robot_vision.simulation.robot.work.layout import draw_layout
+from robot_vision.simulation.robot.work.task import KINDS
 from robot_vision.simulation.robot.world import RobotWorld
 
 SIZE_PX = (208, 160)

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_vision.core.config import with_values
-from robot_vision.training.data.augment import Augmenter
-from robot_vision.training.data.augmentation import Augmentation
-from robot_vision.training.data.hidden import cut_out
-from robot_vision.training.data.lens import developed, noisy
-from robot_vision.training.data.samples import Batch, SampleStack
+from robot_vision.core.parameters.config import with_values
+from robot_vision.training.data.samples.augment import Augmenter
+from robot_vision.training.data.samples.augmentation import Augmentation
+from robot_vision.training.data.samples.hidden import cut_out
+from robot_vision.training.data.samples.lens import developed, noisy
+from robot_vision.training.data.samples.samples import Batch, SampleStack
 
 STILL: dict[str, object] = {
     "flip": 0, "scale_min": 1, "scale_max": 1, "shift": 0, "color": 0, "depth_withheld": 0,

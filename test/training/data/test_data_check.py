@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.sheet import balanced
+from robot_vision.training.data.opening.sheet import balanced
 
 
 def test_the_command_says_what_is_wrong_and_draws_a_sheet(tmp_path: Path) -> None:

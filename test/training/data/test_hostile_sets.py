@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.errors import ConfigError, EncodingError, ForeignFileError
-from robot_vision.core.foreign_xml import parse_xml
-from robot_vision.training.data.check import check_set
-from robot_vision.training.data.faults import Fault
-from robot_vision.training.data.masks import MOST_BEYOND, read_mask
-from robot_vision.training.data.names import names_by_id
-from robot_vision.training.data.open_set import open_set
+from robot_vision.core.files.foreign_xml import parse_xml
+from robot_vision.training.data.labels.masks import MOST_BEYOND, read_mask
+from robot_vision.training.data.labels.names import names_by_id
+from robot_vision.training.data.opening.check import check_set
+from robot_vision.training.data.opening.faults import Fault
+from robot_vision.training.data.opening.open_set import open_set
 from robot_vision.training.data.sets.voc import parse_labels
 from robot_vision.training.data.sets.yolo import label_file_of, parse_label
 

@@ -5,9 +5,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from robot_vision.training.data.label_maps import annotated_label_map, ignore_boxes, label_map
-from robot_vision.training.data.labelled import IGNORED
-from robot_vision.training.data.open_set import load_detection_set
+from robot_vision.training.data.labels.label_maps import (
+    annotated_label_map,
+    ignore_boxes,
+    label_map,
+)
+from robot_vision.training.data.labels.labelled import IGNORED
+from robot_vision.training.data.opening.open_set import load_detection_set
 
 
 def test_objects_of_a_batch_become_classes_and_what_is_hardly_shown_is_ignored() -> None:

@@ -10,9 +10,9 @@ import pytest
 import sets_kit as kit
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.check import check_set
-from robot_vision.training.data.faults import Fault
-from robot_vision.training.data.open_set import open_set
+from robot_vision.training.data.opening.check import check_set
+from robot_vision.training.data.opening.faults import Fault
+from robot_vision.training.data.opening.open_set import open_set
 
 Write = Callable[[Path], Path]
 KINDS: dict[str, Write] = {

@@ -12,17 +12,17 @@ import sets_kit as kit
 
 from robot_vision.codecs.header import image_size_px
 from robot_vision.core.errors import ConfigError, UnknownNameError
-from robot_vision.training.data.check import check_set
-from robot_vision.training.data.image_files import image_file_size_px
-from robot_vision.training.data.kinds import SETS
-from robot_vision.training.data.labelled import (
+from robot_vision.training.data.labels.labelled import (
     ClassificationSet,
     DetectionSet,
     SegmentationSet,
 )
-from robot_vision.training.data.masks import instance_map, read_mask
-from robot_vision.training.data.open_set import kind_of, load_detection_set, open_set
-from robot_vision.training.data.samples import SampleCache
+from robot_vision.training.data.labels.masks import instance_map, read_mask
+from robot_vision.training.data.opening.check import check_set
+from robot_vision.training.data.opening.kinds import SETS
+from robot_vision.training.data.opening.open_set import kind_of, load_detection_set, open_set
+from robot_vision.training.data.samples.image_files import image_file_size_px
+from robot_vision.training.data.samples.samples import SampleCache
 
 Write = Callable[[Path], Path]
 

@@ -13,7 +13,7 @@ from robot_vision.console.commander import Commander
 from robot_vision.console.problems import ConsoleError
 from robot_vision.console.serving.rates import client_of
 from robot_vision.console.serving.routes.refusals import refusals
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 
 _log = logging.getLogger(__name__)
 

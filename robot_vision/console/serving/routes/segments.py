@@ -17,7 +17,7 @@ from robot_vision.console.segments.live import Segmentation
 from robot_vision.console.segments.picture import PictureSegmenter
 from robot_vision.console.serving.routes.refusals import refusals
 from robot_vision.core.errors import ConfigError
-from robot_vision.segment.requests import LiveRequest
+from robot_vision.segment.live.requests import LiveRequest
 
 _LONGEST = 16_000
 _ANSWERS = refusals(400, 403, 408, 409, 413, 415, 422, 503)

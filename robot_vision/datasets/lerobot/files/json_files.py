@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from robot_vision.core import foreign
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files import foreign
+from robot_vision.core.files.foreign import quoted
 from robot_vision.datasets.errors import DatasetError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

@@ -7,7 +7,7 @@ from stat import S_IFREG, S_ISLNK, S_ISREG
 from typing import Final
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.foreign import inside, quoted
+from robot_vision.core.files.foreign import inside, quoted
 from robot_vision.datasets.errors import DatasetError
 
 # Names of features and columns. LeRobot's have no slash either, since they name folders.

@@ -11,7 +11,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from jaxtyping import UInt8, UInt16
 
-from robot_vision.core.limits_config import DEFAULT_LIMITS
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS
 from robot_vision.datasets.errors import DatasetError
 
 # A decoder passes 5 frames on average to reach any one.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.core.registry import Registry
 from robot_vision.policies.remote.address import Address
 from robot_vision.policies.remote.messages import Answer, Request, ServerReport

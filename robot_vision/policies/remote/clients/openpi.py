@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from robot_vision.core.foreign import brief
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.policies.remote.address import Address, address_of
 from robot_vision.policies.remote.clients.client import CLIENTS
 from robot_vision.policies.remote.clients.options import no_options, one_step_alone

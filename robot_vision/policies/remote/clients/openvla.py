@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from robot_vision.core.foreign import brief
-from robot_vision.core.params import Params
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.parameters.params import Params
 from robot_vision.policies.remote.address import Address, address_of
 from robot_vision.policies.remote.clients.client import CLIENTS
 from robot_vision.policies.remote.clients.options import one_step_alone, options_of

@@ -5,8 +5,8 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.params import Params, faults_of
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
+from robot_vision.core.parameters.params import Params, faults_of
 from robot_vision.policies.remote.spec import RemoteSpec
 
 OptionsT = TypeVar("OptionsT", bound=Params)

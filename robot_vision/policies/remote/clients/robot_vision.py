@@ -6,8 +6,8 @@ The server reports its whole contract and the identity of its policy.
 import numpy as np
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.foreign import brief
-from robot_vision.core.policy_manifest import PolicyManifest
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.policies.remote.address import Address, address_of
 from robot_vision.policies.remote.clients.client import CLIENTS
 from robot_vision.policies.remote.clients.openpi import report_of

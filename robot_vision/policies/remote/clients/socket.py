@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from robot_vision.core.errors import MissingDependencyError
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.policies.remote.address import Address
 from robot_vision.policies.remote.errors import LostError
 from robot_vision.policies.remote.spec import ServerAddress

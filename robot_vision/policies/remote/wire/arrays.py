@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.policies.remote.errors import RemoteError
 
 _KINDS = "biuf"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.foreign import parse_json
+from robot_vision.core.files.foreign import parse_json
 from robot_vision.policies.remote.errors import RemoteError
 from robot_vision.policies.remote.wire.arrays import array_of
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from robot_vision.core.errors import ForeignFileError, MissingDependencyError
-from robot_vision.core.foreign import parse_json
+from robot_vision.core.files.foreign import parse_json
 from robot_vision.policies.remote.errors import RemoteError
 
 _PIECE_BYTES = 2 * 2**20

@@ -1,6 +1,6 @@
 """Chooses the camera and episodes of a dataset to replay; ambiguous cases are rejected."""
 
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.replay.reading.messages import BagError
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.datasets.episode_set import EpisodeSet
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.open_dataset import open_dataset

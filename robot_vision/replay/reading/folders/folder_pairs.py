@@ -10,11 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.cameras.camera_check import checked_camera
 from robot_vision.core.clock import NS_PER_S
 from robot_vision.core.errors import CameraError, ForeignFileError
-from robot_vision.core.foreign import inside, read_json, read_text
-from robot_vision.core.natural import natural
+from robot_vision.core.files.foreign import inside, read_json, read_text
+from robot_vision.core.files.natural import natural
 from robot_vision.core.types import Camera
 from robot_vision.replay.reading.messages import Problems
 

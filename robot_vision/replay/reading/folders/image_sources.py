@@ -11,10 +11,10 @@ from robot_vision.codecs.bounded import check_size, read_image
 from robot_vision.codecs.depth import metres_from_raw
 from robot_vision.codecs.header import is_video
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.config import DepthConfig, ServiceConfig
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.foreign import brief
-from robot_vision.core.limits_config import InputLimits
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.parameters.config import DepthConfig, ServiceConfig
+from robot_vision.core.parameters.limits_config import InputLimits
 from robot_vision.replay.reading.folders.folder_pairs import (
     DEFAULT_RATE_HZ,
     IMAGE_SUFFIXES,

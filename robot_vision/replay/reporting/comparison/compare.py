@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import brief, quoted, read_json
+from robot_vision.core.files.foreign import brief, quoted, read_json
 from robot_vision.replay.reporting.comparison.drift import TOLERANCES, compare_foreign
 from robot_vision.replay.reporting.comparison.figure_drift import Drift
 from robot_vision.replay.reporting.comparison.verdict import VERSION

@@ -5,7 +5,7 @@ from math import pi
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
+from robot_vision.core.files.foreign import quoted
 from robot_vision.replay.reporting.comparison.figure_drift import Drift, number_drift, text_of
 from robot_vision.replay.reporting.comparison.track_match import match_tracks
 from robot_vision.replay.reporting.frame_class_log import CLASS_TOLERANCES, class_drifts

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import quoted, read_json
+from robot_vision.core.files.foreign import quoted, read_json
 from robot_vision.replay.reporting.comparison.drift import TOLERANCES, compare_foreign
 from robot_vision.replay.reporting.comparison.figure_drift import Drift
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from robot_vision.core.foreign import brief
+from robot_vision.core.files.foreign import brief
 from robot_vision.terminal import Screen, styled
 
 VERSION = 1

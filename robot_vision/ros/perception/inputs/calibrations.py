@@ -21,9 +21,9 @@ try:
 except ImportError:  # as with ROS 2 from pip
     TFMessage = None
 
-from robot_vision.core.camera_info import Calibration, calibration_of
+from robot_vision.core.cameras.camera_info import Calibration, calibration_of
+from robot_vision.core.cameras.frame_check import INVALID
 from robot_vision.core.errors import CameraError
-from robot_vision.core.frame_check import INVALID
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ns_from_stamp
 from robot_vision.ros.middleware.any_qos import AnyQos, where_latched

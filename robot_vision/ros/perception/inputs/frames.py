@@ -7,8 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import depth_from_message, rgb_from_message

@@ -11,10 +11,10 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
 from robot_vision.arm.urdf import read_urdf
-from robot_vision.core.config import NodeConfig
+from robot_vision.core.cameras.rotation import original_frame, original_from_rotated
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.rotation import original_frame, original_from_rotated
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.types import Frame, RobotView
 from robot_vision.ros.common.camera_pose import CameraPoseSource, base_from_view, camera_pose
 from robot_vision.ros.common.health import Health

@@ -16,10 +16,10 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 from robot_vision.codecs.header import encoded_size_px
-from robot_vision.core.camera_info import Calibration
+from robot_vision.core.cameras.camera_info import Calibration
 from robot_vision.core.clock import seconds_between
-from robot_vision.core.config import NodeConfig
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import ImageMessage, ns_from_stamp
 from robot_vision.ros.messages.live import class_of

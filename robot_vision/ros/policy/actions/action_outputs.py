@@ -14,8 +14,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import brief
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.files.foreign import brief
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 from robot_vision.core.types import Command
 from robot_vision.ros.messages.joints import joint_trajectory_message
 from robot_vision.ros.policy.actions.goals import Goals

@@ -9,10 +9,10 @@ from contextlib import suppress
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
-from robot_vision.core.camera_mount import CameraMount
+from robot_vision.core.cameras.camera_mount import CameraMount
+from robot_vision.core.cameras.geometry import invert_transform
 from robot_vision.core.errors import MissingDependencyError
-from robot_vision.core.geometry import invert_transform
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 from robot_vision.core.types import Frame, RobotState
 from robot_vision.ros.common.camera_pose import CameraPoseSource, base_from_view, camera_pose
 

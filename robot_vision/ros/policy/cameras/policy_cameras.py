@@ -8,9 +8,9 @@ import numpy as np
 
 from robot_vision.codecs.stretch import stretched, stretched_depth
 from robot_vision.core.clock import NS_PER_S, seconds_between
-from robot_vision.core.observation_spec import CameraInput, ObservationSpec
+from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.core.types import Frame, Picture
-from robot_vision.policies.pixel_history import asked_ns, most_gap_s
+from robot_vision.policies.pixels.history import asked_ns, most_gap_s
 from robot_vision.ros.policy.inputs.frozen_camera import FrozenCamera
 
 # A stamp that far behind the newest is of a clock that was reset.

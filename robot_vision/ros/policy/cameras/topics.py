@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from rclpy.node import Node
 
-from robot_vision.core.config import ServiceConfig
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.observation_spec import CameraInput
+from robot_vision.core.manifests.observation_spec import CameraInput
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Frame
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import depth_from_message, ns_from_stamp, rgb_from_message

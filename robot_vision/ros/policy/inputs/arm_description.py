@@ -2,9 +2,9 @@
 
 from robot_vision.arm.kinematics import Kinematics, chain_of, framed
 from robot_vision.arm.urdf import Robot, read_urdf
+from robot_vision.core.cameras.geometry import invert_transform
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.geometry import invert_transform
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 
 
 def arm_of(text: str, config: PolicyNodeConfig) -> Kinematics:

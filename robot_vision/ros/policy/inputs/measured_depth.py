@@ -2,7 +2,7 @@
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.types import Perception
-from robot_vision.policies.visual_tokens import measured_depth
+from robot_vision.policies.observing.visual_tokens import measured_depth
 
 
 class MeasuredDepth:

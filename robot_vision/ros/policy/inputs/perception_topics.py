@@ -13,7 +13,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
-from robot_vision.core.camera_info import Calibration, calibration_of
+from robot_vision.core.cameras.camera_info import Calibration, calibration_of
 from robot_vision.core.errors import ConfigError, EncodingError
 from robot_vision.core.types import Perception
 from robot_vision.ros.common.health import Health

@@ -9,9 +9,9 @@ from jaxtyping import Float32
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from robot_vision.core.camera_info import Calibration
-from robot_vision.core.config import ServiceConfig
+from robot_vision.core.cameras.camera_info import Calibration
 from robot_vision.core.errors import EncodingError
+from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import (
     Depth,
     Features,

@@ -15,8 +15,8 @@ from std_msgs.msg import Empty, String
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.core.robot_config import PolicyNodeConfig
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.parameters.robot_config import PolicyNodeConfig
 from robot_vision.core.types import RobotState
 from robot_vision.ros.common.arm_reports import ArmReports
 from robot_vision.ros.common.health import Health

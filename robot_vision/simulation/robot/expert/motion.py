@@ -2,7 +2,7 @@
 
 from math import hypot, pi, remainder, sqrt
 
-from robot_vision.simulation.robot.arm import FINGER_SPEED_MPS, OPENING_M, TIP_M
+from robot_vision.simulation.robot.arms.arm import FINGER_SPEED_MPS, OPENING_M, TIP_M
 from robot_vision.simulation.robot.expert.state import LOWEST_Z_M, Setting, State
 from robot_vision.simulation.robot.expert.steering import (
     FINGER_HALF_M,

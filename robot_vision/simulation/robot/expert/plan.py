@@ -7,7 +7,7 @@ from robot_vision.simulation.robot.expert.motion import REACH_M, advance
 from robot_vision.simulation.robot.expert.state import setting_of, state_of
 from robot_vision.simulation.robot.expert.steering import DONE_Z_M, NEARLY_M
 from robot_vision.simulation.robot.poses import tool_down
-from robot_vision.simulation.robot.task import Task
+from robot_vision.simulation.robot.work.task import Task
 from robot_vision.simulation.robot.world import RobotWorld
 
 _SUBSTEP_S = 0.025

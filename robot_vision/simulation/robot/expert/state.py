@@ -5,9 +5,9 @@ from math import atan2, cos, sin
 
 import numpy as np
 
-from robot_vision.simulation.robot.arm import OPENING_M, TIP_M
-from robot_vision.simulation.robot.task import DIRECTIONS, Task
-from robot_vision.simulation.robot.tasks import (
+from robot_vision.simulation.robot.arms.arm import OPENING_M, TIP_M
+from robot_vision.simulation.robot.work.task import DIRECTIONS, Task
+from robot_vision.simulation.robot.work.tasks import (
     PUSH_M,
     back_m,
     corners_in_base,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import atan2, hypot, pi, remainder
 
-from robot_vision.simulation.robot.arm import TIP_M
+from robot_vision.simulation.robot.arms.arm import TIP_M
 from robot_vision.simulation.robot.expert.state import LOWEST_Z_M, Setting, State
 
 _SPEED_MPS, _PUSH_MPS = 0.36, 0.16

@@ -13,14 +13,14 @@ import numpy as np
 from jaxtyping import Float32
 
 from robot_vision.codecs.bounded import check_size
-from robot_vision.core.camera_check import checked_camera
+from robot_vision.core.cameras.camera_check import checked_camera
 from robot_vision.core.errors import ConfigError, EncodingError, ForeignFileError
-from robot_vision.core.foreign import inside, plain, quoted, read_json
-from robot_vision.core.limits_config import DEFAULT_LIMITS
-from robot_vision.training.data.faults import Fault, Faults
-from robot_vision.training.data.kinds import SETS, SetKind
-from robot_vision.training.data.labelled import Annotated, DetectionSet
-from robot_vision.training.data.names import checked_name
+from robot_vision.core.files.foreign import inside, plain, quoted, read_json
+from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS
+from robot_vision.training.data.labels.labelled import Annotated, DetectionSet
+from robot_vision.training.data.labels.names import checked_name
+from robot_vision.training.data.opening.faults import Fault, Faults
+from robot_vision.training.data.opening.kinds import SETS, SetKind
 
 ANNOTATIONS = "annotations.json"
 _INSTANCES = "instances_"

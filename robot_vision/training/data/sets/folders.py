@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.training.data.faults import Fault, Faults
-from robot_vision.training.data.image_files import IMAGE_SUFFIXES, has_file, images_below
-from robot_vision.training.data.kinds import SETS, SetKind
-from robot_vision.training.data.labelled import ClassificationSet, Classified
-from robot_vision.training.data.names import checked_name
+from robot_vision.training.data.labels.labelled import ClassificationSet, Classified
+from robot_vision.training.data.labels.names import checked_name
+from robot_vision.training.data.opening.faults import Fault, Faults
+from robot_vision.training.data.opening.kinds import SETS, SetKind
+from robot_vision.training.data.samples.image_files import IMAGE_SUFFIXES, has_file, images_below
 
 _SPLITS = ("train", "val", "valid", "test")
 # Folders of other kinds of sets, and of files kept beside a set.

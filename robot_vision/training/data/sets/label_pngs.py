@@ -7,17 +7,17 @@ are in `classes.txt` or `labels.json`. Below `images` there may be `train`, `val
 from pathlib import Path
 
 from robot_vision.core.errors import ConfigError, EncodingError
-from robot_vision.training.data.faults import Fault, Faults
-from robot_vision.training.data.image_files import (
+from robot_vision.training.data.labels.labelled import Masked, SegmentationSet
+from robot_vision.training.data.labels.names import CLASSES_FILE, LABELS_FILE, names_in_file
+from robot_vision.training.data.opening.faults import Fault, Faults
+from robot_vision.training.data.opening.kinds import SETS, SetKind
+from robot_vision.training.data.samples.image_files import (
     files_below,
     has_file,
     image_file_size_px,
     images_below,
     sized,
 )
-from robot_vision.training.data.kinds import SETS, SetKind
-from robot_vision.training.data.labelled import Masked, SegmentationSet
-from robot_vision.training.data.names import CLASSES_FILE, LABELS_FILE, names_in_file
 
 _IMAGES = "images"
 _MASKS = ("labels", "masks")

@@ -12,20 +12,20 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import quoted, read_text
-from robot_vision.core.foreign_xml import read_xml
-from robot_vision.training.data.boxes import MOST_BOXES_AN_IMAGE, LabelledBox, annotated
-from robot_vision.training.data.faults import Fault, Faults
-from robot_vision.training.data.image_files import (
+from robot_vision.core.files.foreign import quoted, read_text
+from robot_vision.core.files.foreign_xml import read_xml
+from robot_vision.training.data.labels.boxes import MOST_BOXES_AN_IMAGE, LabelledBox, annotated
+from robot_vision.training.data.labels.labelled import Annotated, DetectionSet
+from robot_vision.training.data.labels.names import CLASSES_FILE, checked_name, names_in_file
+from robot_vision.training.data.opening.faults import Fault, Faults
+from robot_vision.training.data.opening.kinds import SETS, SetKind
+from robot_vision.training.data.samples.image_files import (
     below,
     files_below,
     has_file,
     images_below,
     sized,
 )
-from robot_vision.training.data.kinds import SETS, SetKind
-from robot_vision.training.data.labelled import Annotated, DetectionSet
-from robot_vision.training.data.names import CLASSES_FILE, checked_name, names_in_file
 
 _LABEL_FOLDERS = ("Annotations", "annotations")
 _IMAGE_FOLDERS = ("JPEGImages", "images")

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.foreign import quoted, read_text, read_yaml
-from robot_vision.training.data.boxes import MOST_BOXES_AN_IMAGE, LabelledBox, annotated
-from robot_vision.training.data.faults import Fault, Faults
-from robot_vision.training.data.image_files import (
+from robot_vision.core.files.foreign import quoted, read_text, read_yaml
+from robot_vision.training.data.labels.boxes import MOST_BOXES_AN_IMAGE, LabelledBox, annotated
+from robot_vision.training.data.labels.labelled import DetectionSet
+from robot_vision.training.data.labels.masks import MOST_BEYOND
+from robot_vision.training.data.labels.names import CLASSES_FILE, names_by_id, names_in_file
+from robot_vision.training.data.opening.faults import Fault, Faults
+from robot_vision.training.data.opening.kinds import SETS, SetKind
+from robot_vision.training.data.samples.image_files import (
     IMAGE_SUFFIXES,
     below,
     files_below,
@@ -21,10 +25,6 @@ from robot_vision.training.data.image_files import (
     images_below,
     sized,
 )
-from robot_vision.training.data.kinds import SETS, SetKind
-from robot_vision.training.data.labelled import DetectionSet
-from robot_vision.training.data.masks import MOST_BEYOND
-from robot_vision.training.data.names import CLASSES_FILE, names_by_id, names_in_file
 
 CONFIGS = ("data.yaml", "dataset.yaml")
 SPLITS = ("train", "val", "test")

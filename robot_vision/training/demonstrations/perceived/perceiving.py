@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, Float64
 
-from robot_vision.core.config import ServiceConfig, flatten, with_values
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.identity import identity_of
-from robot_vision.core.observation_spec import FromPerception
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.manifests.identity import identity_of
+from robot_vision.core.manifests.observation_spec import FromPerception
+from robot_vision.core.parameters.config import ServiceConfig, flatten, with_values
 from robot_vision.core.types import Frame, Observation, Perception, RobotState
 from robot_vision.model_store.store import find_bundle
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline
-from robot_vision.policies.observation import encode_observation
+from robot_vision.policies.observing.observation import encode_observation
 from robot_vision.tracking import build_tracker
 from robot_vision.training.demonstrations.row_files import put_rows
 

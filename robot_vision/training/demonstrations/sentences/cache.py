@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.foreign import quoted
-from robot_vision.policies.sentences import SentenceEncoder
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.files.foreign import quoted
+from robot_vision.policies.language.sentences import SentenceEncoder
 
 Encoding = Float32[np.ndarray, "l d"]
 

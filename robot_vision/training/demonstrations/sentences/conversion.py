@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from robot_vision.core.disk import writing_to
 from robot_vision.core.errors import BundleError, ConfigError, MissingDependencyError
-from robot_vision.core.foreign import read_json
+from robot_vision.core.files.disk import writing_to
+from robot_vision.core.files.foreign import read_json
 from robot_vision.model_store.onnx_open import open_onnx
 from robot_vision.models.public_library import import_transformers
 

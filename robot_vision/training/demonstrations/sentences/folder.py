@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.identity import identity_of
+from robot_vision.core.manifests.identity import identity_of
 from robot_vision.model_store.bundle_files import sha256_of
 from robot_vision.model_store.file_kinds import external_files
-from robot_vision.policies.sentences import MOST_TOKENIZER_BYTES, SentenceEncoder
+from robot_vision.policies.language.sentences import MOST_TOKENIZER_BYTES, SentenceEncoder
 from robot_vision.training.demonstrations.sentences.conversion import (
     CONFIG,
     converted,

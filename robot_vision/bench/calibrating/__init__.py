@@ -1,0 +1,1 @@
+"""Calibration on synthetic set-ups."""

@@ -1,0 +1,1 @@
+"""Nodes over DDS, with and without a console."""

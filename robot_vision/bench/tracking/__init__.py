@@ -1,0 +1,1 @@
+"""The tracker against others, on generated scenes and MOT."""

@@ -1,0 +1,1 @@
+"""Boards: description, picture, corners, pose."""

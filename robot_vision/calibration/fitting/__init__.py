@@ -1,0 +1,1 @@
+"""Fits: closed form, refinement, outliers, files."""

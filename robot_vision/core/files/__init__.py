@@ -1,0 +1,1 @@
+"""Untrusted input, bounded and confined to its folder; full disks; messages of child processes."""

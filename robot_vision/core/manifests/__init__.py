@@ -1,0 +1,1 @@
+"""Descriptions of bundles, and what their numbers mean."""

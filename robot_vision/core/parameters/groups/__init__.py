@@ -1,0 +1,1 @@
+"""Groups of parameters, a file each."""

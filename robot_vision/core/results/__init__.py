@@ -1,0 +1,1 @@
+"""Results as rows, JSON and labels, the same for topics, files and the console."""

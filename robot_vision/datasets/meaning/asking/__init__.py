@@ -1,0 +1,1 @@
+"""What a set does not say: drafts, suggestions, questions."""

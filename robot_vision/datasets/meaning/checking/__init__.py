@@ -1,0 +1,1 @@
+"""Checks of a meaning against a set's numbers."""

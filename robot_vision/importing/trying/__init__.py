@@ -1,0 +1,1 @@
+"""Runs on pictures, and evidence from the results."""

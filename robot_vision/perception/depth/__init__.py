@@ -1,0 +1,1 @@
+"""Depth: holes filled, sensor and model fused, baselines."""

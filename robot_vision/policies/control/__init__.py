@@ -1,0 +1,1 @@
+"""From chunks to one command per tick: `controller` joins `plan` and `motion`."""

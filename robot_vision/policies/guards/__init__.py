@@ -1,0 +1,1 @@
+"""What may be commanded: reports of the arm, chunks, watchdog, specs."""

@@ -1,0 +1,99 @@
+"""Tokenises instructions with a closed vocabulary, and reports what it does not contain."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64
+
+from robot_vision.core.manifests.vocabulary import Vocabulary
+
+PADDING = 0
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# Phrases that do not change the request are left out and reported as unknown: anywhere, or only at
+# the beginning of a sentence, as most of these words name something elsewhere ("the can").
+_EMPTY_ANYWHERE = (
+    "(?:hey|hi|hello|ok|okay|please|thanks|thank you) robot",
+    "thank you|(?:could|would|will) you|for me|over there",
+    "a|an|the|and|that|it|its|is|so|please|kindly|now|just|then|hey|hi|hello|ok|okay|thanks",
+)
+_EMPTY_FIRST = (
+    *_EMPTY_ANYWHERE,
+    "robot|well|go ahead|go(?= and)",
+    "can you|you (?:can|could|should|must|may|need to|have to)",
+    "(?:i want|i need|i would like|i'd like)(?: you)?(?: to)?",
+)
+_EMPTY = re.compile(
+    rf"\A(?:(?:{'|'.join(_EMPTY_FIRST)})(?!\S) ?)+|(?<!\S)(?:{'|'.join(_EMPTY_ANYWHERE)})(?!\S)"
+)
+_LISTED = 12
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TokenisedText:
+    """Tokens of the known words, the unknown words, and why the text cannot be followed."""
+
+    tokens: Int64[np.ndarray, " l"]
+    unknown_words: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text in lower case, split at punctuation and hyphens."""
+    return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
+
+
+def tokenise(text: str, vocabulary: Vocabulary) -> TokenisedText:
+    """Tokens of `text`; `problem` says why it cannot be followed; empty if it can.
+
+    It cannot if it is empty or too long, contains a content word that is not in the vocabulary, or
+    names no thing or no action although the vocabulary lists some.
+    """
+    token_of_word = {word: index + 1 for index, word in enumerate(vocabulary.words)}
+    words = split_words(text)
+    known = [word for word in words if word in token_of_word]
+    unknown = tuple(dict.fromkeys(word for word in words if word not in token_of_word))
+    tokens = np.array([token_of_word[w] for w in known[: vocabulary.max_words]], np.int64)
+    return TokenisedText(
+        tokens=tokens, unknown_words=unknown, problem=_problem(words, known, unknown, vocabulary)
+    )
+
+
+def meant_among(unknown: Collection[str], words: Iterable[str]) -> tuple[str, ...]:
+    """Those unknown words that change the meaning of `words`, in order."""
+    meant = _EMPTY.sub("", " ".join(words)).split()
+    return tuple(dict.fromkeys(word for word in meant if word in unknown))
+
+
+def padded(tokens: Int64[np.ndarray, " l"], length: int) -> Int64[np.ndarray, " m"]:
+    """`tokens`, padded to `length`."""
+    row = np.full(length, PADDING, np.int64)
+    row[: len(tokens)] = tokens
+    return row
+
+
+def _problem(
+    words: list[str], known: list[str], unknown: tuple[str, ...], vocabulary: Vocabulary
+) -> str:
+    if not words:
+        return "no instruction"
+    meant = meant_among(unknown, words)
+    if meant:
+        plural = "words" if len(meant) > 1 else "word"
+        known_ones = f"known things: {_listed(vocabulary.things)}"
+        if not vocabulary.things:
+            known_ones = f"known words: {_listed(vocabulary.words)}"
+        return f"unknown {plural} {_listed(meant)}; {known_ones}"
+    if len(known) > vocabulary.max_words:
+        return f"{len(known)} words; expected at most {vocabulary.max_words}"
+    if vocabulary.things and not set(known) & set(vocabulary.things):
+        return f"it names no thing; known things: {_listed(vocabulary.things)}"
+    if vocabulary.actions and not set(known) & set(vocabulary.actions):
+        return f"it does not say what to do; known actions: {_listed(vocabulary.actions)}"
+    return ""
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    more = f" and {len(words) - _LISTED} more" if len(words) > _LISTED else ""
+    return ", ".join(repr(word) for word in words[:_LISTED]) + more

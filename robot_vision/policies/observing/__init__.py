@@ -1,0 +1,1 @@
+"""From perceptions and the arm to tokens, and memory of targets."""

@@ -1,0 +1,1 @@
+"""Policies from pixels: history, inputs, network, policy."""

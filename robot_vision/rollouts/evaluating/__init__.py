@@ -1,0 +1,1 @@
+"""A policy leads: conditions, outcomes, figures."""

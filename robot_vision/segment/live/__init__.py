@@ -1,0 +1,1 @@
+"""Objects held on a stream, and requests for them."""

@@ -1,0 +1,1 @@
+"""Search, distances, duplicates, novelty, regions."""

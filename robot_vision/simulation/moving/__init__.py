@@ -1,0 +1,1 @@
+"""Things that move: paths, times, sequences of frames."""

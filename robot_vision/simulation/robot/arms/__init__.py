@@ -1,0 +1,1 @@
+"""The arms: tables, models, URDF, joints."""

@@ -1,0 +1,1 @@
+"""Tasks: words, layout, when they are possible and done."""

@@ -1,0 +1,1 @@
+"""Sets, captions and recordings on disk."""

@@ -1,0 +1,1 @@
+"""Invariants, each checked from what is seen on topics and processes."""

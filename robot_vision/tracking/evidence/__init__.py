@@ -1,0 +1,1 @@
+"""Support of a pair of track and detection."""

@@ -1,0 +1,1 @@
+"""Pictures, crops and feature maps, decoded or computed once."""

@@ -1,0 +1,1 @@
+"""Demonstrations as batches: `options` → `sets` → `rows` → `changes` → `scenes` → `batches`."""

@@ -1,0 +1,1 @@
+"""Held-out samples of each task, on which exports are verified and measured."""

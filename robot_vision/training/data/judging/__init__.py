@@ -1,0 +1,1 @@
+"""A policy asked along held-out episodes, and pictures of its answers."""

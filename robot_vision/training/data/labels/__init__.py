@@ -1,0 +1,1 @@
+"""Labels of pictures: classes, masks, boxes, names."""

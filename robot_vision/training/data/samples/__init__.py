@@ -1,0 +1,1 @@
+"""Decoded samples on the training device, and their augmentation."""

@@ -1,0 +1,1 @@
+"""Captions, phrases and questions, and their tokens."""

@@ -1,0 +1,1 @@
+"""Finders of batch size and learning rate."""

@@ -1,0 +1,1 @@
+"""Recipes: files, names, fields."""

@@ -1,0 +1,1 @@
+"""One step: loss, precision, rates, memory, processes."""
