@@ -284,6 +284,11 @@ def test_rooms_have_twelve_files_at_most() -> None:
     assert {room: n for room, n in rooms.items() if n > 12} == {}
 
 
+def test_every_room_says_what_it_is_for() -> None:
+    faces = PACKAGE.rglob("__init__.py")
+    assert [f for f in faces if not ast.get_docstring(ast.parse(f.read_text()))] == []
+
+
 def test_commands_are_light_at_import() -> None:
     heavy = {"torch", "mujoco", "cv2", "numpy", "onnxruntime", "rclpy", "scipy", "rosbags"}
     for path in sorted((PACKAGE / "commands").glob("*.py")):

@@ -1,0 +1,1 @@
+"""Draws results on pictures, and plots as SVG. OpenCV only."""

@@ -1,0 +1,1 @@
+"""Networks for depth from colour, one per file."""

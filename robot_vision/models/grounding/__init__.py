@@ -1,0 +1,1 @@
+"""Networks that find what a phrase names, one per file."""

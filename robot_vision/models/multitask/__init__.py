@@ -1,0 +1,3 @@
+"""Networks with several outputs: `native` is the model that ships, `multi_task` any encoder with
+light heads.
+"""

@@ -1,0 +1,1 @@
+"""Networks for classes of pixels, one per file."""

@@ -1,0 +1,1 @@
+"""Networks with state from frame to frame, one per file."""
