@@ -1,7 +1,7 @@
 """Malformed requests, nonsense on the WebSocket and slow clients: nothing breaks, frames flow.
 
-How many malformed requests and messages: 150 each, or ROBOT_VISION_ABUSE of them (10,000 in the
-slow test).
+How many malformed requests and messages: 150 each, 3,000 in the slow test; ROBOT_VISION_ABUSE=10000
+raises both.
 """
 
 import json
@@ -33,7 +33,7 @@ from websockets.sync.client import ClientConnection, connect
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 
 COUNT = int(os.environ.get("ROBOT_VISION_ABUSE", "150"))
-SLOW_COUNT = max(COUNT, 10_000)
+SLOW_COUNT = max(COUNT, 3_000)
 # Memory that allocators keep and caches fill, and no more however much is thrown at it.
 SPARE_MB = 150
 CHECKS = [
@@ -278,7 +278,7 @@ def _frames_in(rig: ConsoleRig, *, seconds: float) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_ten_thousand_of_each(rig: ConsoleRig) -> None:
+def test_thousands_of_each(rig: ConsoleRig) -> None:
     """`pytest -m slow -s test/console/test_abuse.py` prints the figures."""
     before_mb, begin_s = rss_mb(), monotonic()
     for throw in (throw_requests, throw_bytes, throw_messages):
