@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.export import Dim
 
@@ -61,7 +62,9 @@ class _Encoder(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, pixel_values: Tensor) -> tuple[Tensor]:
+    def forward(
+        self, pixel_values: Float[Tensor, "1 3 side side"]
+    ) -> tuple[Float[Tensor, "1 width rows columns"]]:
         return (self.model.get_image_embeddings(pixel_values),)
 
 
@@ -83,12 +86,12 @@ class _Decoder(nn.Module):
 
     def forward(
         self,
-        image_embeddings: Tensor,
-        point_coords: Tensor,
-        point_labels: Tensor,
-        mask_input: Tensor,
-        has_mask_input: Tensor,
-    ) -> tuple[Tensor, Tensor]:
+        image_embeddings: Float[Tensor, "1 width rows columns"],
+        point_coords: Float[Tensor, "prompts points 2"],
+        point_labels: Float[Tensor, "prompts points"],
+        mask_input: Float[Tensor, "prompts 1 mask_rows mask_columns"],
+        has_mask_input: Float[Tensor, "1"],
+    ) -> tuple[Float[Tensor, "prompts 4"], Float[Tensor, "prompts 4 mask_rows mask_columns"]]:
         count = point_coords.shape[0]
         sparse = self._points(point_coords, point_labels)
         dense = torch.where(has_mask_input > 0, self.mask_embed(mask_input), self.no_mask)
@@ -100,8 +103,16 @@ class _Decoder(nn.Module):
         return torch.cat([sure_score, scores], dim=2)[:, 0], torch.cat([sure, others], dim=2)[:, 0]
 
     def _decoded(
-        self, image: Tensor, everywhere: Tensor, sparse: Tensor, dense: Tensor, *, several: bool
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        image: Float[Tensor, "prompts width rows columns"],
+        everywhere: Float[Tensor, "prompts width rows columns"],
+        sparse: Float[Tensor, "prompts 1 points width"],
+        dense: Float[Tensor, "#prompts width #rows #columns"],
+        *,
+        several: bool,
+    ) -> tuple[
+        Float[Tensor, "prompts 1 masks mask_rows mask_columns"], Float[Tensor, "prompts 1 masks"]
+    ]:
         masks, score = self.masks(
             image_embeddings=image,
             image_positional_embeddings=everywhere,
@@ -111,7 +122,9 @@ class _Decoder(nn.Module):
         )
         return masks, score
 
-    def _points(self, xy_px: Tensor, label: Tensor) -> Tensor:
+    def _points(
+        self, xy_px: Float[Tensor, "prompts points 2"], label: Float[Tensor, "prompts points"]
+    ) -> Float[Tensor, "prompts 1 points width"]:
         at = self.place((xy_px + 0.5)[:, None], (self.side, self.side))
         is_point = (label >= 0)[:, None, :, None]
         known = torch.zeros_like(at)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, nn
 
 from robot_vision.core.errors import DeviceError
@@ -69,13 +70,15 @@ def describe_card() -> str:
     return f"torch {torch.__version__}, {torch.cuda.get_device_name()}"
 
 
-def _inputs(graph: Graph, batch: int) -> list[Tensor]:
+def _inputs(graph: Graph, batch: int) -> list[Shaped[Tensor, "batch ..."]]:
     """The first sample of the graph's example, repeated, on the GPU."""
     example = [tensor[:1].cuda() for tensor in graph.example.values()]
     return [tensor.repeat(batch, *[1] * (tensor.ndim - 1)) for tensor in example]
 
 
-def _forward(served: nn.Module, inputs: list[Tensor], *, half: bool) -> Callable[[], object]:
+def _forward(
+    served: nn.Module, inputs: list[Shaped[Tensor, "batch ..."]], *, half: bool
+) -> Callable[[], object]:
     def run() -> object:
         with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=half):
             return served(*inputs)

@@ -40,7 +40,9 @@ class _InvertedResidual(nn.Module):
             nn.BatchNorm2d(out_channels),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(
+        self, x: Float32[Tensor, "batch channels height width"]
+    ) -> Float32[Tensor, "batch channels_out height_out width_out"]:
         y = self.layers(x)
         return x + y if self.residual else y
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -24,12 +25,12 @@ _CLASSES = {"clip": "CLIPModel"}
 class _ByWords(nn.Module):
     """Cosines with the words' embeddings, times the learnt temperature."""
 
-    def __init__(self, model: Any, words: Tensor) -> None:
+    def __init__(self, model: Any, words: Float[Tensor, "words width"]) -> None:
         super().__init__()
         self.vision, self.projection = model.vision_model, model.visual_projection
         self.weight = nn.Buffer(words * model.logit_scale.exp().detach())
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor]:
+    def forward(self, pixels: Float[Tensor, "1 3 side side"]) -> tuple[Float[Tensor, "1 words"]]:
         pooled = self.vision(pixel_values=pixels).pooler_output
         return (F.normalize(self.projection(pooled), dim=1) @ self.weight.T,)
 
@@ -69,7 +70,7 @@ def _make(folder: ModelFolder, asked: Asked) -> Made:
     return Made(graph=graph, manifest=manifest, notes=_notes(folder, side, asked))
 
 
-def _encoded(folder: ModelFolder, model: Any, asked: Asked) -> Tensor:
+def _encoded(folder: ModelFolder, model: Any, asked: Asked) -> Float[Tensor, "words width"]:
     sentences = [asked.template.format(word) for word in asked.words]
     tokens = tokenizer(folder, "CLIPTokenizer")(sentences, padding=True, return_tensors="pt")
     longest, most = tokens["input_ids"].shape[1], model.config.text_config.max_position_embeddings

@@ -1,6 +1,7 @@
 """Depth from one picture: Depth Anything V2 (arXiv:2406.09414) and DPT (arXiv:2103.13413)."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -23,7 +24,9 @@ class _Depth(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor]:
+    def forward(
+        self, pixels: Float[Tensor, "1 3 height width"]
+    ) -> tuple[Float[Tensor, "1 depth_height depth_width"]]:
         return (self.model(pixel_values=pixels).predicted_depth,)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.manifests.manifest import ModelManifest, OutputReading
@@ -26,7 +27,9 @@ class _Boxes(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, pixels: Float[Tensor, "1 3 height width"]
+    ) -> tuple[Float[Tensor, "1 queries classes"], Float[Tensor, "1 queries 4"]]:
         found = self.model(pixel_values=pixels)
         return found.logits, found.pred_boxes
 

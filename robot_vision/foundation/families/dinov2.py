@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from robot_vision.core.errors import ConfigError
@@ -24,7 +25,9 @@ class _Features(nn.Module):
         super().__init__()
         self.model, self.grid, self.apart, self.embedding = model, grid, apart, embedding
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, pixels: Float[Tensor, "1 3 height width"]
+    ) -> tuple[Float[Tensor, "1 channels rows columns"], Float[Tensor, "1 width_out"]]:
         tokens = self.model(pixel_values=pixels).last_hidden_state
         patches = tokens[:, self.apart :]
         whole = {"class": tokens[:, 0], "mean": patches.mean(dim=1)}

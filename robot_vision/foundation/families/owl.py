@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from robot_vision.core.manifests.manifest import ModelManifest, PromptEncoder
@@ -31,8 +32,11 @@ class _Boxes(nn.Module):
         self.model, self.side_px = model, side_px
 
     def forward(
-        self, pixels: Tensor, prompt: Tensor, prompt_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self,
+        pixels: Float[Tensor, "1 3 side side"],
+        prompt: Float[Tensor, "1 phrases 1 width"],
+        prompt_mask: Bool[Tensor, "1 phrases 1"],
+    ) -> tuple[Float[Tensor, "1 cells 4"], Float[Tensor, "1 cells phrases"]]:
         grid = self.model.image_embedder(pixel_values=pixels)[0]
         cells = grid.flatten(1, 2)
         logits, _ = self.model.class_predictor(cells, prompt[:, :, 0], prompt_mask[:, :, 0])
@@ -48,7 +52,11 @@ class _Words(nn.Module):
         super().__init__()
         self.text, self.projection = model.text_model, model.text_projection
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor]:
+    def forward(
+        self,
+        input_ids: Int64[Tensor, "phrases tokens"],
+        attention_mask: Int64[Tensor, "phrases tokens"],
+    ) -> tuple[Float[Tensor, "phrases width"]]:
         found = self.text(input_ids=input_ids, attention_mask=attention_mask)
         return (F.normalize(self.projection(found.pooler_output), dim=1),)
 

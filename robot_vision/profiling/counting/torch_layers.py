@@ -78,7 +78,7 @@ def _own_macs(macs: Mapping[str, int]) -> dict[str, int]:
 class _Allocations(TorchDispatchMode):
     """Bytes of storages that operators allocate: the total, and the peak."""
 
-    def __init__(self, known: Sequence[Tensor]) -> None:
+    def __init__(self, known: Sequence[Shaped[Tensor, "..."]]) -> None:
         super().__init__()
         self.all = self.peak = self._alive = 0
         self._seen: set[int] = set()
@@ -98,7 +98,7 @@ class _Allocations(TorchDispatchMode):
         self.peak = max(self.peak, self._alive)
         return found
 
-    def _remember(self, tensor: Tensor) -> int:
+    def _remember(self, tensor: Shaped[Tensor, "..."]) -> int:
         """Bytes of a tensor's storage; 0 if it was counted before."""
         storage = tensor.untyped_storage()
         key, size = id(storage), storage.nbytes()
@@ -114,6 +114,6 @@ class _Allocations(TorchDispatchMode):
 
 
 @contextmanager
-def _allocations(known: Sequence[Tensor]) -> Iterator[_Allocations]:
+def _allocations(known: Sequence[Shaped[Tensor, "..."]]) -> Iterator[_Allocations]:
     with _Allocations(known) as counted:
         yield counted
