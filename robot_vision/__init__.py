@@ -46,7 +46,7 @@ __all__ = [
 
 _HOMES = {
     "RobotVisionError": "core.errors",
-    "ServiceConfig": "core.config",
+    "ServiceConfig": "core.parameters.config",
     **dict.fromkeys(
         ("Camera", "Depth", "Detections", "Features", "Frame", "Perception", "Tracks"),
         "core.types",

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+JPEG_QUALITY = 62
 WAIT_MS = 30_000
 
 # Contrast of each text with what is behind it, by WCAG 2.1; colours with alpha are blended.
@@ -96,3 +98,12 @@ def low_contrasts(page: Any, *, least: float = 4.5) -> list[tuple[float, str]]:
 def overflow_px(page: Any) -> int:
     """How far the page is wider than the screen."""
     return page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+
+def shoot(page: Any, path: Path) -> None:
+    """The whole page: the screen becomes as high as it is, as views out of sight rest."""
+    for _ in range(2):
+        height_px = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": height_px})
+        page.wait_for_timeout(1500)
+    page.screenshot(path=path, type="jpeg", quality=JPEG_QUALITY)

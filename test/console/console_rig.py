@@ -105,6 +105,7 @@ class Feeder:
             tracks=replace(perception.tracks, stamp_ns=stamp_ns),
             classification=restamped(perception.classification, stamp_ns),
             segmentation=restamped(perception.segmentation, stamp_ns),
+            depth=restamped(perception.depth, stamp_ns),
         )
         self._snapshots.perceived(fresh, {**perception.stage_s, "age": 0.02})
         self.count += 1

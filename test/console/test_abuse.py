@@ -1,7 +1,7 @@
 """Malformed requests, nonsense on the WebSocket and slow clients: nothing breaks, frames flow.
 
-How many malformed requests and messages: 150 each, 3,000 in the slow test; ROBOT_VISION_ABUSE=10000
-raises both.
+How many malformed requests and messages: 150 each, 3,000 in the slow test;
+ROBOT_VISION_ABUSE=10000 raises both.
 """
 
 import json

@@ -13,6 +13,7 @@ from browser_rig import (
     low_contrasts,
     opened,
     overflow_px,
+    shoot,
     wait_for_text,
 )
 from console_rig import FRAMES, SERVICE, console_rig, perceptions, wait_until
@@ -77,7 +78,10 @@ def test_classes_of_the_view_and_a_legend_of_its_pixels(
         wait_until(lambda: spread_of_colors(page, "#inside canvas") > COLORFUL)
         assert overflow_px(page) <= 0
         assert not low_contrasts(page)
-        shoot(page, f"live_classes_{'phone' if size == PHONE else 'desktop'}_{theme}.jpg")
+        folder = os.environ.get("ROBOT_VISION_SCREENSHOTS")
+        if folder:  # for the documents
+            kind = "phone" if size == PHONE else "desktop"
+            shoot(page, Path(folder) / f"live_classes_{kind}_{theme}.jpg")
 
 
 def spread_of_colors(page: Any, selector: str) -> int:
@@ -86,16 +90,6 @@ def spread_of_colors(page: Any, selector: str) -> int:
     bgr = cv2.imdecode(png, cv2.IMREAD_COLOR)
     assert bgr is not None
     return int(np.ptp(bgr, axis=2).max())
-
-
-def shoot(page: Any, name: str) -> None:
-    """For the documents, where ROBOT_VISION_SCREENSHOTS says so."""
-    folder = os.environ.get("ROBOT_VISION_SCREENSHOTS")
-    if folder:
-        height_px = page.evaluate("document.documentElement.scrollHeight")
-        page.set_viewport_size({"width": page.viewport_size["width"], "height": height_px})
-        page.wait_for_timeout(1500)
-        page.screenshot(path=Path(folder) / name, type="jpeg", quality=62)
 
 
 def test_without_such_models_there_is_no_panel_and_the_page_says_why(chromium: Any) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_rig import DESKTOP, PHONE, opened, wait_for_text
+from browser_rig import DESKTOP, JPEG_QUALITY, PHONE, opened, shoot, wait_for_text
 from policy_rig import ros_arguments, served
 from rclpy.context import Context
 from seeker import Seeker
@@ -32,7 +32,6 @@ from robot_vision.ros.tools.processes import child, free_domain
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
-QUALITY = 62
 TOKEN = "a-token-of-this-test"
 POSE = {"camera_pose.source": "topic"}
 MOST_BYTES = 1_500_000
@@ -75,15 +74,6 @@ def service(**console: Any) -> Iterator[str]:
         yield nodes[-1].server.url
 
 
-def shoot(page: Any, path: Path) -> None:
-    """The whole page: the screen becomes as high as it is, as views out of sight rest."""
-    for _ in range(2):
-        height_px = page.evaluate("document.documentElement.scrollHeight")
-        page.set_viewport_size({"width": page.viewport_size["width"], "height": height_px})
-        page.wait_for_timeout(1500)
-    page.screenshot(path=path, type="jpeg", quality=QUALITY)
-
-
 def each_variant(chromium: Any, url: str) -> Iterator[tuple[str, Any]]:
     """The page on a desktop and on a phone, in light and dark, one after the other."""
     for size, pixels in SIZES.items():
@@ -121,13 +111,13 @@ def shoot_no_camera(chromium: Any, url: str, out: Path) -> None:
         if name in ("desktop_light.jpg", "phone_dark.jpg"):
             wait_for_text(page, "#link", "No camera")
             page.wait_for_timeout(1500)
-            page.screenshot(path=out / f"no_camera_{name}", type="jpeg", quality=QUALITY)
+            page.screenshot(path=out / f"no_camera_{name}", type="jpeg", quality=JPEG_QUALITY)
 
 
 def shoot_login(chromium: Any, url: str, out: Path) -> None:
     for name, page in each_variant(chromium, url):
         page.locator("#token").wait_for()
-        page.screenshot(path=out / f"login_{name}", type="jpeg", quality=QUALITY)
+        page.screenshot(path=out / f"login_{name}", type="jpeg", quality=JPEG_QUALITY)
 
 
 def frame_of(console: Console) -> bytes:

@@ -12,7 +12,7 @@ from robot_vision.core.files.foreign import MOST_YAML_BYTES, parse_yaml, quoted,
 _NUMBERED = re.compile(r"^\s*(\d{1,6})\s*:\s*(.*)$")
 _MOST_CLASSES = 100_000
 
-_COCO_FILE = Path(__file__).parents[1] / "data" / "import_pictures" / "coco_names.txt"
+_COCO_FILE = Path(__file__).parents[2] / "data" / "import_pictures" / "coco_names.txt"
 
 
 @cache

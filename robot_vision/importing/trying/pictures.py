@@ -10,7 +10,7 @@ from jaxtyping import Float32, UInt8
 
 from robot_vision.core.files.foreign import read_yaml
 
-_FOLDER = Path(__file__).parents[1] / "data" / "import_pictures"
+_FOLDER = Path(__file__).parents[2] / "data" / "import_pictures"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
