@@ -6,9 +6,9 @@ from typing import Any
 from rich.table import Table
 
 from robot_vision.core.files.foreign import brief
+from robot_vision.simulation.robot.work.task import KINDS
 from robot_vision.terminal import Screen, styled
 
-_KINDS = ("pick", "put", "push")
 # One curve each: its axis label, and the conditions by value.
 _CURVES: dict[str, dict[float, str]] = {
     "frames dropped, %": {0: "held_out", 20: "lost_20", 50: "lost_50"},
@@ -22,13 +22,13 @@ _BARS = ("held_out", "depth_lost", "camera_moved", "lights")
 def print_report(report: dict[str, Any], console: Screen | None = None) -> None:
     """Shares of success in percent, with their 95 % intervals."""
     table = Table(title=f"{brief(report['policy_id'])}: success in closed loop, %")
-    for column in ("condition", "all", *_KINDS, *_OTHERS):
+    for column in ("condition", "all", *KINDS, *_OTHERS):
         table.add_column(column)
     for name, found in report["conditions"].items():
         table.add_row(
             name,
             _percent(found["success"]),
-            *(_percent(found[kind]) if kind in found else "" for kind in _KINDS),
+            *(_percent(found[kind]) if kind in found else "" for kind in KINDS),
             _percent(found["named_first"]),
             _points(found["seen"]),
             _points(found["pointed"]),
