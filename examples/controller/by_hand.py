@@ -30,7 +30,9 @@ DISCOVERY_S = 3.0
 
 def list_topics(node: Node) -> None:
     """Topics, their types and the nodes that publish them."""
-    wait(node, lambda: False, DISCOVERY_S)
+    if not wait(node, lambda: set(node.get_node_names()) - {node.get_name()}, MEET_S):
+        raise SystemExit("no other node is here; is ROS_DOMAIN_ID the same there?")
+    wait(node, lambda: False, DISCOVERY_S)  # endpoints follow their nodes
     for name, kinds in sorted(node.get_topic_names_and_types()):
         publishers = sorted(p.node_name for p in node.get_publishers_info_by_topic(name))
         print(f"{name}  [{', '.join(kinds)}]  {', '.join(publishers) or '(no publisher)'}")
