@@ -27,6 +27,7 @@ class Seeker:
         self.spec = ActionSpec(
             model_id="seeker@1",
             perception_model_id=self.perception_model_id,
+            identity="5ee" + 61 * "0",
             statistics=STATISTICS,
         )
 

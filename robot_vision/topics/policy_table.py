@@ -82,6 +82,12 @@ OUTPUTS = (
         about="gripper openings of each admitted chunk, with the same stamp",
     ),
     PolicyTopic(
+        name="~/action_chunk/json",
+        type_name="std_msgs/msg/String",
+        quality=RESULTS,
+        about="the chunk with its gripper and the policy's identity (core/results/policy_chunk)",
+    ),
+    PolicyTopic(
         name="~/attention",
         type_name="sensor_msgs/msg/Image",
         quality=RESULTS,

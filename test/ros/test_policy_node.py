@@ -30,6 +30,7 @@ from std_msgs.msg import Header, String
 from trajectory_msgs.msg import JointTrajectory, MultiDOFJointTrajectory
 
 from robot_vision.core.manifests.action_spec import ActionSpec
+from robot_vision.core.results.policy_chunk import POLICY_CHUNK
 from robot_vision.core.results.policy_status import POLICY_STATUS
 from robot_vision.ros.messages.convert import ns_from_stamp, stamp_from_ns
 from robot_vision.ros.perception.node import PerceptionNode
@@ -85,6 +86,7 @@ def test_every_topic_of_the_policy(native_bundle: Path) -> None:
     kinds: dict[str, Any] = {
         "action": JointState,
         "action_chunk": MultiDOFJointTrajectory,
+        "action_chunk/json": String,
         "gripper_chunk": JointTrajectory,
         "command/twist": TwistStamped,
         "command/gripper": JointState,
@@ -119,6 +121,15 @@ def test_every_topic_of_the_policy(native_bundle: Path) -> None:
     assert np.all(np.diff(z) < 0)
     gripper = {ns_from_stamp(c.header.stamp): c for c in heard["gripper_chunk"]}
     assert gripper[ns_from_stamp(chunk.header.stamp)].points[0].positions[0] == 1.0
+    by_stamp = {
+        c.stamp_ns: c for c, _ in (POLICY_CHUNK.read(m.data) for m in heard["action_chunk/json"])
+    }
+    same = by_stamp[ns_from_stamp(chunk.header.stamp)]
+    assert (same.identity, same.model_id) == ("5ee" + 61 * "0", "seeker@1")
+    assert [pose.position_m[2] for pose in same.poses] == pytest.approx(z, abs=1e-6)
+    assert same.gripper_open == tuple(
+        point.positions[0] for point in gripper[same.stamp_ns].points
+    )
     action = heard["action"][-1]
     assert list(action.name) == ["x", "y", "z", "rx", "ry", "rz", "gripper"]
     assert heard["command/gripper"][-1].name == ["gripper"]

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
+import numpy as np
+from jaxtyping import Float64
 from pydantic import Field
 
 from robot_vision.core.files.json_form import Figure, JsonForm, Total
+from robot_vision.core.results.objects import quaternion_xyzw
 
 _MOST_ACTIONS, _MOST_JOINTS = 32, 100
 
@@ -17,6 +20,18 @@ class Pose:
 
     position_m: tuple[Figure, Figure, Figure]
     quaternion_xyzw: tuple[Figure, Figure, Figure, Figure]
+
+
+def pose_of(base_from_tool: Float64[np.ndarray, "4 4"]) -> Pose:
+    """The pose, rounded to a micrometre and a microradian."""
+    x, y, z = rounded(base_from_tool[:3, 3].tolist())
+    qx, qy, qz, qw = rounded(list(quaternion_xyzw(base_from_tool[:3, :3])))
+    return Pose(position_m=(x, y, z), quaternion_xyzw=(qx, qy, qz, qw))
+
+
+def rounded(values: list[float]) -> tuple[float, ...]:
+    """To six places: enough for metres and radians of an arm."""
+    return tuple(round(value, 6) for value in values)
 
 
 @dataclass(frozen=True, kw_only=True)

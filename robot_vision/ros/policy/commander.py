@@ -8,8 +8,7 @@ from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.results.frame_map import FrameMap
-from robot_vision.core.results.objects import quaternion_xyzw
-from robot_vision.core.results.policy_status import PolicyStatus, Pose
+from robot_vision.core.results.policy_status import PolicyStatus, pose_of, rounded
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies.control.controller import Controller
@@ -155,8 +154,8 @@ class Commander:
             instruction_problem=instruction.problem if instruction else "",
             target_id=status.target_track_id,
             destination_id=status.destination_track_id,
-            action=None if status.action is None else _rounded(status.action.tolist()),
-            pose=None if command is None else _pose(command),
+            action=None if status.action is None else rounded(status.action.tolist()),
+            pose=None if command is None else pose_of(command.base_from_tool),
             gripper_open=None if command is None else round(command.gripper_open, 4),
             interventions=dict(status.interventions),
             joints=None if command is None else _joints(command),
@@ -176,20 +175,9 @@ class Commander:
         )
 
 
-def _pose(command: Command) -> Pose:
-    pose = command.base_from_tool
-    x, y, z = _rounded(pose[:3, 3].tolist())
-    qx, qy, qz, qw = _rounded(list(quaternion_xyzw(pose[:3, :3])))
-    return Pose(position_m=(x, y, z), quaternion_xyzw=(qx, qy, qz, qw))
-
-
 def _joints(command: Command) -> dict[str, float] | None:
     """The commanded positions by name; None outside joint space."""
     joints = command.joints
     if joints is None:
         return None
-    return dict(zip(joints.names, _rounded(joints.position.tolist()), strict=True))
-
-
-def _rounded(values: list[float]) -> tuple[float, ...]:
-    return tuple(round(value, 6) for value in values)
+    return dict(zip(joints.names, rounded(joints.position.tolist()), strict=True))

@@ -10,6 +10,7 @@ from std_msgs.msg import String
 
 from robot_vision.core.manifests.action_spec import ActionSpec, JointSpec
 from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.results.policy_chunk import POLICY_CHUNK, policy_chunk
 from robot_vision.core.results.policy_status import POLICY_STATUS, PolicyStatus
 from robot_vision.core.types import ActionChunk, Command, JointCommand
 from robot_vision.ros.messages.convert import ImageWriter, header
@@ -55,6 +56,7 @@ class PolicyOutputs:
         self._action = self._publishers["~/action"]
         self._chunk = self._publishers["~/action_chunk"]
         self._gripper_chunk = self._publishers["~/gripper_chunk"]
+        self._chunk_json = self._publishers["~/action_chunk/json"]
         self._attention = self._publishers["~/attention"]
         self._status = self._publishers["~/status/json"]
         self._action_spec = self._publishers["~/action_spec"]
@@ -111,6 +113,9 @@ class PolicyOutputs:
             self._chunk.publish(chunk_message(chunk, self._spec.tool_frame_id))
         if self._gripper_chunk.get_subscription_count():
             self._gripper_chunk.publish(gripper_chunk_message(chunk))
+        if self._chunk_json.get_subscription_count():
+            text = POLICY_CHUNK.write(policy_chunk(chunk, self._spec))
+            self._chunk_json.publish(String(data=text))
 
     @property
     def attention_wanted(self) -> bool:
