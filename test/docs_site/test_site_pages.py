@@ -27,6 +27,15 @@ from robot_vision.cli import app
 from robot_vision.core.parameters.config import flatten
 
 _FENCED = re.compile(r"^```.*?^```", re.M | re.S)
+_FILE = re.compile(r"(?<![\w./-])((?:[\w-]+/)+[\w-]+\.(?:py|yaml|xml|json5?))\b")
+_MODULE = re.compile(r"`((?:\w+/)+\w*)`")  # a module or room, as ARCHITECTURE.md names them
+_ELSEWHERE = {
+    "tools/export_onnx.py": "YOLOX's",
+    "tools/weigh_lightning.py": "of an earlier commit, which the document names",
+    "config/NODE.yaml": "any node's",
+    "robot_vision/commands/NAME.py": "a new one",
+    "models/parts/model.yaml": "the reader's",
+}
 
 
 def test_the_page_of_topics_is_that_of_the_code() -> None:
@@ -55,6 +64,24 @@ def test_a_topic_without_words_is_an_error(
     monkeypatch.setattr(topic_page, "WORDS", tmp_path / "words.yaml")
     with pytest.raises(TopicsError, match=r"~/trace.*without code: \['~/track'\]"):
         topics_page()
+
+
+def test_files_that_documents_name_are_there() -> None:
+    package = ROOT / "robot_vision"
+    rooms = {path.name for path in package.iterdir() if path.is_dir()}
+    ours = {*rooms, "robot_vision", "test", "tools", "config", "examples", "launch"}
+    pages = [page for page in documents() if page != "CHANGELOG.md"]  # which is of its time
+    named = {(page, name) for page in pages for name in _FILE.findall((ROOT / page).read_text())}
+    modules = _MODULE.findall((ROOT / "ARCHITECTURE.md").read_text())
+    named |= {("ARCHITECTURE.md", name) for name in modules}
+    assert {
+        (page, name)
+        for page, name in named
+        if name.partition("/")[0] in ours
+        and name not in _ELSEWHERE
+        and not any((home / name).exists() for home in (ROOT, package))
+        and not (package / f"{name}.py").exists()
+    } == set()
 
 
 @pytest.mark.parametrize("node", NODES)
