@@ -90,6 +90,8 @@ def model(
         write_page(html, found, rows=rows)
         screen.print(f"written: {html}")
     write_json(json_file, found.as_json())
+    if idle := [one.network for one in found.networks if not one.timed]:
+        raise ConfigError(f"no engine ran {', '.join(idle)}: the reasons are above")
 
 
 @app.command()

@@ -159,6 +159,14 @@ def test_what_is_not_there_says_so(tmp_path: Path) -> None:
         open_target("tiny-depth", tmp_path, spec={"widht": 4})
 
 
+def test_the_command_fails_where_no_engine_ran() -> None:
+    order = ["profile", "tiny-depth", "--set", "width=4", "--size", "96x64"]
+    ended = CliRunner().invoke(app, [*order, "--engine", "onnx-cuda"])
+    assert "onnx-cuda: not measured: " in ended.output
+    with pytest.raises(ConfigError, match="no engine ran model: the reasons are above"):
+        raise ended.exception or AssertionError(ended.output)
+
+
 def test_the_command_writes_tables_figures_a_page_and_traces(tmp_path: Path) -> None:
     order = ["profile", "tiny-depth", "--set", "width=4", "--size", "96x64", "--threads", "1"]
     order += ["--runs", "5", "--batch", "1"]
