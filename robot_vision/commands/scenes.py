@@ -137,7 +137,7 @@ def preview(
     sheet = contact_sheet(folder, first=first, frames=frames)
     if not cv2.imwrite(str(out), sheet):
         raise ConfigError(f"cannot write {out}")
-    say(f"{out}: {frames} frames from index {first}")
+    say(f"written: {out}")
 
 
 def parse_split(split: str) -> "Split":
