@@ -122,7 +122,7 @@ def test_it_trains_and_resumes_bit_for_bit(fusion: str, tmp_path: Path) -> None:
 def test_it_learns_more_than_trivial_answers(tmp_path: Path) -> None:
     """A hundred episodes of two blocks do not suffice to go to the named one each time."""
     recipe = recipe_for(
-        run__steps=400,
+        run__steps=800,
         run__round_steps=100,
         options__train_sets=["train:100"],
         spec__width=48,
@@ -131,9 +131,9 @@ def test_it_learns_more_than_trivial_answers(tmp_path: Path) -> None:
     )
     reporter = Rows()
     train(recipe, tmp_path / "run", reporter=reporter)
-    last = reporter.rows[-1]
-    assert last["end_m"] < last["end_m_hold"]
-    assert last["error"] < 0.7 * last["error_mean"]
+    best = min(reporter.rows, key=lambda row: row["error"])  # its weights are kept
+    assert best["end_m"] < 0.95 * best["end_m_hold"]
+    assert best["error"] < 0.65 * best["error_mean"]
 
 
 def test_figures_stand_beside_those_of_trivial_answers(tmp_path: Path) -> None:
