@@ -71,8 +71,8 @@ def hand_eye(
     from robot_vision.calibration.view_folder import find_board, read_tool_poses, views_of
     from robot_vision.commands.calibration_tables import print_fit, say_missed
     from robot_vision.commands.recorded_pictures import is_recording, views_at_rest
-    from robot_vision.core.parameters.config import with_values
     from robot_vision.core.parameters.groups.calibration_config import CaptureConfig, HandEyeConfig
+    from robot_vision.core.parameters.values import with_values
 
     of_capture, values = parsed_apart(settings, CaptureConfig.model_fields)
     capture = with_values(CaptureConfig(), of_capture)

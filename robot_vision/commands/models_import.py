@@ -149,7 +149,8 @@ def _print_trials(trials: "Sequence[Trial]") -> None:
 
 def try_out(bundle: "Bundle", device: str) -> None:
     """Load a bundle and run it on a blank frame; prints where it runs."""
-    from robot_vision.core.parameters.config import ServiceConfig, with_values
+    from robot_vision.core.parameters.config import ServiceConfig
+    from robot_vision.core.parameters.values import with_values
     from robot_vision.perception.model import load_model
 
     console = Screen()
