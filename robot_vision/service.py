@@ -10,7 +10,8 @@ import numpy as np
 
 from robot_vision.core.cameras.given_frame import check_depth, check_frame, check_rgb
 from robot_vision.core.errors import ConfigError, FrameError, RobotVisionError
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Camera, Frame, Perception
 from robot_vision.pipeline import Pipeline, build_pipeline
 

@@ -8,7 +8,8 @@ from scipy.spatial.transform import Rotation
 from robot_vision.core.types import Camera, Frame, RobotState
 from robot_vision.datasets.lerobot.form.schema import CameraFormat, DatasetFormat
 from robot_vision.datasets.lerobot.sample import Sample, step_between
-from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
+from robot_vision.demonstrations.writing.disk_room import DiskLimits
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 
 FPS = 20
 WIDTH_PX, HEIGHT_PX = 96, 64

@@ -8,8 +8,9 @@ import yaml
 from arm_packages import Source, text_of
 from arm_schemas import CONTROLLERS, SERVO, SOURCES, Rule
 
-from robot_vision.core.parameters.config import NodeConfig, flatten, with_values
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.values import flatten, with_values
 
 FOLDER = Path(__file__).resolve().parents[1] / "config" / "arms"
 ARMS = sorted(path.name for path in FOLDER.iterdir())

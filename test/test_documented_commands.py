@@ -16,10 +16,11 @@ import yaml
 from documented_commands import COMPOSE, DOCKERFILE, ROOT, Written, after, all_commands
 
 from robot_vision.cli import app
-from robot_vision.core.parameters.config import NodeConfig, flatten
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.parameters.console_config import ConsoleConfig
 from robot_vision.core.parameters.demonstration_config import DemonstrationConfig
 from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.values import flatten
 
 COMMANDS = all_commands()
 LAUNCH = ROOT / "launch"

@@ -14,7 +14,8 @@ import psutil
 import typer
 
 from robot_vision.core.clock import NS_PER_S
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.machine import describe_machine
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reading.messages import Problems, RawMessage, typestore

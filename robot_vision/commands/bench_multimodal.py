@@ -10,6 +10,8 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.terminal import Screen, say
 
 if TYPE_CHECKING:
+    from robot_vision.multimodal.answerer import Chosen
+    from robot_vision.multimodal.question import Question
     from robot_vision.multimodal.results import Results
 
 
@@ -61,23 +63,12 @@ def multimodal(
     reported with them.
     """
     from robot_vision.core.files.foreign import read_json
-    from robot_vision.multimodal.answerer import baselines, read_models, with_names_apart
     from robot_vision.multimodal.benchmark import BenchmarkOptions, run_benchmark
-    from robot_vision.multimodal.pictures import open_pictures
-    from robot_vision.multimodal.question import KINDS, questions_about
     from robot_vision.multimodal.report import REPORT
     from robot_vision.multimodal.results import RESULTS
 
-    listed = read_models(models) if models else []
-    chosen = with_names_apart([*(baselines() if trivial else []), *listed])
-    if not chosen:
-        raise ConfigError("no model to ask: expected --models FILE, or trivial models")
-    kinds = list(dict.fromkeys(kind or KINDS))
-    questions = questions_about(
-        open_pictures(pictures, count=count, images=images), kinds, seed=seed
-    )
-    if not questions:
-        raise ConfigError(f"{pictures} allows no questions of kind {', '.join(kinds)}")
+    chosen = _models(models, trivial=trivial)
+    questions = _questions(pictures, images, count=count, kinds=kind or [], seed=seed)
     say(f"{len(questions)} questions to each of {len(chosen)} models")
     results = run_benchmark(
         chosen,
@@ -91,6 +82,33 @@ def multimodal(
     say(f"robot-vision console --multimodal {out}")
     if json_file is not None:
         write_json(json_file, read_json(out / RESULTS))
+
+
+def _models(file: Path | None, *, trivial: bool) -> "list[Chosen]":
+    """Those of the file after the trivial ones; raises `ConfigError` if there are none."""
+    from robot_vision.multimodal.answerer import baselines, read_models, with_names_apart
+
+    listed = read_models(file) if file else []
+    chosen = with_names_apart([*(baselines() if trivial else []), *listed])
+    if not chosen:
+        raise ConfigError("no model to ask: expected --models FILE, or trivial models")
+    return chosen
+
+
+def _questions(
+    pictures: Path, images: Path | None, *, count: int, kinds: list[str], seed: int
+) -> "list[Question]":
+    """Questions of these kinds, of all kinds if none is given; raises `ConfigError` if none."""
+    from robot_vision.multimodal.pictures import open_pictures
+    from robot_vision.multimodal.question import KINDS, questions_about
+
+    kinds = list(dict.fromkeys(kinds or KINDS))
+    questions = questions_about(
+        open_pictures(pictures, count=count, images=images), kinds, seed=seed
+    )
+    if not questions:
+        raise ConfigError(f"{pictures} allows no questions of kind {', '.join(kinds)}")
+    return questions
 
 
 def _print(results: "Results") -> None:

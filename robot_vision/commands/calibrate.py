@@ -41,8 +41,8 @@ def board(
     from robot_vision.calibration.boards.board import Board
     from robot_vision.calibration.boards.board_file import write_board
     from robot_vision.calibration.boards.board_picture import printed_board, write_png
-    from robot_vision.core.parameters.config import with_values
     from robot_vision.core.parameters.groups.calibration_config import BoardConfig
+    from robot_vision.core.parameters.values import with_values
 
     made = Board(with_values(BoardConfig(), parsed(settings or [])))
     sheet, px_per_m = printed_board(made, dpi=dpi, margin_m=margin_m)
@@ -83,11 +83,11 @@ def camera(
     from robot_vision.commands.calibration_tables import print_lens, say_missed
     from robot_vision.commands.recorded_pictures import is_recording, steady_views
     from robot_vision.core.cameras.camera_file import camera_file_text
-    from robot_vision.core.parameters.config import with_values
     from robot_vision.core.parameters.groups.calibration_config import (
         IntrinsicsConfig,
         RecordedLensConfig,
     )
+    from robot_vision.core.parameters.values import with_values
 
     of_choice, values = parsed_apart(settings, RecordedLensConfig.model_fields)
     choice = with_values(RecordedLensConfig(), of_choice)
@@ -124,8 +124,8 @@ def capture(
     from robot_vision.calibration.boards.board_file import read_board
     from robot_vision.calibration.boards.sight import BoardFinder
     from robot_vision.core.errors import CalibrationError
-    from robot_vision.core.parameters.config import with_values
     from robot_vision.core.parameters.groups.calibration_config import CaptureConfig
+    from robot_vision.core.parameters.values import with_values
     from robot_vision.ros.tools.calibration_capture import Capture
 
     config = with_values(CaptureConfig(), parsed(settings or []))

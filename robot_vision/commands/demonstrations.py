@@ -3,7 +3,7 @@
 import os
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column, Table
@@ -11,6 +11,12 @@ from rich.table import Column, Table
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.foreign import brief
 from robot_vision.terminal import Screen, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from robot_vision.simulation.robot.demonstrate import Job
+    from robot_vision.simulation.robot.recipe import DemonstrationRecipe
 
 app = typer.Typer(
     no_args_is_help=True, help="Record demonstrations as LeRobot datasets, and check them."
@@ -179,8 +185,7 @@ def generate(
     processes: Annotated[int, typer.Option(min=0, help="0: one per core")] = 0,
 ) -> None:
     """Record the simulated robot's expert performing tasks."""
-    from robot_vision.commands.scenes import parse_size, parse_split, progress_bar
-    from robot_vision.simulation.robot.demonstrate import demonstrate
+    from robot_vision.commands.scenes import parse_size, parse_split
     from robot_vision.simulation.robot.episode import Noise
     from robot_vision.simulation.robot.recipe import DemonstrationRecipe, parse_tasks, parse_things
 
@@ -202,6 +207,22 @@ def generate(
 
         recipe = led_by(policy, expert_share, recipe, fixed_camera=fixed_camera)
         record_one = record_corrected
+    _demonstrate(out, recipe, episodes=episodes, processes=processes, record=record_one)
+    say(_summary(out))
+
+
+def _demonstrate(
+    out: Path,
+    recipe: "DemonstrationRecipe",
+    *,
+    episodes: int,
+    processes: int,
+    record: "Callable[[Job], Path] | None",
+) -> None:
+    """Record the episodes, with a bar; `processes` 0: one per core."""
+    from robot_vision.commands.scenes import progress_bar
+    from robot_vision.simulation.robot.demonstrate import demonstrate
+
     with progress_bar() as progress:
         bar = progress.add_task("episodes", total=episodes)
         demonstrate(
@@ -210,9 +231,8 @@ def generate(
             episodes=episodes,
             processes=processes or os.cpu_count() or 1,
             on_progress=lambda done: progress.update(bar, completed=done),
-            record=record_one,
+            record=record,
         )
-    say(_summary(out))
 
 
 def _summary(out: Path) -> str:

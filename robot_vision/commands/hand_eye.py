@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from robot_vision.calibration.boards.board import Board
     from robot_vision.calibration.fitting.hand_eye import HandEye
     from robot_vision.calibration.view_folder import Sightings
+    from robot_vision.core.parameters.groups.calibration_config import CaptureConfig, HandEyeConfig
     from robot_vision.core.types import Camera
 
 
@@ -71,28 +72,19 @@ def hand_eye(
     from robot_vision.calibration.view_folder import find_board, read_tool_poses, views_of
     from robot_vision.commands.calibration_tables import print_fit, say_missed
     from robot_vision.commands.recorded_pictures import is_recording, views_at_rest
-    from robot_vision.core.parameters.config import with_values
-    from robot_vision.core.parameters.groups.calibration_config import CaptureConfig, HandEyeConfig
 
-    of_capture, values = parsed_apart(settings, CaptureConfig.model_fields)
-    capture = with_values(CaptureConfig(), of_capture)
-    config = with_values(HandEyeConfig(), values)
+    capture, config = _configs(settings)
     finder = BoardFinder(_board_with_ends(board))
     folder, lens = pictures, _lens(camera_info, frame_id)
     if is_recording(pictures):
         folder = views or out / "views"
+        arm = {"by": tool_poses, "base_frame": base_frame, "tool_frame": tool_frame}
         lens = views_at_rest(
             pictures,
             rgb,
             folder,
             finder=finder,
-            arm={
-                "by": tool_poses,
-                "base_frame": base_frame,
-                "tool_frame": tool_frame,
-                "joint_states": joint_states,
-                "urdf": urdf,
-            },
+            arm={**arm, "joint_states": joint_states, "urdf": urdf},
             capture=capture,
             hand_eye=config,
             camera=lens,
@@ -107,6 +99,15 @@ def hand_eye(
     print_fit(fit)
     parent = tool_frame if mount == "tool" else base_frame
     _write_fit(fit, out, folder, sightings, parent=parent, child=frame_id)
+
+
+def _configs(settings: list[str] | None) -> "tuple[CaptureConfig, HandEyeConfig]":
+    """The parameters for taking views and for the fit, with values of `--set`."""
+    from robot_vision.core.parameters.groups.calibration_config import CaptureConfig, HandEyeConfig
+    from robot_vision.core.parameters.values import with_values
+
+    of_capture, values = parsed_apart(settings, CaptureConfig.model_fields)
+    return with_values(CaptureConfig(), of_capture), with_values(HandEyeConfig(), values)
 
 
 def _board_with_ends(path: Path) -> "Board":

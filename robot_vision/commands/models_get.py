@@ -10,7 +10,10 @@ from robot_vision.core.errors import ConfigError, RobotVisionError
 from robot_vision.terminal import Screen
 
 if TYPE_CHECKING:
+    from robot_vision.foundation.convert import Converted
     from robot_vision.foundation.get import Brought
+    from robot_vision.foundation.hub import HubOptions
+    from robot_vision.foundation.reference import Reference
 
 # The service parameter for a bundle, by its task.
 _PARAMETERS = {
@@ -79,25 +82,13 @@ def get(
     run. The licence is shown, and stored in the bundle. Downloads are cached.
     """
     from robot_vision.foundation.family import Asked
-    from robot_vision.foundation.get import bring_model, make_bundle
+    from robot_vision.foundation.get import make_bundle
     from robot_vision.foundation.hub import HubOptions
     from robot_vision.foundation.reference import reference_of
 
-    console = Screen()
     reference = reference_of(model)
     options = HubOptions(hub=hub, offline=offline)
-    with _bar() as bar:
-        task = bar.add_task(reference.name, total=None, visible=reference.kind == "url")
-        brought = bring_model(
-            reference,
-            options,
-            sha256=sha256,
-            licence=licence,
-            progress=lambda done, size: bar.update(task, completed=done, total=size),
-        )
-    console.print(f"{brought.source}: licence {brought.licence}", soft_wrap=True)
-    if brought.licence == "unknown":
-        console.print("no model card states its licence: ask its publisher")
+    brought = _bring(reference, options, sha256=sha256, licence=licence)
     name = name or reference.name
     if brought.onnx is not None:
         _by_trial(brought, name, out)
@@ -112,7 +103,33 @@ def get(
         format=format,
         score_threshold=score_threshold,
     )
-    made = make_bundle(brought, asked, out or Path(name))
+    _say_made(make_bundle(brought, asked, out or Path(name)))
+
+
+def _bring(
+    reference: "Reference", options: "HubOptions", *, sha256: str, licence: str
+) -> "Brought":
+    """Download it, with a bar, and say under which licence it is."""
+    from robot_vision.foundation.get import bring_model
+
+    with _bar() as bar:
+        task = bar.add_task(reference.name, total=None, visible=reference.kind == "url")
+        brought = bring_model(
+            reference,
+            options,
+            sha256=sha256,
+            licence=licence,
+            progress=lambda done, size: bar.update(task, completed=done, total=size),
+        )
+    console = Screen()
+    console.print(f"{brought.source}: licence {brought.licence}", soft_wrap=True)
+    if brought.licence == "unknown":
+        console.print("no model card states its licence: ask its publisher")
+    return brought
+
+
+def _say_made(made: "Converted") -> None:
+    """What was written, and how to use it."""
     manifest = made.bundle.manifest
     lines = [
         *made.notes,
@@ -121,7 +138,7 @@ def get(
         f"written: {made.bundle.path} (sha256 {manifest.sha256})",
         f"use it: robot-vision run -p {_PARAMETERS[manifest.task]}:={made.bundle.path}",
     ]
-    console.print("\n".join(lines), soft_wrap=True)
+    Screen().print("\n".join(lines), soft_wrap=True)
 
 
 def _bar() -> Any:

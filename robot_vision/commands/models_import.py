@@ -86,7 +86,6 @@ def import_model(
     from robot_vision.core.files.foreign import parse_yaml
     from robot_vision.importing.reading.class_names import read_class_names
     from robot_vision.importing.reading.wanted import Wanted
-    from robot_vision.model_store.store import Bundle, write_bundle
 
     name = name or model_file.stem.replace("_", "-")
     image = pairs(input, "input").items()
@@ -109,12 +108,7 @@ def import_model(
         licence=licence,
         is_tried=trial,
     )
-    finding = _studied(wanted, explain)
-    Screen().print("\n".join(finding.lines), soft_wrap=True)
-    in_place = finding.manifest.model_copy(update={"file": model_file.name})
-    try_out(Bundle(path=model_file.parent, manifest=in_place), "cpu")
-    bundle = write_bundle(out or Path(name), finding.manifest, model_file)
-    Screen().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})")
+    _write(_studied(wanted, explain), model_file, out or Path(name))
 
 
 def _studied(wanted: "Wanted", explain: bool) -> "Finding":
@@ -133,6 +127,17 @@ def _studied(wanted: "Wanted", explain: bool) -> "Finding":
     return finding
 
 
+def _write(finding: "Finding", model_file: Path, out: Path) -> None:
+    """Say what was found, run the model so, and write its bundle."""
+    from robot_vision.model_store.store import Bundle, write_bundle
+
+    Screen().print("\n".join(finding.lines), soft_wrap=True)
+    in_place = finding.manifest.model_copy(update={"file": model_file.name})
+    try_out(Bundle(path=model_file.parent, manifest=in_place), "cpu")
+    bundle = write_bundle(out, finding.manifest, model_file)
+    Screen().print(f"written: {bundle.path} (sha256 {bundle.manifest.sha256})")
+
+
 def _print_trials(trials: "Sequence[Trial]") -> None:
     from rich.table import Table
 
@@ -149,7 +154,8 @@ def _print_trials(trials: "Sequence[Trial]") -> None:
 
 def try_out(bundle: "Bundle", device: str) -> None:
     """Load a bundle and run it on a blank frame; prints where it runs."""
-    from robot_vision.core.parameters.config import ServiceConfig, with_values
+    from robot_vision.core.parameters.config import ServiceConfig
+    from robot_vision.core.parameters.values import with_values
     from robot_vision.perception.model import load_model
 
     console = Screen()

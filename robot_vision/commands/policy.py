@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -122,20 +122,17 @@ def evaluate(
     completed.
     """
     from robot_vision.commands.scenes import parse_split, progress_bar
-    from robot_vision.rollouts.evaluating.evaluate import CONDITIONS, evaluate_policy
-    from robot_vision.rollouts.evaluating.report import draw_degradation, print_report
+    from robot_vision.rollouts.evaluating.evaluate import evaluate_policy
 
     permit_code(allow_code)
     if conditions == "list":
-        for name, condition in CONDITIONS.items():
-            Screen().print(f"{name:20} {condition.description}")
+        _list_conditions()
         return
-    names = list(CONDITIONS) if conditions == "all" else conditions.split(",")
     with progress_bar() as progress:
         task = progress.add_task("episodes", total=None)
         report = evaluate_policy(
             policy,
-            conditions=names,
+            conditions=_condition_names(conditions),
             episodes=episodes,
             seed=seed,
             latency_s=latency,
@@ -150,6 +147,26 @@ def evaluate(
             against=against,
             on_progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
+    _show(report, out)
+
+
+def _list_conditions() -> None:
+    from robot_vision.rollouts.evaluating.evaluate import CONDITIONS
+
+    for name, condition in CONDITIONS.items():
+        Screen().print(f"{name:20} {condition.description}")
+
+
+def _condition_names(text: str) -> list[str]:
+    from robot_vision.rollouts.evaluating.evaluate import CONDITIONS
+
+    return list(CONDITIONS) if text == "all" else text.split(",")
+
+
+def _show(report: dict[str, Any], out: Path | None) -> None:
+    """Print the report, and draw it if there is a folder for it."""
+    from robot_vision.rollouts.evaluating.report import draw_degradation, print_report
+
     print_report(report)
     if out and draw_degradation(report, out / "degradation.png"):
         Screen().print(f"{out}/evaluation.json, {out}/degradation.png")

@@ -7,118 +7,63 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from robot_vision.commands import replay_options as opt
 from robot_vision.commands.allow_code import AllowCode
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.code_permission import permit_code
 
 if TYPE_CHECKING:
+    from robot_vision.replay.jobs.job import Job
     from robot_vision.replay.judging.judge import JudgeOptions
-
-INPUTS, PACE, RESULT, MANY = "Inputs", "Pace and range", "Results", "Many bags"
-
-
-def _option(help: str, panel: str, *names: str) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel)
 
 
 def replay(
-    bags: Annotated[
-        list[Path], typer.Argument(help="bags, datasets, videos or folders of images")
-    ],
-    model: Annotated[
-        str, _option("bundle: a name or a folder; with --policy: its perception", INPUTS)
-    ] = "",
-    config: Annotated[
-        Path | None, _option("YAML file of parameters, as for the node", INPUTS)
-    ] = None,
-    param: Annotated[
-        list[str] | None, _option("a parameter: detector.score_threshold=0.4", INPUTS)
-    ] = None,
-    rgb_topic: Annotated[
-        str, _option("topic of colour images; default: found by type", INPUTS)
-    ] = "",
-    depth_topic: Annotated[str, _option("topic of depth images", INPUTS)] = "",
-    info_topic: Annotated[str, _option("camera_info topic of the colour images", INPUTS)] = "",
-    depth_info_topic: Annotated[
-        str, _option("camera_info topic of the depth images", INPUTS)
-    ] = "",
-    episode: Annotated[
-        list[int] | None, _option("episode number of a dataset; default: all", INPUTS)
-    ] = None,
-    camera: Annotated[
-        str,
-        _option(
-            "camera of a dataset; default: the only one, or with --policy the one it was trained "
-            "with",
-            INPUTS,
-        ),
-    ] = "",
-    fps: Annotated[
-        float, _option("rate of a dataset that does not state it (RLDS)", INPUTS)
-    ] = 0.0,
-    policy: Annotated[
-        str, _option("run a dataset's episodes through this policy instead", INPUTS)
-    ] = "",
-    meaning: Annotated[
-        Path | None,
-        _option(
-            "with --policy: meaning of a foreign dataset's numbers, if not as in its training "
-            "data",
-            INPUTS,
-        ),
-    ] = None,
-    list_topics: Annotated[
-        bool, _option("list what would be used and why, without replaying", INPUTS, "--list")
-    ] = False,
-    target_frame: Annotated[
-        str, _option("target_frame of the node; auto: odom, map, world or the root", INPUTS)
-    ] = "",
-    intrinsics: Annotated[str, _option("fx,fy,cx,cy to use instead of camera_info", INPUTS)] = "",
-    rate: Annotated[
-        str, _option("as-fast-as-possible, real-time, or a multiple of real time", PACE)
-    ] = "as-fast-as-possible",
-    from_s: Annotated[float, _option("seconds after the first frame", PACE, "--from")] = 0.0,
-    to_s: Annotated[float, _option("seconds after the first frame", PACE, "--to")] = float("inf"),
-    out: Annotated[Path | None, _option("folder for report, MCAP and tracks", RESULT)] = None,
-    json: Annotated[Path | None, _option("file for all figures", RESULT)] = None,
-    golden: Annotated[Path | None, _option("golden file to compare with", RESULT)] = None,
-    update_golden: Annotated[bool, _option("write --golden instead of comparing", RESULT)] = False,
-    images: Annotated[
-        str, _option("images in the MCAP: none, depth, or all (with the overlay)", RESULT)
-    ] = "depth",
-    points: Annotated[bool, _option("point clouds in the MCAP (large)", RESULT)] = False,
-    tracks: Annotated[str, _option("csv or parquet", RESULT)] = "csv",
-    jobs: Annotated[int, _option("bags processed in parallel, each in its own process", MANY)] = 1,
-    ray: Annotated[str, _option("address of a Ray cluster; local: start one", MANY)] = "",
-    resume: Annotated[bool, _option("reuse results in --out for unchanged inputs", MANY)] = False,
+    bags: opt.Bags,
+    model: opt.Model = "",
+    config: opt.ParameterFile = None,
+    param: opt.Parameters = None,
+    rgb_topic: opt.RgbTopic = "",
+    depth_topic: opt.DepthTopic = "",
+    info_topic: opt.InfoTopic = "",
+    depth_info_topic: opt.DepthInfoTopic = "",
+    episode: opt.Episodes = None,
+    camera: opt.Camera = "",
+    fps: opt.Fps = 0.0,
+    policy: opt.Policy = "",
+    meaning: opt.MeaningFile = None,
+    list_topics: opt.ListTopics = False,
+    target_frame: opt.TargetFrame = "",
+    intrinsics: opt.FixedIntrinsics = "",
+    rate: opt.Rate = "as-fast-as-possible",
+    from_s: opt.From = 0.0,
+    to_s: opt.To = float("inf"),
+    out: opt.Out = None,
+    json: opt.Json = None,
+    golden: opt.Golden = None,
+    update_golden: opt.UpdateGolden = False,
+    images: opt.RecordedImages = "depth",
+    points: opt.Points = False,
+    tracks: opt.Tracks = "csv",
+    jobs: opt.Jobs = 1,
+    ray: opt.Ray = "",
+    resume: opt.Resume = False,
     allow_code: AllowCode = False,
 ) -> None:
     """Replay recordings through the live pipeline. Exit status: 0 pass, 1 regression, 2 failed."""
     from robot_vision.replay.jobs import options
     from robot_vision.replay.jobs.job import Job
-    from robot_vision.replay.jobs.progress import run_with_bar
-    from robot_vision.replay.judging.judge import JudgeOptions
     from robot_vision.replay.reading.bag import BagOptions
     from robot_vision.replay.reading.discovery import Topics
-    from robot_vision.replay.reporting.comparison.golden import load_golden
 
     permit_code(allow_code)
+    written = golden if update_golden else None
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
     if policy:
-        words, pointing = options.parse_pointing(param or [])
-        how = JudgeOptions(
-            episodes=tuple(episode or ()),
-            meaning=meaning,
-            fps=fps,
-            model=model,
-            camera=camera,
-            words=words,
-            pointing=pointing,
-        )
+        asked = {"meaning": meaning, "fps": fps, "model": model, "camera": camera}
+        how = _judge_options(param or [], episodes=tuple(episode or ()), **asked)
         _judge(bags, policy, how, golden=golden, update=update_golden)
-    if golden is not None and update_golden and golden.exists():
-        load_golden(golden)  # its tolerances and other bags are kept: refuse before the replay
+    _check_kept(written)
     node = options.parse_parameters(param or [], config=config, model=model)
     topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic, depth_info=depth_info_topic)
     shared = Job(
@@ -138,12 +83,39 @@ def replay(
     )
     if list_topics:
         _list(bags, config=node, bag=shared.bag)
+    results = _run(bags, shared, out=out, workers=jobs, ray=ray, resume=resume)
+    _conclude(results, out=out, json=json, golden=written)
+
+
+def _judge_options(texts: list[str], **asked: Any) -> "JudgeOptions":
+    """How a policy is judged; `texts` are the parameters that `--param` gives."""
+    from robot_vision.replay.jobs.options import parse_pointing
+    from robot_vision.replay.judging.judge import JudgeOptions
+
+    words, pointing = parse_pointing(texts)
+    return JudgeOptions(words=words, pointing=pointing, **asked)
+
+
+def _check_kept(golden: Path | None) -> None:
+    """Refuse a golden file before the replay: its tolerances and other bags will be kept."""
+    from robot_vision.replay.reporting.comparison.golden import load_golden
+
+    if golden is not None and golden.exists():
+        load_golden(golden)
+
+
+def _run(
+    bags: list[Path], shared: "Job", *, out: Path | None, workers: int, ray: str, resume: bool
+) -> list[dict[str, Any]]:
+    """Run the job for each recording; its results go to a folder of its name in `out`."""
+    from robot_vision.replay.jobs.options import name_bags
+    from robot_vision.replay.jobs.progress import run_with_bar
+
     todo = [
         replace(shared, name=name, path=path, out=out / name if out else None)
-        for name, path in options.name_bags(bags)
+        for name, path in name_bags(bags)
     ]
-    results = run_with_bar(todo, workers=jobs, ray=ray, resume=resume)
-    _conclude(results, out=out, json=json, golden=golden if update_golden else None)
+    return run_with_bar(todo, workers=workers, ray=ray, resume=resume)
 
 
 def _judge(

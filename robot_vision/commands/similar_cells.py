@@ -6,10 +6,8 @@ from typing import Annotated
 import typer
 
 from robot_vision.commands.allow_code import AllowCode
+from robot_vision.commands.similar_options import Device, Threads
 from robot_vision.core.files.code_permission import permit_code
-
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt")]
-Threads = Annotated[int, typer.Option(help="threads of the model on the CPU", min=1)]
 
 
 def register(similar_app: typer.Typer) -> None:

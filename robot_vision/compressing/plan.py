@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError
 from robot_vision.compressing.step import STEPS, GraphStep, Step
 from robot_vision.core.errors import ConfigError, UnknownNameError
 from robot_vision.core.files.foreign import quoted
-from robot_vision.core.parameters.config import load_yaml
 from robot_vision.core.parameters.params import Params, faults_of, param
+from robot_vision.core.parameters.values import load_yaml
 
 ORIGINAL = "original"
 

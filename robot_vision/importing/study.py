@@ -1,6 +1,6 @@
 """Identifies an ONNX file: every hypothesis is tried on pictures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import onnxruntime as ort
@@ -17,12 +17,12 @@ from robot_vision.importing.choice import (
     rivals_of,
     settled,
 )
-from robot_vision.importing.hypotheses import readings_of, recolored, resized, scalings_of
-from robot_vision.importing.reading.class_names import coco_names
+from robot_vision.importing.hypotheses import recolored, resized, scalings_of
 from robot_vision.importing.reading.file_facts import FileFacts, read_facts
-from robot_vision.importing.reading.keypoint_names import names_before, with_names, words_on_names
-from robot_vision.importing.reading.maps import is_called_features, is_plausible_map
+from robot_vision.importing.reading.keypoint_names import words_on_names
+from robot_vision.importing.reading.maps import is_called_features
 from robot_vision.importing.reading.wanted import Wanted
+from robot_vision.importing.starts import Starts
 from robot_vision.importing.trying.looks import (
     declared_shapes,
     describe_shapes,
@@ -33,7 +33,6 @@ from robot_vision.importing.trying.pictures import Picture, load_pictures
 from robot_vision.importing.trying.trial import Bench, Trial, can_be_tried, finds_boxes
 from robot_vision.importing.trying.whole_pictures import (
     TASKS,
-    has_background_named,
     question_on_background,
     question_on_maps_without_names,
     question_on_sigmoids,
@@ -48,7 +47,7 @@ from robot_vision.importing.words import (
     unseen,
     untried,
 )
-from robot_vision.model_store.import_onnx import describe_session, open_model
+from robot_vision.model_store.import_onnx import open_model
 
 _KINDS_THAT_NAME = 2  # a single-class model always uses the first name
 
@@ -76,12 +75,13 @@ class _Study:
         self._facts = facts
         self._bench = Bench(session, wanted.file)
         self._pictures = load_pictures()
+        self._starts = Starts(wanted, session, facts, self._bench, self._pictures[0])
         self._trials: list[Trial] = []
         self.reasons: list[str] = []
 
     def finding(self) -> Finding:
         wanted = self._wanted
-        starts, misfit = self._starts([wanted.format] if wanted.format else list(FORMATS))
+        starts, misfit = self._starts.fitting([wanted.format] if wanted.format else list(FORMATS))
         if not starts:
             raise self._refusal(misfit)
         starts = self._by_rules(starts)
@@ -102,45 +102,6 @@ class _Study:
             return self._unseen(fitting, trials)
         return self._decided(best, trials, fitting)
 
-    def _starts(self, formats: Sequence[str]) -> tuple[list[ModelManifest], str]:
-        """Hypotheses that fit by shapes, fed as exporters do; and why the first did not."""
-        fitting: list[ModelManifest] = []
-        misfits: list[str] = []
-        for name in formats:
-            given = dict(self._wanted.reading)
-            if self._names_background(name):
-                given.setdefault("background", "first")
-            for reading in readings_of(FORMATS.get(name), given):
-                try:
-                    manifest = self._describe(name, reading)
-                    self._check_names(manifest)
-                    outputs = self._bench.outputs(manifest, self._pictures[0])
-                    if is_plausible_map(manifest, outputs):
-                        fitting.append(with_names(manifest, outputs))
-                except BundleError as error:
-                    misfits.append(str(error))
-        # One reason for all formats lies in the input: its size, its type.
-        if misfits and (self._wanted.format or len(set(misfits)) == 1):
-            return fitting, misfits[0]
-        if self._classes:
-            return fitting, "no format fits its outputs"
-        return fitting, (
-            "no format fits its outputs with COCO's 80 classes; if it has others, give their "
-            "names (--classes names.txt)"
-        )
-
-    def _check_names(self, manifest: ModelManifest) -> None:
-        """Class columns can be anything as long as their number is not given."""
-        has_classes = "background" in FORMATS.get(manifest.format).readings
-        if has_classes and not manifest.classes:
-            raise BundleError(
-                f"{self._wanted.file}: format {manifest.format!r} needs the names of its classes "
-                "(--classes names.txt)"
-            )
-
-    def _names_background(self, format: str) -> bool:
-        return has_background_named(FORMATS.get(format).task, self._classes)
-
     def _by_rules(self, starts: Sequence[ModelManifest]) -> list[ModelManifest]:
         """Hypotheses that remain after checking shapes, number types and names.
 
@@ -155,8 +116,8 @@ class _Study:
                 self.reasons.append(reason_for(whole, scores[0]))
             if "scores" not in self._wanted.reading:
                 self._ask(question_on_sigmoids(self._wanted.file, starts, scores))
-            if self._names_background(whole.format):
-                self.reasons.append(f"{self._classes[0]!r} is none of its classes")
+            if self._starts.has_background_named(whole.format):
+                self.reasons.append(f"{self._starts.classes[0]!r} is none of its classes")
             if not all(can_be_tried(m) for m in starts):
                 self._refuse_several(starts)
         elif not self._wanted.format and all(m.task == "features" for m in starts):
@@ -166,7 +127,7 @@ class _Study:
     def _refuse_nameless_maps(self, start: ModelManifest) -> None:
         if not is_called_features([*declared_shapes(self._session)]):
             maps = self._bench.outputs(start, self._pictures[0])["features"]
-            names = len(self._classes)
+            names = len(self._starts.classes)
             self._ask(question_on_maps_without_names(self._wanted.file, maps, names=names))
 
     def _ask(self, question: str) -> None:
@@ -177,38 +138,10 @@ class _Study:
         """For whole-picture models, unless its place is given or there is none."""
         whole = [m for m in readings if m.task in TASKS]
         if any(m.reading.background != "none" for m in whole) and not (
-            "background" in self._wanted.reading or self._names_background(whole[0].format)
+            "background" in self._wanted.reading
+            or self._starts.has_background_named(whole[0].format)
         ):
             self._ask(question_on_background(self._wanted.file, whole))
-
-    def _describe(self, format: str, reading: Mapping[str, str]) -> ModelManifest:
-        wanted, facts = self._wanted, self._facts
-        is_detector = FORMATS.get(format).detection is not None
-        classes = self._classes or (coco_names() if is_detector else ())
-        return describe_session(
-            self._session,
-            wanted.file,
-            name=wanted.name,
-            format=format,
-            classes=classes[1:] if self._names_background(format) else classes,
-            size_px=wanted.size_px or self._size_where_open(),
-            outputs=wanted.outputs,
-            image={**facts.image, **wanted.image},
-            reading=reading,
-            keypoints=names_before(format, wanted, facts),
-            licence=wanted.licence,
-        )
-
-    @property
-    def _classes(self) -> tuple[str, ...]:
-        return self._wanted.classes or self._facts.classes
-
-    def _size_where_open(self) -> tuple[int, int] | None:
-        is_fixed = any(
-            len(tensor.shape) == 4 and sum(isinstance(n, int) for n in tensor.shape[1:]) == 3
-            for tensor in self._session.get_inputs()
-        )
-        return None if is_fixed else self._facts.size_px
 
     def _try(self, manifests: Sequence[ModelManifest], pictures: Sequence[Picture]) -> list[Trial]:
         trials = self._bench.try_all(manifests, pictures)
@@ -238,7 +171,7 @@ class _Study:
         chosen = size.chosen
         if not decides(chosen):  # what half of the pictures showed was chance
             return self._unseen(fitting, trials)
-        if not self._classes and chosen.evidence.kinds < _KINDS_THAT_NAME:
+        if not self._starts.classes and chosen.evidence.kinds < _KINDS_THAT_NAME:
             raise UndecidedError(self._no_names(), self._trials)
         return decided(
             chosen,
@@ -248,7 +181,7 @@ class _Study:
             size=size,
             is_guess=not self._wanted.format,
             facts=self._facts,
-            names_assumed=not self._classes,
+            names_assumed=not self._starts.classes,
             all_trials=self._trials,
         )
 
@@ -277,7 +210,7 @@ class _Study:
                 f"read as {best.manifest.format} and fed as usual, it gives {best.evidence.fault}"
             )
         usual = [t for t in usual if not t.evidence.fault]
-        if not self._classes:
+        if not self._starts.classes:
             raise UndecidedError(self._no_names(), self._trials)
         self._ask_for_background([t.manifest for t in usual])
         # Whole pictures may well differ from those that a model was made for.
@@ -320,6 +253,8 @@ class _Study:
     def _refusal(self, misfit: str) -> BundleError:
         """The error for a model that no format reads, with what it resembles."""
         shapes = declared_shapes(self._session)
-        look = look_of(shapes, self._facts, len(self._classes), numbers=number_maps(self._session))
+        look = look_of(
+            shapes, self._facts, len(self._starts.classes), numbers=number_maps(self._session)
+        )
         what = f"{self._wanted.file}: {look}. " if look else ""
         return BundleError(f"{what}{misfit} (its outputs: {describe_shapes(shapes)})")

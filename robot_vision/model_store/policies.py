@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.manifests.policy_manifest import PolicyManifest
-from robot_vision.core.parameters.config import load_yaml
+from robot_vision.core.parameters.values import load_yaml
 from robot_vision.model_store.bundle_files import explain, sha256_of, sha256s, verify_files
 from robot_vision.model_store.file_kinds import is_regular
 from robot_vision.model_store.store import locate

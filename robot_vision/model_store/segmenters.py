@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.manifests.segmenter_manifest import SegmenterManifest
-from robot_vision.core.parameters.config import load_yaml
+from robot_vision.core.parameters.values import load_yaml
 from robot_vision.model_store.bundle_files import (
     copy_external_files,
     copy_file,

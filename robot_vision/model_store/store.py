@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.manifests.manifest import ModelManifest, PromptEncoder, TextEncoder
-from robot_vision.core.parameters.config import load_yaml
+from robot_vision.core.parameters.values import load_yaml
 from robot_vision.formats.check import check_manifest
 from robot_vision.model_store.bundle_files import (
     copy_external_files,

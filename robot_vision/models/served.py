@@ -5,8 +5,8 @@ from typing import Any
 from torch import nn
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.parameters.config import with_values
 from robot_vision.core.parameters.params import Params
+from robot_vision.core.parameters.values import with_values
 from robot_vision.models.card import Card, Graph, Size
 
 

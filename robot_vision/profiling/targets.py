@@ -11,8 +11,8 @@ from torch import nn
 
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.files.foreign import brief
-from robot_vision.core.parameters.config import with_values
 from robot_vision.core.parameters.params import Params
+from robot_vision.core.parameters.values import with_values
 from robot_vision.export.graph import export_graph
 from robot_vision.model_store.file_kinds import is_regular
 from robot_vision.model_store.policies import POLICY_FILE, find_policy

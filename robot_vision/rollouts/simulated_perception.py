@@ -11,7 +11,8 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.interfaces import Perceiver
 from robot_vision.core.manifests.observation_spec import CameraInput, ObservationSpec
 from robot_vision.core.manifests.policy_manifest import PolicyManifest
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Frame, Observation, RobotState
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline

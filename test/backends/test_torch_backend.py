@@ -9,7 +9,8 @@ import pytest
 from robot_vision.core.errors import BundleError, DeviceError
 from robot_vision.core.files.code_permission import permit_code
 from robot_vision.core.manifests.manifest import ModelManifest
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Frame
 from robot_vision.model_store.store import Bundle, write_bundle
 

@@ -16,8 +16,8 @@ from robot_vision.calibration.verdict import calibrate_hand_eye
 from robot_vision.cli import app
 from robot_vision.core.cameras.geometry import transform_from_quaternion
 from robot_vision.core.errors import RobotVisionError
-from robot_vision.core.parameters.config import with_values
 from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.values import with_values
 
 
 @pytest.fixture(scope="module", params=["tool", "base"])

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.parameters.config import ServiceConfig, flatten, load_yaml, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import flatten, load_yaml, with_values
 
 
 def described(model: type, prefix: str = "") -> dict[str, str | None]:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robot_vision.core.boxes import oriented_corners
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.results.keypoints import COCO_KEYPOINTS, FACE_LANDMARKS, bones_of, side_of
 from robot_vision.core.results.objects import json_of, keypoints_json_of, objects_of
 from robot_vision.core.results.shapes import by_track

@@ -2,9 +2,10 @@
 
 import pytest
 
-from robot_vision.core.parameters.config import NodeConfig, flatten, uptakes
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.parameters.params import Params, Uptake, param
 from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.values import flatten, uptakes
 
 
 class Inner(Params):

@@ -39,7 +39,8 @@ from robot_vision.datasets.lerobot.sample import (
 from robot_vision.demonstrations.check import problems
 from robot_vision.demonstrations.export import export_v21
 from robot_vision.demonstrations.writing.depth_png import depth_mm_from_m, encode_depth
-from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimitError, DiskLimits
+from robot_vision.demonstrations.writing.disk_room import DiskLimitError, DiskLimits
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 
 ROTATIONS = arrays(np.float64, 4, elements=st.floats(-1, 1)).filter(
     lambda q: np.linalg.norm(q) > 0.1

@@ -10,7 +10,7 @@ from robot_vision.core.cameras.geometry import invert_transform, project, transf
 from robot_vision.datasets.lerobot.dataset import Dataset, steps
 from robot_vision.datasets.lerobot.sample import stepped
 from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.writing.writer import DiskLimits
+from robot_vision.demonstrations.writing.disk_room import DiskLimits
 
 
 def test_the_experts_episodes_agree_with_what_the_cameras_saw(tmp_path: Path) -> None:

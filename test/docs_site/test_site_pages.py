@@ -24,7 +24,7 @@ from topic_page import TopicsError, topics_of, topics_page
 
 import robot_vision as rv
 from robot_vision.cli import app
-from robot_vision.core.parameters.config import flatten
+from robot_vision.core.parameters.values import flatten
 
 _FENCED = re.compile(r"^```.*?^```", re.M | re.S)
 _FILE = re.compile(r"(?<![\w./-])((?:[\w-]+/)+[\w-]+\.(?:py|yaml|xml|json5?))\b")

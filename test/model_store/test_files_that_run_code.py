@@ -13,7 +13,8 @@ from robot_vision.backends import load_backend
 from robot_vision.cli import app
 from robot_vision.core.errors import BundleError, ConfigError
 from robot_vision.core.files.code_permission import code_is_permitted, permit_code
-from robot_vision.core.parameters.config import MODEL_PARAMETERS, NodeConfig, with_values
+from robot_vision.core.parameters.config import MODEL_PARAMETERS, NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.model_store.store import find_bundle, open_bundle, write_bundle
 from robot_vision.perception.perceiver import build_perceiver
 

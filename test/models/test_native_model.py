@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from robot_vision.bench.models.separate_nets import SeparateNets
-from robot_vision.core.parameters.config import with_values
+from robot_vision.core.parameters.values import with_values
 from robot_vision.models.card import Size
 from robot_vision.models.contract import gmacs_of
 from robot_vision.models.layers.sensor_depth import (

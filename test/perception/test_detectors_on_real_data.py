@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from robot_vision.core.interfaces import Perceiver
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Detections, Frame
 from robot_vision.model_store.import_onnx import describe_onnx
 from robot_vision.model_store.store import write_bundle

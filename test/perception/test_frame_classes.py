@@ -8,7 +8,8 @@ import pytest
 from onnx_models import make_bundle
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Frame, Perception
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline

@@ -8,7 +8,8 @@ from grounding_bundle import box_of, grounding_bundle, picture
 from onnx_models import make_bundle
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Camera, Frame, Perception, TrackState
 from robot_vision.pipeline import Pipeline, build_pipeline
 

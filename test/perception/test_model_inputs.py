@@ -11,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_models import make_bundle, save_model
 
 from robot_vision.core.errors import BundleError
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Detections, Frame
 from robot_vision.model_store.import_onnx import describe_onnx
 from robot_vision.model_store.store import find_bundle, write_bundle

@@ -7,8 +7,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from robot_vision.core.manifests.action_spec import ActionSpec, ActionStatistics
-from robot_vision.core.parameters.config import with_values
 from robot_vision.core.parameters.groups.policy_config import PolicyConfig, SafetyConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Command, Decision, Instruction, RobotState
 from robot_vision.policies.control.controller import Controller
 

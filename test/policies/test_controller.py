@@ -26,9 +26,9 @@ from scipy.spatial.transform import Rotation
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifests.action_spec import ActionStatistics
-from robot_vision.core.parameters.config import flatten, with_values
 from robot_vision.core.parameters.groups.arm_config import ArmConfig
 from robot_vision.core.parameters.groups.policy_config import PolicyConfig, SafetyConfig
+from robot_vision.core.parameters.values import flatten, with_values
 from robot_vision.core.types import Command
 from robot_vision.policies.control.controller import Controller
 from robot_vision.policies.guards.check import check_spec

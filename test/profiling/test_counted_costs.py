@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from robot_vision.core.parameters.config import with_values
+from robot_vision.core.parameters.values import with_values
 from robot_vision.models.registry import MODELS
 from robot_vision.profiling.counting.onnx_layers import onnx_cost
 from robot_vision.profiling.counting.onnx_macs import macs_of

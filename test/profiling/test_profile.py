@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.errors import BundleError, ConfigError
-from robot_vision.core.parameters.config import flatten
+from robot_vision.core.parameters.values import flatten
 from robot_vision.models.card import Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, write_weights

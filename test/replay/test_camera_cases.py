@@ -25,7 +25,8 @@ from replay_scenes import (
 )
 
 from robot_vision.core.cameras.geometry import deproject
-from robot_vision.core.parameters.config import NodeConfig, ServiceConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig, ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Frame
 from robot_vision.replay.reading.bag import BagOptions, BagSource
 from robot_vision.replay.reading.discovery import Topics

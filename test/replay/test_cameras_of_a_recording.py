@@ -10,7 +10,8 @@ from replay_scenes import COLOR, DEPTH, HEIGHT, WIDTH, Message, Scene, header_of
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
-from robot_vision.core.parameters.config import NodeConfig, ServiceConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig, ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reading.bag import BagOptions, BagSource
 from robot_vision.replay.reading.discovery import Topics

@@ -10,7 +10,8 @@ from picture_models import CLASSES, color_classifier, color_segmenter
 from replay_scenes import HEIGHT, WIDTH, red_square_bundle
 from rosbags.highlevel import AnyReader
 
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.results.frame_classes import label_names
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reporting.comparison.golden import save_golden

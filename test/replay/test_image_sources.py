@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from replay_scenes import FX, HEIGHT, WIDTH, picture
 
-from robot_vision.core.parameters.config import NodeConfig, ServiceConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig, ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.frames import FrameSource, decode

@@ -6,7 +6,8 @@ import pytest
 from replay_scenes import DEPTH, HEIGHT, INFO, WIDTH, Message, Scene, write_mcap, write_ros1
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.parameters.config import NodeConfig, ServiceConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig, ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.jobs.options import parse_run
 from robot_vision.replay.reading.bag import BagSource

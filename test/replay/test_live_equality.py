@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from replay_scenes import COLOR, DEPTH, INFO, Scene, write_mcap
 
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reading.messages import Decoder, Problems
 from robot_vision.replay.reading.recording import Recording

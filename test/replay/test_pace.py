@@ -6,7 +6,8 @@ from time import perf_counter, sleep
 
 import pytest
 
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Frame, Perception
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.pipeline import Pipeline, build_pipeline

@@ -21,8 +21,9 @@ from small_disk import small_disk
 
 from robot_vision.codecs.unpack import Unpacker
 from robot_vision.core.errors import ForeignFileError
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.parameters.limits_config import InputLimits
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.reading.bag import BagSource
 from robot_vision.replay.reading.containers.mcap import MAGIC
 from robot_vision.replay.reading.messages import (
@@ -287,7 +288,8 @@ sys.path.append(arguments[1])
 from pathlib import Path
 import numpy as np
 from replay_scenes import COLOR, DEPTH, START_NS, Message, header_of, raw_image, write_mcap
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.reading.bag import BagSource
 pixels, depth = np.zeros((1000, 2000, 3), np.uint8), np.zeros((1000, 2000), np.uint16)
 def messages():

@@ -6,7 +6,8 @@ import pytest
 from replay_scenes import COLOR, DEPTH
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.parameters.config import NodeConfig, ServiceConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig, ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.discovery import Topics

@@ -10,7 +10,8 @@ import pytest
 from replay_scenes import WIDTH, Scene, red_square_bundle, write_mcap
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reporting.comparison.drift import TOLERANCES
 from robot_vision.replay.reporting.comparison.golden import load_golden, save_golden
@@ -50,6 +51,7 @@ def test_same_digest_in_two_runs_and_two_processes(recording: Path, detector: Pa
     digests = {replay(recording, detector)["figures"]["digest"] for _ in range(2)}
     code = (
         "import sys; from pathlib import Path; from robot_vision.core.parameters.config import *;"
+        "from robot_vision.core.parameters.values import with_values;"
         "from robot_vision.replay.jobs.job import *; bag, model = sys.argv[1:];"
         "values = {'model': model, 'threads': 1, 'detector.nms_iou': 0.2};"
         "config = with_values(NodeConfig(), values);"

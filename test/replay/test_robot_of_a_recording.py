@@ -10,7 +10,8 @@ import pytest
 from replay_scenes import Message, Scene, header_of, red_square_bundle, write_rosbag2
 from rosbags.highlevel import AnyReader
 
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.writing.ros_types import output_types
 

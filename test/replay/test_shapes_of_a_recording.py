@@ -9,7 +9,8 @@ from replay_scenes import HEIGHT, WIDTH, Scene, raw_image, red_square_bundle, wr
 from test_live_equality import live_tracks
 
 from robot_vision.core.cameras.rotation import rotated_image
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reporting.comparison.golden import save_golden
 

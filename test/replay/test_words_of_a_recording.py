@@ -9,7 +9,8 @@ from grounding_bundle import grounding_bundle
 from replay_scenes import HEIGHT, WIDTH, red_square_bundle
 from rosbags.highlevel import AnyReader
 
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.reporting.comparison.golden import save_golden
 from robot_vision.replay.writing.ros_types import output_types

@@ -16,7 +16,7 @@ from robot_vision.datasets.lerobot.episode_set import LerobotSet
 from robot_vision.datasets.lerobot.sample import stepped
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.writing.writer import DiskLimits
+from robot_vision.demonstrations.writing.disk_room import DiskLimits
 from robot_vision.rollouts.collecting import corrections
 from robot_vision.rollouts.collecting.corrections import record_corrected
 from robot_vision.simulation.robot.demonstrate import demonstrate

@@ -15,8 +15,8 @@ from test_arm_configs import policy_of, servo_of
 
 from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.files.foreign_xml import parse_xml
-from robot_vision.core.parameters.config import with_values
 from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import RobotState
 from robot_vision.policies.control.joint_motion import JointMotion, JointStep
 from robot_vision.ros.policy.inputs.arm_description import arm_of

@@ -9,7 +9,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from robot_vision.core.cameras.camera_info import calibration_of
 from robot_vision.core.errors import EncodingError
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.ros.common.health import Health
 from robot_vision.ros.messages.convert import header
 from robot_vision.ros.messages.received_image import received_image

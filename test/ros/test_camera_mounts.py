@@ -13,9 +13,9 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.context import Context
 
 from robot_vision.core.cameras.camera_mount import CameraMount
-from robot_vision.core.parameters.config import with_values
 from robot_vision.core.parameters.groups.camera_config import CameraPoseConfig
 from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Frame, RobotState
 from robot_vision.ros.common.camera_pose import FixedPose
 from robot_vision.ros.messages.convert import header

@@ -169,8 +169,9 @@ def test_an_argument_that_is_neither_yes_nor_no_is_named(prefix: Path) -> None:
 
 
 def test_what_launch_files_refer_to_exists() -> None:
-    from robot_vision.core.parameters.config import NodeConfig, flatten
+    from robot_vision.core.parameters.config import NodeConfig
     from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+    from robot_vision.core.parameters.values import flatten
 
     tree = ast.parse((LAUNCH / "perception.launch.py").read_text())
     assigned = {

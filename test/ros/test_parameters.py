@@ -10,7 +10,8 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.parameters.config import NodeConfig, flatten
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import flatten
 from robot_vision.ros.common.params import declare
 from robot_vision.ros.tools.parameter_file import DEFAULTS, parameter_file
 

@@ -8,7 +8,7 @@ import pytest
 import rclpy
 from policy_rig import WAIT_S
 
-from robot_vision.core.parameters.config import flatten
+from robot_vision.core.parameters.values import flatten
 from robot_vision.model_store.policies import open_policy
 from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.perception.node import PerceptionNode

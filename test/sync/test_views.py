@@ -7,7 +7,8 @@ import pytest
 from camera_numbers import message
 
 from robot_vision.core.cameras.camera_info import calibration_of
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.sync.one_camera import OneCamera
 from robot_vision.sync.views import DepthOrigin, Views
 

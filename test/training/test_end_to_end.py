@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 pytest.importorskip("robot_vision.simulation.picture.gl", exc_type=ImportError)
 
 from robot_vision.cli import app
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Frame
 from robot_vision.export.bundle import export_run
 from robot_vision.perception.perceiver import build_perceiver

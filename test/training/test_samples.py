@@ -12,7 +12,7 @@ from small_disk import small_disk
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.disk import DiskFullError
-from robot_vision.core.parameters.config import with_values
+from robot_vision.core.parameters.values import with_values
 from robot_vision.training.data.labels.masks import decode_segmentation, instance_map
 from robot_vision.training.data.opening.check import check_set
 from robot_vision.training.data.opening.faults import Fault

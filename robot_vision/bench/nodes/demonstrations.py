@@ -17,7 +17,8 @@ from robot_vision.core.types import Frame, RobotState
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.datasets.lerobot.form.schema import CameraFormat, DatasetFormat
 from robot_vision.datasets.lerobot.sample import Sample, step_between
-from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
+from robot_vision.demonstrations.writing.disk_room import DiskLimits
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 from robot_vision.machine import describe_machine
 
 _FPS = 30

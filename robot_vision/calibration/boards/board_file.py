@@ -7,8 +7,8 @@ import yaml
 from robot_vision.calibration.boards.board import Board
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.foreign import read_yaml
-from robot_vision.core.parameters.config import with_values
 from robot_vision.core.parameters.groups.calibration_config import BoardConfig
+from robot_vision.core.parameters.values import with_values
 
 
 def write_board(path: Path, config: BoardConfig) -> None:

@@ -9,7 +9,8 @@ from robot_vision.core.manifests.action_spec import ActionSpec
 from robot_vision.core.manifests.identity import identity_of
 from robot_vision.core.manifests.observation_spec import CameraName, ObservationSpec
 from robot_vision.core.manifests.vocabulary import Vocabulary
-from robot_vision.core.parameters.config import MODEL_PARAMETERS, ServiceConfig, with_values
+from robot_vision.core.parameters.config import MODEL_PARAMETERS, ServiceConfig
+from robot_vision.core.parameters.values import with_values
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
 # A policy sets detection thresholds, not which files the service opens.

@@ -75,6 +75,16 @@ class DatasetIndex:
     def frames(self) -> int:
         return self._last["dataset_to_index"] if self._last else 0
 
+    def must_have(self, form: DatasetFormat) -> None:
+        """Raise `DatasetError` that names the differences if the dataset has another form."""
+        differences = [
+            f"{name} is {getattr(self.form, name)!r} there, {getattr(form, name)!r} here"
+            for name in type(self.form).model_fields
+            if getattr(self.form, name) != getattr(form, name)
+        ]
+        if differences:
+            raise DatasetError(f"{self.root} has another form: {'; '.join(differences)}")
+
     def last_record(self) -> EpisodeRecord | None:
         """The record of the episode added last; None if there is none."""
         path = self.root / layout.record_path(self.episodes - 1)

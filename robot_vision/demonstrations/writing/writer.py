@@ -3,7 +3,6 @@
 import fcntl
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
@@ -15,6 +14,7 @@ from robot_vision.datasets.lerobot.files.paths import Files
 from robot_vision.datasets.lerobot.form import layout
 from robot_vision.datasets.lerobot.form.schema import DatasetFormat, EpisodeRecord
 from robot_vision.datasets.lerobot.sample import Sample
+from robot_vision.demonstrations.writing.disk_room import DiskLimits, DiskRoom
 from robot_vision.demonstrations.writing.ended import EndedEpisode, EpisodeWaitsError
 from robot_vision.demonstrations.writing.finalize_episode import finalize_episode
 from robot_vision.demonstrations.writing.index import DatasetIndex
@@ -22,18 +22,6 @@ from robot_vision.demonstrations.writing.open_episode import OpenEpisode
 
 _LOOK_EVERY = 20  # samples between two checks of the disk
 _DAMAGED = "damaged-"
-
-
-class DiskLimitError(DatasetError):
-    """There is no room for more; data already added are kept."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiskLimits:
-    """Space that a dataset may take and must leave free; `max_bytes` 0 sets no limit."""
-
-    max_bytes: int = 0
-    min_free_bytes: int = 1_000_000_000
 
 
 class DatasetWriter:
@@ -47,7 +35,7 @@ class DatasetWriter:
         self, root: Path, form: DatasetFormat | None = None, *, limits: DiskLimits | None = None
     ) -> None:
         self.root = root
-        self._limits = limits or DiskLimits()
+        self._room = DiskRoom(root, limits or DiskLimits())
         self._episode: OpenEpisode | None = None
         self._ended: list[EndedEpisode] = []
         self._is_behind = False
@@ -73,7 +61,7 @@ class DatasetWriter:
         except BaseException:
             self._lock.close()
             raise
-        self._bytes = _size(root)
+        self._room.measure()
 
     def __enter__(self) -> "DatasetWriter":
         return self
@@ -102,7 +90,7 @@ class DatasetWriter:
 
     def must_have(self, form: DatasetFormat) -> None:
         """Raise `DatasetError` that names the differences if the dataset has another form."""
-        _must_equal(self.root, self.form, form)
+        self._index.must_have(form)
 
     def begin(self, instruction: str, *, topics: dict[str, str] | None = None) -> None:
         """Open an episode; raises `DatasetError` if one is open or there is no instruction."""
@@ -211,7 +199,7 @@ class DatasetWriter:
                 del self._ended[0]
                 raise DatasetError(_put_aside(ended.folder, error)) from error
             del self._ended[0]
-        self._bytes = _size(self.root)
+        self._room.measure()
 
     def _open(self, form: DatasetFormat | None) -> DatasetIndex:
         if not self._exists:
@@ -219,7 +207,7 @@ class DatasetWriter:
             return DatasetIndex.create(self.root, form)
         index = DatasetIndex.open(self.root)
         if form is not None:
-            _must_equal(self.root, index.form, form)
+            index.must_have(form)
         return index
 
     def _recover(self) -> list[str]:
@@ -259,18 +247,7 @@ class DatasetWriter:
         return self._episode
 
     def _check_room(self) -> None:
-        free = shutil.disk_usage(self.root).free
-        if free < self._limits.min_free_bytes:
-            raise DiskLimitError(
-                f"{free / 1e6:.0f} MB are free at {self.root}; "
-                f"{self._limits.min_free_bytes / 1e6:.0f} MB must stay free"
-            )
-        growing = _size(self._episode.folder) if self._episode else 0
-        if self._limits.max_bytes and self._bytes + growing >= self._limits.max_bytes:
-            raise DiskLimitError(
-                f"{self.root} takes {(self._bytes + growing) / 1e6:.0f} MB; "
-                f"the limit is {self._limits.max_bytes / 1e6:.0f} MB"
-            )
+        self._room.check(self._episode.folder if self._episode else None)
 
 
 def _put_aside(folder: Path, error: DatasetError) -> str:
@@ -286,23 +263,3 @@ def _must_be_empty(root: Path) -> None:
         )
     if root.exists() and any(entry.name != layout.RECORDING.name for entry in root.iterdir()):
         raise DatasetError(f"{root} is not empty and not a dataset; give a new folder")
-
-
-def _must_equal(root: Path, ours: DatasetFormat, given: DatasetFormat) -> None:
-    differences = [
-        f"{name} is {getattr(ours, name)!r} there, {getattr(given, name)!r} here"
-        for name in type(ours).model_fields
-        if getattr(ours, name) != getattr(given, name)
-    ]
-    if differences:
-        raise DatasetError(f"{root} has another form: {'; '.join(differences)}")
-
-
-def _size(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(
-            FileNotFoundError
-        ):  # other users may record below it, and replace their files
-            total += path.stat().st_size if path.is_file() else 0
-    return total

@@ -5,7 +5,6 @@ two publish at once. States rejected here are never used as a start of commands,
 a target.
 """
 
-import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,13 @@ from robot_vision.core.clock import seconds_between
 from robot_vision.core.files.foreign import quoted
 from robot_vision.core.parameters.groups.arm_config import ArmConfig
 from robot_vision.core.types import RobotState
-from robot_vision.policies.control.jerk_limiter import length
+from robot_vision.policies.guards.arm_change import (
+    distance,
+    drift_problem,
+    jump_problem,
+    leap_problem,
+    same_values,
+)
 from robot_vision.policies.guards.watchdog import FUTURE_SLACK_S
 
 # No tool comes nearer to the base's origin, the pose of unset messages.
@@ -102,7 +107,7 @@ class ArmGate:
             return ""
         before = newest.joint_position_rad[newest.joint_names.index(name)]
         passed_s = abs(seconds_between(newest.stamp_ns, stamp_ns))
-        return self._joints_leap(np.array([abs(position - before)]), passed_s)
+        return leap_problem(np.array([abs(position - before)]), passed_s, self._config)
 
     def steady_problem(self) -> str:
         """Why the arm is not known to be at rest; empty if it is."""
@@ -151,7 +156,7 @@ class ArmGate:
 
     def _admit(self, state: RobotState) -> None:
         before = self.newest
-        if before is None or not _same_values(before, state):
+        if before is None or not same_values(before, state):
             self._unchanged_since_ns = state.stamp_ns
             self._commanded_at_change = self._commanded
         recent, self._newest = self._recent, state
@@ -180,8 +185,10 @@ class ArmGate:
 
     def _maybe_moved(self, state: RobotState, refusal: Refusal) -> Refusal | None:
         """Accept a jump once enough consecutive states agree on the new pose."""
-        jumped = self._jumped
-        agrees = jumped and not (self._jump(jumped[-1], state) or self._drifts(jumped, state))
+        jumped, config = self._jumped, self._config
+        agrees = jumped and not (
+            jump_problem(jumped[-1], state, config) or drift_problem(jumped, state, config)
+        )
         self._jumped = [*self._jumped[-_MOST_KEPT:], state] if agrees else [state]
         if not self._suffice(self._jumped):
             return self._refuse(refusal)
@@ -251,58 +258,7 @@ class ArmGate:
         """Why the state is too far from admitted ones; empty if it is not."""
         if self._newest is None:
             return ""
-        return self._jump(self._newest, state) or self._drifts(self._recent, state)
-
-    def _drifts(self, states: Sequence[RobotState], state: RobotState) -> str:
-        """The same against the oldest state of the last `gap_s`, so slack counts once per gap.
-
-        Counted per state, it would let a fast driver move at any speed.
-        """
-        for before in states:
-            if seconds_between(before.stamp_ns, state.stamp_ns) <= self._config.gap_s:
-                return self._jump(before, state)
-        return ""
-
-    def _jump(self, before: RobotState, after: RobotState) -> str:
-        """Why the arm cannot have moved between two states; empty if it can."""
         config = self._config
-        passed_s = seconds_between(before.stamp_ns, after.stamp_ns)
-        counted_s = min(passed_s, config.gap_s)
-        moved_m, moved_rad = distance(before.base_from_tool, after.base_from_tool)
-        most_m = config.max_speed_mps * counted_s + config.slack_m
-        most_rad = config.max_turn_radps * counted_s + config.slack_rad
-        if moved_m > most_m or moved_rad > most_rad:
-            return (
-                f"the tool moved by {moved_m:.3g} m and {moved_rad:.3g} rad in {passed_s:.3g} s; "
-                f"expected at most {most_m:.3g} m and {most_rad:.3g} rad (arm.gap_s per gap)"
-            )
-        old, new = before.joint_position_rad, after.joint_position_rad
-        if before.joint_names == after.joint_names and old.shape == new.shape and old.size:
-            return self._joints_leap(abs(new - old), passed_s)
-        return ""
-
-    def _joints_leap(self, moved: Float[np.ndarray, " J"], passed_s: float) -> str:
-        """Which joint moved more than it can; empty if none."""
-        config = self._config
-        most = config.max_joint_speed * min(passed_s, config.gap_s) + config.slack_rad
-        # A continuous joint may be reported within -π to π.
-        joint = float(np.minimum(moved, abs(moved - 2 * np.pi)).max())
-        if not config.max_joint_speed or joint <= most:
-            return ""
-        return f"a joint moved by {joint:.3g} in {passed_s:.3g} s; at most {most:.3g}"
-
-
-def distance(
-    first: Float[np.ndarray, "4 4"], second: Float[np.ndarray, "4 4"]
-) -> tuple[float, float]:
-    """Distance (m) and angle (rad) between two poses."""
-    cosine = (np.vdot(first[:3, :3], second[:3, :3]) - 1) / 2
-    return length(first[:3, 3] - second[:3, 3]), math.acos(min(1.0, max(-1.0, cosine)))
-
-
-def _same_values(first: RobotState, second: RobotState) -> bool:
-    return (
-        np.array_equal(first.base_from_tool, second.base_from_tool)
-        and np.array_equal(first.joint_position_rad, second.joint_position_rad)
-        and first.gripper_open == second.gripper_open
-    )
+        return jump_problem(self._newest, state, config) or drift_problem(
+            self._recent, state, config
+        )

@@ -7,7 +7,8 @@ from robot_vision.arm.kinematics import Kinematics
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.parameters.groups.policy_config import PolicyConfig
 from robot_vision.core.types import RobotState
-from robot_vision.policies.guards.arm_gate import ArmGate, Refusal, distance
+from robot_vision.policies.guards.arm_change import distance
+from robot_vision.policies.guards.arm_gate import ArmGate, Refusal
 from robot_vision.policies.guards.watchdog import Hold
 
 # Holds during which the arm's pose is uncertain.

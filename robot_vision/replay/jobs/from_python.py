@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from robot_vision.core.errors import ConfigError, RobotVisionError
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.core.types import Frame
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.jobs.options import name_bags

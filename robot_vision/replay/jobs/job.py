@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from robot_vision.core.errors import RobotVisionError
 from robot_vision.core.files.disk import DiskFullError, writing_to
-from robot_vision.core.parameters.config import ServiceConfig, flatten
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import flatten
 from robot_vision.pipeline import build_pipeline
 from robot_vision.replay.reading.bag import BagOptions
 from robot_vision.replay.reading.frames import FrameSource

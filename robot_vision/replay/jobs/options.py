@@ -7,8 +7,9 @@ from typing import Any, cast, get_args
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.foreign import parse_yaml
-from robot_vision.core.parameters.config import NodeConfig, with_values
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.parameters.groups.policy_config import PointingConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.parameters import node_config
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.replay.reading.frames import Intrinsics

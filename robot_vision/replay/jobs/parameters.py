@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.parameters.config import NodeConfig, load_yaml, with_values
+from robot_vision.core.parameters.config import NodeConfig
+from robot_vision.core.parameters.values import load_yaml, with_values
 
 
 def node_config(path: Path | None, changes: Mapping[str, Any]) -> NodeConfig:

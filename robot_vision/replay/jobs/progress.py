@@ -7,7 +7,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TaskID, TimeRemainingColumn
 
 from robot_vision.core.files.foreign import brief
-from robot_vision.core.parameters.config import with_values
+from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
 from robot_vision.replay.jobs.run_many import (
     remember,

@@ -7,7 +7,8 @@ from typing import Any
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifests.observation_spec import ObservationSpec
 from robot_vision.core.manifests.policy_manifest import PolicyManifest
-from robot_vision.core.parameters.config import ServiceConfig, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import with_values
 from robot_vision.pipeline import Pipeline, build_pipeline
 from robot_vision.policies.guards.check import foreign_perception
 

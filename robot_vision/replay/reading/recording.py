@@ -8,8 +8,8 @@ from tempfile import NamedTemporaryFile
 from robot_vision.codecs.unpack import Unpacker
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.files.natural import natural
-from robot_vision.core.parameters.config import load_yaml
 from robot_vision.core.parameters.limits_config import DEFAULT_LIMITS, InputLimits
+from robot_vision.core.parameters.values import load_yaml
 from robot_vision.replay.reading.containers.mcap import McapFile
 from robot_vision.replay.reading.containers.ros1 import Ros1File
 from robot_vision.replay.reading.containers.sqlite import SqliteFile

@@ -68,14 +68,12 @@ def judge_trial(
 
     Without `eyesight` perception is not run; `shown` is the input of a policy from pixels.
     """
-    world, task = trial.world, trial.task
-    spec = policy.spec
+    world, task, spec = trial.world, trial.task, policy.spec
     looks_back = (spec.history, spec.step_s) if shown is None else (shown.steps - 1, shown.step_s)
-    sight = SimulatedPerception(
-        world, eyesight, history=looks_back[0], step_s=looks_back[1], shown=shown
-    )
     loop = ClosedLoop(
-        sight,
+        SimulatedPerception(
+            world, eyesight, history=looks_back[0], step_s=looks_back[1], shown=shown
+        ),
         world,
         policy,
         trial.words,
@@ -84,12 +82,45 @@ def judge_trial(
         rng=trial.rng,
         withheld=trial.words_withheld,
     )
+    watch = None if eyesight is None else _Watch(world, task, history=spec.history)
+    course = _lead(loop, world, task, watch)
+    decision = loop.decision
+    return Outcome(
+        condition=condition,
+        number=number,
+        kind=task.kind,
+        words=trial.words,
+        success=course.success,
+        first_touched=course.first_touched,
+        moved_m=round(course.moved_m, 4),
+        time_s=round(world.time_s, 2),
+        seen=None if watch is None else watch.seen,
+        pointed=None if watch is None else watch.pointed,
+        starved=loop.record.starved,
+        jump=jump_ratio(loop.record),
+        commands=loop.record.commands,
+        interventions=loop.record.interventions,
+        last_hold=decision.hold_reason if decision else "",
+        joint_violations=loop.record.joint_violations,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Course:
+    """What the robot did in an episode; `moved_m` is how far the tool was from its start."""
+
+    success: bool
+    first_touched: bool | None
+    moved_m: float
+
+
+def _lead(loop: ClosedLoop, world: RobotWorld, task: Task, watch: "_Watch | None") -> _Course:
+    """Advance the loop until success has lasted, or time is up."""
     start_m, moved_m = world.base_from_tool[:3, 3].copy(), 0.0
     first: bool | None = None
     since_s: float | None = None
     absent = task.target.item < 0
     limit_s = HOLD_S if absent else task.time_out_s
-    watch = None if eyesight is None else _Watch(world, task, history=spec.history)
     while world.time_s < limit_s:
         if (seen := loop.advance()) is not None:
             if watch is not None:
@@ -105,24 +136,10 @@ def judge_trial(
         if world.time_s - since_s >= SUCCESS_S:
             break
     done = since_s is not None and world.time_s - since_s >= SUCCESS_S - 1e-6
-    decision = loop.decision
-    return Outcome(
-        condition=condition,
-        number=number,
-        kind=task.kind,
-        words=trial.words,
+    return _Course(
         success=moved_m < HELD_M and first is None if absent else done,
         first_touched=first,
-        moved_m=round(moved_m, 4),
-        time_s=round(world.time_s, 2),
-        seen=None if watch is None else watch.seen,
-        pointed=None if watch is None else watch.pointed,
-        starved=loop.record.starved,
-        jump=jump_ratio(loop.record),
-        commands=loop.record.commands,
-        interventions=loop.record.interventions,
-        last_hold=decision.hold_reason if decision else "",
-        joint_violations=loop.record.joint_violations,
+        moved_m=moved_m,
     )
 
 

@@ -10,7 +10,8 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from robot_vision.core.parameters.config import Params, flatten, with_values
+from robot_vision.core.parameters.params import Params
+from robot_vision.core.parameters.values import flatten, with_values
 
 ParamsT = TypeVar("ParamsT", bound=Params)
 

@@ -18,8 +18,9 @@ from robot_vision.datasets.lerobot.sample import Sample
 from robot_vision.demonstrations.recording.align import Slot
 from robot_vision.demonstrations.recording.session import Ended, Session
 from robot_vision.demonstrations.status import RecorderStatus
+from robot_vision.demonstrations.writing.disk_room import DiskLimits
 from robot_vision.demonstrations.writing.ended import EpisodeWaitsError
-from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 from robot_vision.ros.demonstrations.format import align_config, dataset_format
 from robot_vision.ros.demonstrations.topics import DemoTopics
 from robot_vision.ros.messages.convert import (

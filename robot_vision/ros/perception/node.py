@@ -11,8 +11,9 @@ from std_srvs.srv import Trigger
 
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.foreign import quoted
-from robot_vision.core.parameters.config import NodeConfig, uptakes
+from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.parameters.params import Uptake
+from robot_vision.core.parameters.values import uptakes
 from robot_vision.memory import give_memory_back
 from robot_vision.perception.perceiver import build_perceiver
 from robot_vision.ros.common.health import Health

@@ -9,8 +9,8 @@ from rclpy.parameter import Parameter
 from robot_vision.core.cameras.camera_mount import CameraMount
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.manifests.observation_spec import ObservationSpec
-from robot_vision.core.parameters.config import flatten
 from robot_vision.core.parameters.robot_config import PolicyNodeConfig
+from robot_vision.core.parameters.values import flatten
 from robot_vision.policies.guards.check import check_observation, check_points, check_spec
 from robot_vision.policies.registry import load_policy
 from robot_vision.ros.perception.node import PerceptionNode

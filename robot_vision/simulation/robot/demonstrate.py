@@ -23,9 +23,10 @@ from robot_vision.datasets.lerobot.form.schema import (
     EpisodeRecord,
 )
 from robot_vision.datasets.lerobot.sample import Sample, step_between
+from robot_vision.demonstrations.writing.disk_room import DiskLimits
 from robot_vision.demonstrations.writing.files import write_json
 from robot_vision.demonstrations.writing.open_episode import OpenEpisode
-from robot_vision.demonstrations.writing.writer import DatasetWriter, DiskLimits
+from robot_vision.demonstrations.writing.writer import DatasetWriter
 from robot_vision.simulation.robot.arms.arms import SEVEN
 from robot_vision.simulation.robot.episode import PERIOD_S, STEP_S, run_expert
 from robot_vision.simulation.robot.recipe import DemonstrationRecipe, Scene, scene_of

@@ -13,46 +13,23 @@ import numpy as np
 
 from robot_vision.simulation.content.palette import Split
 from robot_vision.simulation.robot.work.phrases import CLASS_WORDS, COLOR_WORDS
+from robot_vision.simulation.writing.caption_phrases import (
+    HELD_OUT_SENTENCES,
+    SENTENCES,
+    Group,
+    Phrase,
+    joined,
+    phrase_of,
+    pick,
+    place_words,
+    relation_words,
+)
 
 CLEAR_PX = 120
 CLEAR_SHARE = 0.35
 _MOST_LISTED = 5
 _LISTS = 2  # number of captions per picture, each worded differently
-_LEFT, _MIDDLE, _RIGHT = 0.4, (0.44, 0.56), 0.6  # as parts of the picture's width
-_APART = 0.15
-_APART_M = 0.12
 _STREAM = 23  # separate from the random streams of scenes
-
-_COUNTS = (
-    "", "a", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
-    "twelve",
-)  # fmt: skip
-_NOUNS = ("{count} {color} {noun}",) * 3 + (
-    "{count} {noun} that {be} {color}",
-    "{count} {color} colored {noun}",
-)
-_SENTENCES = (
-    "{things}",
-    "{things}",
-    "a picture of {things}",
-    "{things} on a table",
-    "a table with {things}",
-    "one can see {things}",
-    "this shows {things}",
-)
-# From words that the sentences above contain, too.
-_HELD_OUT_SENTENCES = (
-    "a picture of a table with {things}",
-    "one can see {things} on a table",
-    "this shows a table with {things}",
-)
-_BESIDE = {"left": ("to the left of", "left of"), "right": ("to the right of", "right of")}
-_PLACES = {
-    "left": ("on the left", "to the left"),
-    "middle": ("in the middle", "in the center"),
-    "right": ("on the right", "to the right"),
-}
-_DEEPER = {"nearer": ("in front of",), "farther": ("behind",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,41 +43,6 @@ class Thing:
     depth_m: float
     area_px: float
     is_clear: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """All objects of one colour and name in a picture, as a caption names them."""
-
-    color: str
-    name: str
-    count: int
-    area_px: float
-    x: float
-    depth_m: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Phrase:
-    """Words chosen for a group, and what follows them."""
-
-    group: Group
-    form: str
-    color_word: str
-    noun: str
-    place: str = ""
-
-    def __str__(self) -> str:
-        is_one = self.group.count == 1
-        text = self.form.format(
-            count=_COUNTS[self.group.count],
-            color=self.color_word,
-            noun=self.noun if is_one else _plural(self.noun),
-            be="is" if is_one else "are",
-        )
-        if is_one and text.split()[1][0] in "aeiou":
-            text = f"an{text[1:]}"
-        return f"{text} {self.place}" if self.place else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,16 +86,16 @@ def captions_of(
     groups = groups_of(things)
     captions = []
     if groups:
-        sentences: list[tuple[str, Sequence[str]]] = [("list", _SENTENCES)] * _LISTS
+        sentences: list[tuple[str, Sequence[str]]] = [("list", SENTENCES)] * _LISTS
         if split != "train":
-            sentences.append(("reworded", _HELD_OUT_SENTENCES))
+            sentences.append(("reworded", HELD_OUT_SENTENCES))
         for kind, forms in sentences:
-            phrases = _shuffled([_phrase(g, rng) for g in groups[:_MOST_LISTED]], rng)
-            captions.append(_caption(kind, _pick(forms, rng), phrases, things, rng))
+            phrases = _shuffled([phrase_of(g, rng) for g in groups[:_MOST_LISTED]], rng)
+            captions.append(_caption(kind, pick(forms, rng), phrases, things, rng))
         captions += [*_of_places(groups, things, rng), *_of_relation(groups, things, rng)]
     for thing in things:
         if thing.is_clear:
-            phrase = _phrase(_group([thing]), rng)
+            phrase = phrase_of(_group([thing]), rng)
             caption = _caption("thing", "{things}", [phrase], things, rng)
             captions.append(replace(caption, annotation_id=thing.annotation_id))
     return captions
@@ -183,20 +125,11 @@ def _of_places(
     groups: Sequence[Group], things: Sequence[Thing], rng: np.random.Generator
 ) -> list[Caption]:
     placed = [
-        replace(_phrase(group, rng), place=_pick(_PLACES[place], rng))
+        replace(phrase_of(group, rng), place=pick(words, rng))
         for group in groups
-        if group.count == 1 and (place := _place(group.x))
+        if group.count == 1 and (words := place_words(group.x))
     ][:3]
-    return [_caption("places", _pick(_SENTENCES[:3], rng), placed, things, rng)] if placed else []
-
-
-def _place(x: float) -> str:
-    """Empty between the regions, where people would not agree."""
-    if x <= _LEFT:
-        return "left"
-    if x >= _RIGHT:
-        return "right"
-    return "middle" if _MIDDLE[0] <= x <= _MIDDLE[1] else ""
+    return [_caption("places", pick(SENTENCES[:3], rng), placed, things, rng)] if placed else []
 
 
 def _of_relation(
@@ -205,28 +138,19 @@ def _of_relation(
     single = _shuffled([group for group in groups if group.count == 1], rng)
     for one in single:
         for other in single:
-            words = _relation(one, other)
+            words = relation_words(one, other)
             if one is not other and words:
-                phrases = [_phrase(one, rng), _phrase(other, rng)]
-                form = _pick(_SENTENCES[:3], rng)
-                joint = f" {_pick(words, rng)} "
+                phrases = [phrase_of(one, rng), phrase_of(other, rng)]
+                form = pick(SENTENCES[:3], rng)
+                joint = f" {pick(words, rng)} "
                 return [_caption("relation", form, phrases, things, rng, joint=joint)]
     return []
-
-
-def _relation(one: Group, other: Group) -> tuple[str, ...]:
-    """Words for the position of `one` relative to `other`; none if unclear."""
-    if abs(one.x - other.x) >= _APART:
-        return _BESIDE["left" if one.x < other.x else "right"]
-    if abs(one.depth_m - other.depth_m) >= _APART_M:
-        return _DEEPER["nearer" if one.depth_m < other.depth_m else "farther"]
-    return ()
 
 
 def _caption(
     kind: str,
     sentence: str,
-    phrases: Sequence[_Phrase],
+    phrases: Sequence[Phrase],
     things: Sequence[Thing],
     rng: np.random.Generator,
     *,
@@ -241,34 +165,15 @@ def _caption(
     def text(**words: str) -> str:
         said = [*phrases]
         said[changed] = replace(said[changed], **words)
-        return sentence.format(things=_joined([str(p) for p in said], joint))
+        return sentence.format(things=joined([str(p) for p in said], joint))
 
     return Caption(
         text=text(),
         kind=kind,
         named=tuple(p.group for p in phrases),
-        wrong_color=text(color_word=_pick(COLOR_WORDS[_pick(colors, rng)], rng)) if colors else "",
-        wrong_thing=text(noun=_pick(CLASS_WORDS[_pick(names, rng)], rng)) if names else "",
+        wrong_color=text(color_word=pick(COLOR_WORDS[pick(colors, rng)], rng)) if colors else "",
+        wrong_thing=text(noun=pick(CLASS_WORDS[pick(names, rng)], rng)) if names else "",
     )
-
-
-def _phrase(group: Group, rng: np.random.Generator) -> _Phrase:
-    return _Phrase(
-        group=group,
-        form=_pick(_NOUNS, rng),
-        color_word=_pick(COLOR_WORDS[group.color], rng),
-        noun=_pick(CLASS_WORDS[group.name], rng),
-    )
-
-
-def _joined(parts: Sequence[str], joint: str) -> str:
-    if joint or len(parts) == 1:
-        return joint.join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _plural(noun: str) -> str:
-    return f"{noun}es" if noun.endswith(("s", "x", "sh", "ch")) else f"{noun}s"
 
 
 def _thing(annotation: Mapping[str, Any], names: Mapping[int, str], width_px: int) -> Thing:
@@ -303,7 +208,3 @@ def _record(caption: Caption, image_id: int) -> dict[str, Any]:
 
 def _shuffled(items: list[Any], rng: np.random.Generator) -> list[Any]:
     return [items[row] for row in rng.permutation(len(items))]
-
-
-def _pick(choices: Sequence[str], rng: np.random.Generator) -> str:
-    return choices[int(rng.integers(len(choices)))]

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.parameters.config import load_yaml
 from robot_vision.core.parameters.params import Params, faults_of, param
+from robot_vision.core.parameters.values import load_yaml
 
 # RoboVLMs' names of its heads.
 HEAD_NAMES = {"FCDecoder": "mlp", "LSTMDecoder": "lstm", "GPTDecoder": "transformer"}

@@ -16,7 +16,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.dataset import Dataset
 from robot_vision.demonstrations.check import problems
-from robot_vision.demonstrations.writing.writer import DiskLimits
+from robot_vision.demonstrations.writing.disk_room import DiskLimits
 from robot_vision.simulation.robot.demonstrate import Job, demonstrate, record_expert
 from robot_vision.simulation.robot.episode import Noise
 from robot_vision.simulation.robot.recipe import (

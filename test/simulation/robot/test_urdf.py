@@ -5,7 +5,7 @@ import pytest
 
 from robot_vision.arm.kinematics import read_chain
 from robot_vision.arm.urdf import read_urdf
-from robot_vision.policies.guards.arm_gate import distance
+from robot_vision.policies.guards.arm_change import distance
 from robot_vision.self_filter.self_filter import SelfFilter
 from robot_vision.simulation.picture.gl import mujoco
 from robot_vision.simulation.robot.arms.arm import GRIPPER, TOOL

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robot_vision.core.parameters.config import with_values
+from robot_vision.core.parameters.values import with_values
 from robot_vision.training.data.samples.augment import Augmenter
 from robot_vision.training.data.samples.augmentation import Augmentation
 from robot_vision.training.data.samples.hidden import cut_out

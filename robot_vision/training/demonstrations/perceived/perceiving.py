@@ -12,7 +12,8 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.disk import writing_to
 from robot_vision.core.manifests.identity import identity_of
 from robot_vision.core.manifests.observation_spec import FromPerception
-from robot_vision.core.parameters.config import ServiceConfig, flatten, with_values
+from robot_vision.core.parameters.config import ServiceConfig
+from robot_vision.core.parameters.values import flatten, with_values
 from robot_vision.core.types import Frame, Observation, Perception, RobotState
 from robot_vision.model_store.store import find_bundle
 from robot_vision.perception.perceiver import build_perceiver

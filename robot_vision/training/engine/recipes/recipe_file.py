@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from robot_vision.core.errors import ConfigError, UnknownNameError
 from robot_vision.core.files.foreign import quoted
-from robot_vision.core.parameters.config import load_yaml
+from robot_vision.core.parameters.values import load_yaml
 from robot_vision.core.registry import Registry
 from robot_vision.models.registry import MODELS
 from robot_vision.training.engine.recipes.recipe import Recipe
