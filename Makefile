@@ -81,7 +81,7 @@ test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not real_time"
 	$(BIN)/python -m pytest -m "not slow and real_time"
 
-# Minutes of work each; not in CI.
+# Minutes of work each, together some 35 on two quiet cores; in CI as well.
 test-slow: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "slow and not real_time"
 	$(BIN)/python -m pytest -m "slow and real_time"
