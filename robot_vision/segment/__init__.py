@@ -2,5 +2,5 @@
 
 `prompt` (the target) → `picture` (the encoder's input) → `segmenter` (two ONNX graphs, whose
 tensors `pairs/` knows) → `masks` (in the picture's pixels). `everything` needs no prompt,
-`holding` follows targets on a live stream, `requests` and `answers` are its JSON.
+`live/` follows targets on a stream: `holding`, and `requests` and `answers` as JSON.
 """
