@@ -103,6 +103,13 @@ def test_colcon_builds_it_as_a_ros_package(clean_tree: Path, more: list[str]) ->
     assert "doctor" in sourced
 
 
+def test_nothing_committed_is_a_link() -> None:
+    """A link to a place on one developer's machine leads nowhere on any other."""
+    listed = ["git", "ls-files", "--stage"]
+    entries = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [line for line in entries.splitlines() if line.startswith("120000")] == []
+
+
 def test_package_xml_names_what_ros_must_bring() -> None:
     package = ElementTree.parse(ROOT / "package.xml").getroot()  # noqa: S314 - our own file
     assert package.get("format") == "3"
