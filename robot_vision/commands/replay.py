@@ -60,8 +60,14 @@ def replay(
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
     if policy:
-        asked = {"meaning": meaning, "fps": fps, "model": model, "camera": camera}
-        how = _judge_options(param or [], episodes=tuple(episode or ()), **asked)
+        how = _judge_options(
+            param or [],
+            episodes=tuple(episode or ()),
+            meaning=meaning,
+            fps=fps,
+            model=model,
+            camera=camera,
+        )
         _judge(bags, policy, how, golden=golden, update=update_golden)
     _check_kept(written)
     node = options.parse_parameters(param or [], config=config, model=model)
@@ -87,13 +93,29 @@ def replay(
     _conclude(results, out=out, json=json, golden=written)
 
 
-def _judge_options(texts: list[str], **asked: Any) -> "JudgeOptions":
+def _judge_options(
+    texts: list[str],
+    *,
+    episodes: tuple[int, ...],
+    meaning: Path | None,
+    fps: float,
+    model: str,
+    camera: str,
+) -> "JudgeOptions":
     """How a policy is judged; `texts` are the parameters that `--param` gives."""
     from robot_vision.replay.jobs.options import parse_pointing
     from robot_vision.replay.judging.judge import JudgeOptions
 
     words, pointing = parse_pointing(texts)
-    return JudgeOptions(words=words, pointing=pointing, **asked)
+    return JudgeOptions(
+        words=words,
+        pointing=pointing,
+        episodes=episodes,
+        meaning=meaning,
+        fps=fps,
+        model=model,
+        camera=camera,
+    )
 
 
 def _check_kept(golden: Path | None) -> None:
