@@ -23,6 +23,9 @@ _MOST_MIB = 64
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _BUSY, _BROKEN = 1013, 1007
 _PING_S = 5.0
+_CLOSE_S = 1
+# A robot that reconnects at once arrives before the thread of its last connection has ended.
+_TURN_WAIT_S = _CLOSE_S + 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +103,7 @@ class PolicyServer:
                 compression=None,
                 max_size=_MOST_MIB * 2**20,
                 open_timeout=5,
-                close_timeout=1,
+                close_timeout=_CLOSE_S,
                 # A robot that lost power must not block the next one.
                 ping_interval=_PING_S,
                 ping_timeout=_PING_S,
@@ -125,7 +128,7 @@ class PolicyServer:
         return None
 
     def _handle(self, connection: Any) -> None:
-        if not self._turn.acquire(blocking=False):
+        if not self._turn.acquire(timeout=_TURN_WAIT_S):
             connection.close(_BUSY, "another robot is being served")
             return
         robot = ":".join(map(str, connection.remote_address[:2]))

@@ -34,15 +34,23 @@ PROTOCOLS = ["robot_vision", "openpi"]
 
 @contextmanager
 def served(
-    folder: Path, protocol: str, *, seen: ObservationSpec = SEEN, **listening: Any
+    folder: Path,
+    protocol: str,
+    *,
+    seen: ObservationSpec = SEEN,
+    line_s: float = 0.0,
+    **listening: Any,
 ) -> Iterator[tuple[Any, PolicyServer, list[str]]]:
-    """A policy whose numbers follow from what it sees, on a server."""
+    """A policy whose numbers follow from what it sees, on a server that needs `line_s` a line."""
+
+    def say(line: str) -> None:
+        said.append(line)
+        sleep(line_s)
+
     gains = {"rgb_front": 1e-5, "state": 1e-2, "text": 1e-3}
     bundle = write_pixel_bundle(folder / "served", observation=seen, gains=gains)
     policy, said = load_policy(str(bundle.path), threads=1), list[str]()
-    server = PolicyServer(
-        policy, protocol=protocol, listening=Listening(**listening), say=said.append
-    )
+    server = PolicyServer(policy, protocol=protocol, listening=Listening(**listening), say=say)
     try:
         yield policy, server, said
     finally:
@@ -137,6 +145,13 @@ def test_one_robot_at_a_time_and_a_health_check(tmp_path: Path) -> None:
             assert answer.status == 200
         with pytest.raises(HTTPError, match="404"):
             urlopen(health.replace("healthz", "other"), timeout=10)  # noqa: S310 (loopback)
+
+
+def test_a_robot_that_reconnects_at_once_is_served(tmp_path: Path) -> None:
+    with served(tmp_path, "openpi", line_s=0.2) as (_, server, _):
+        for _ in range(3):
+            with connect(server.url) as robot:
+                assert robot.recv(timeout=10)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
