@@ -166,7 +166,7 @@ def _write(out: Path, rgb: "np.ndarray", found: "Sequence[Segment]", *, model_id
     import cv2
     import numpy as np
 
-    from robot_vision.segment.answers import MOST_LABELS, described, label_image, painted
+    from robot_vision.segment.output import MOST_LABELS, described, label_image, painted
 
     out.mkdir(parents=True, exist_ok=True)
     segments = list(found)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.segment.answers import MOST_LABELS, described, label_image
+from robot_vision.segment.output import MOST_LABELS, described, label_image
 from robot_vision.segment.live.holding import Answer
 
 
