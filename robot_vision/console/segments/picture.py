@@ -26,9 +26,9 @@ from robot_vision.console.segment_schema import (
 from robot_vision.core.errors import ConfigError, RobotVisionError
 from robot_vision.core.parameters.console_config import LimitsConfig
 from robot_vision.model_store.segmenters import find_segmenter
-from robot_vision.segment.output import MOST_LABELS, described, label_image
 from robot_vision.segment.everything import EverythingOptions, segment_everything
 from robot_vision.segment.masks import Segment
+from robot_vision.segment.output import MOST_LABELS, described, label_image
 from robot_vision.segment.prompt import make_prompt
 from robot_vision.segment.segmenter import Embedding, Segmenter
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 from jaxtyping import UInt8
 
-from robot_vision.segment.output import MOST_LABELS, described, label_image
 from robot_vision.segment.live.holding import Answer
+from robot_vision.segment.output import MOST_LABELS, described, label_image
 
 
 def answer_json(answer: Answer, *, model_id: str) -> str:
