@@ -19,6 +19,11 @@ _SPREAD = 0.02  # standard deviation of initial weights, as in the paper's code
 class DinoSpec(Params):
     encoder: EncoderChoice = EncoderChoice(name="vit-ti16")
     hidden: int = param(512, "width of the head's hidden layers", ge=4, le=16384)
+    batch_norm: bool = param(
+        False,
+        "batch norms in the head: for convolutional encoders, whose pooled outputs are alike for "
+        "all pictures at first",
+    )
     bottleneck: int = param(128, "dimensions in which prototypes lie", ge=4, le=4096)
     prototypes: int = param(
         2048, "prototypes; the paper has 65536 for a million pictures", ge=4, le=2**20
@@ -31,10 +36,8 @@ class DinoHead(nn.Module):
     def __init__(self, dim: int, spec: DinoSpec) -> None:
         super().__init__()
         self.perceptron = nn.Sequential(
-            nn.Linear(dim, spec.hidden),
-            nn.GELU(),
-            nn.Linear(spec.hidden, spec.hidden),
-            nn.GELU(),
+            *_hidden(dim, spec),
+            *_hidden(spec.hidden, spec),
             nn.Linear(spec.hidden, spec.bottleneck),
         )
         self.prototypes = nn.Parameter(torch.randn(spec.prototypes, spec.bottleneck))
@@ -46,6 +49,11 @@ class DinoHead(nn.Module):
     def forward(self, pooled: Float[Tensor, "b d"]) -> Float[Tensor, "b prototypes"]:
         place = F.normalize(self.perceptron(pooled), dim=1)
         return F.linear(place, F.normalize(self.prototypes, dim=1))
+
+
+def _hidden(dim: int, spec: DinoSpec) -> list[nn.Module]:
+    norm = [nn.BatchNorm1d(spec.hidden)] if spec.batch_norm else []
+    return [nn.Linear(dim, spec.hidden), *norm, nn.GELU()]
 
 
 class Dino(nn.Module):

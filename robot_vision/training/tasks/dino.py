@@ -93,7 +93,7 @@ class DinoTask(SelfSupervisedTask):
         if small:
             with _statistics_kept(model):
                 student.append(_output(model, small))
-        with torch.no_grad():
+        with torch.no_grad(), _statistics_of_batch(self._teacher):
             teacher = _output(self._teacher, large)
         return Said(student=torch.cat(student), teacher=teacher)
 
@@ -127,9 +127,27 @@ class DinoTask(SelfSupervisedTask):
 
 
 @contextmanager
+def _statistics_of_batch(model: nn.Module) -> Iterator[None]:
+    """Batch norms of a model in evaluation mode use the batch, as the paper's teacher does.
+
+    With running statistics, a network of fresh weights answers nearly the same for all pictures,
+    and the student learns just that.
+    """
+    norms = _norms_of(model)
+    with _statistics_kept(model):
+        for norm in norms:
+            norm.train()
+        try:
+            yield
+        finally:
+            for norm in norms:
+                norm.eval()
+
+
+@contextmanager
 def _statistics_kept(model: nn.Module) -> Iterator[None]:
     """Running statistics of batch norms stay those of large views, like pictures in service."""
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    norms = _norms_of(model)
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
@@ -138,6 +156,10 @@ def _statistics_kept(model: nn.Module) -> Iterator[None]:
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
+
+
+def _norms_of(model: nn.Module) -> list[_BatchNorm]:
+    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
 
 
 def _output(model: nn.Module, views: Views) -> Float[Tensor, "views b prototypes"]:
