@@ -235,6 +235,12 @@ def test_degrees_millimetres_and_numbers_that_are_none_are_found() -> None:
     assert "gripper 160" in found_in(with_column(deltas(), without), changed())["not_finite"].what
 
 
+def test_columns_of_the_action_that_are_not_in_the_meaning_are_remarked() -> None:
+    assert "unused" not in found_in(deltas(), changed())
+    found = found_in(deltas(), changed(action__gripper="none"))["unused"]
+    assert (found.level, found.what) == ("remark", "action: gripper: not in the meaning")
+
+
 def test_constants_and_jumps_at_pi_are_remarked() -> None:
     def still(rows: np.ndarray) -> None:
         rows[:, 2] = 0

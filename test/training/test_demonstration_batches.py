@@ -149,7 +149,9 @@ def test_a_vocabulary_is_of_what_was_said() -> None:
     tokens = spoken.first(np.array([0, 1]))["tokens"]
     assert tokens.tolist() == [[3, 6, 2, 0], [0, 0, 0, 0]]
     with pytest.raises(ConfigError, match=r"words\s*= none"):
-        vocabulary_of([(), ("",)])
+        vocabulary_of([(), ("",), ("🤖",)])
+    with pytest.raises(ConfigError, match=r"has 129 words \('pick pick.*; expected 128 at most"):
+        vocabulary_of([("pick " * 129,)])
 
 
 @given(st.lists(st.floats(-2, 2), min_size=7, max_size=7))

@@ -256,7 +256,7 @@ def _vectors(columns: dict[str, np.ndarray], name: str, episode_index: int) -> n
             f"episode {episode_index}: {name} must have the same number of values in each row; it "
             "has texts, structures or lists of different lengths"
         )
-    return found.reshape(len(found), -1)
+    return found.reshape(len(found), int(np.prod(found.shape[1:])))
 
 
 def _names(dataset: Dataset, feature: str, values: np.ndarray) -> tuple[str, ...]:

@@ -116,12 +116,19 @@ class GripperColumn(Params):
         return self
 
 
+def columns_of(
+    tool: PoseColumns | None, joints: JointColumns | None, gripper: GripperColumn | str | None
+) -> list[Column]:
+    """All columns that the parts of an action or a state name."""
+    columns = [*tool.position, *tool.rotation_columns] if tool is not None else []
+    columns += joints.columns if joints is not None else ()
+    return columns + ([gripper.column] if isinstance(gripper, GripperColumn) else [])
+
+
 def _must_differ(
     tool: PoseColumns | None, joints: JointColumns | None, gripper: GripperColumn | str | None
 ) -> None:
-    columns = [*tool.position, *tool.rotation_columns] if tool is not None else []
-    columns += joints.columns if joints is not None else ()
-    columns += [gripper.column] if isinstance(gripper, GripperColumn) else []
+    columns = columns_of(tool, joints, gripper)
     twice = sorted({str(column) for column in columns if columns.count(column) > 1})
     if twice:
         raise ValueError(f"one column is given twice: {', '.join(twice)}")
@@ -185,6 +192,10 @@ class ActionMeaning(Params):
                 raise ValueError("absolute targets of the tool need a rotation")
         _must_differ(self.tool, self.joints, self.gripper)
         return self
+
+    @property
+    def columns(self) -> list[Column]:
+        return columns_of(self.tool, self.joints, self.gripper)
 
     @property
     def space(self) -> Literal["tool", "joints"]:

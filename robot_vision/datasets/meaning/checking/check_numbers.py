@@ -4,15 +4,18 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from robot_vision.core.files.foreign import brief
 from robot_vision.datasets.episode_set import EpisodeActions, EpisodeState
 from robot_vision.datasets.meaning.checking.finding import Finding, SampledEpisode
-from robot_vision.datasets.meaning.columns import called, pick
+from robot_vision.datasets.meaning.columns import called, pick, place_of
 from robot_vision.datasets.meaning.meaning import (
     ANGLES,
+    ActionMeaning,
     GripperColumn,
     JointColumns,
     Meaning,
     PoseColumns,
+    columns_of,
 )
 from robot_vision.datasets.meaning.rotations import matrices_of, vectors_of
 
@@ -28,6 +31,7 @@ def check_numbers(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterato
     action, is_delta = meaning.action, meaning.action.kind == "delta"
     actions = [each.actions for each in sample]
     yield from _of_part(actions, action.tool, action.joints, action.gripper, is_delta=is_delta)
+    yield from _unused(actions[0], action)
     states = [each.state for each in sample if each.state is not None]
     if meaning.state is not None and states:
         state = meaning.state
@@ -43,9 +47,7 @@ def _of_part(
     is_delta: bool,
 ) -> Iterator[Finding]:
     what = "action" if isinstance(numbers[0], EpisodeActions) else "state"
-    columns = [*(tool.position if tool else ()), *(tool.rotation_columns if tool else ())]
-    columns += joints.columns if joints else ()
-    columns += [gripper.column] if isinstance(gripper, GripperColumn) else []
+    columns = columns_of(tool, joints, gripper)
     values = _rows(numbers, columns)
     names = [called(column, numbers[0].names) for column in columns]
     yield from _not_finite(values, names, what)
@@ -58,6 +60,19 @@ def _of_part(
         yield from _of_joints(numbers, joints, what)
     if isinstance(gripper, GripperColumn):
         yield from _of_gripper(_rows(numbers, [gripper.column])[:, 0], gripper, what)
+
+
+def _unused(numbers: EpisodeActions, action: ActionMeaning) -> Iterator[Finding]:
+    count, names = numbers.values.shape[1], numbers.names
+    used = {place_of(c, count=count, names=names, what="the actions") for c in action.columns}
+    unused = [called(column, names) for column in range(count) if column not in used]
+    if unused:
+        yield Finding(
+            level="remark",
+            code="unused",
+            what=f"action: {brief(', '.join(unused))}: not in the meaning",
+            advice="a policy neither learns nor commands them; add those that move the arm",
+        )
 
 
 def _not_finite(values: np.ndarray, names: list[str], what: str) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifests.vocabulary import Vocabulary
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.vocabulary import MOST_WORDS, Vocabulary
 from robot_vision.policies.language.sentences import SentenceEncoder
 from robot_vision.policies.language.vocabulary import padded, split_words, tokenise
 from robot_vision.training.data.demonstrations.scenes import Inputs
@@ -21,17 +22,23 @@ def vocabulary_of(instructions: Instructions) -> Vocabulary:
     """All words of all wordings of all episodes, in alphabetical order.
 
     Which ones are objects and which are actions is unknown, so none is listed as either.
-    Raises `ConfigError` if no episode has an instruction.
+    Raises `ConfigError` if no episode has an instruction, or if one is too long.
     """
     texts = [split_words(text) for wordings in instructions for text in wordings]
     words = sorted({word for text in texts for word in text})
     if not words:
         raise ConfigError(
-            "no demonstration has an instruction: expected options.observation.words "
+            "no demonstration has an instruction of words: expected options.observation.words "
             "= none for sets without words"
         )
-    longest = max(map(len, texts))
-    return Vocabulary(words=tuple(words), things=(), actions=(), max_words=longest)
+    longest = max(texts, key=len)
+    if len(longest) > MOST_WORDS:
+        raise ConfigError(
+            f"an instruction has {len(longest)} words ({quoted(' '.join(longest))}); expected "
+            f"{MOST_WORDS} at most: shorten it in the set, or use options.observation.words = "
+            "sentence or none"
+        )
+    return Vocabulary(words=tuple(words), things=(), actions=(), max_words=len(longest))
 
 
 @runtime_checkable
