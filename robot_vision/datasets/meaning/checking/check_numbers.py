@@ -11,10 +11,12 @@ from robot_vision.datasets.meaning.columns import called, pick, place_of
 from robot_vision.datasets.meaning.meaning import (
     ANGLES,
     ActionMeaning,
+    Column,
     GripperColumn,
     JointColumns,
     Meaning,
     PoseColumns,
+    Rotation,
     columns_of,
 )
 from robot_vision.datasets.meaning.rotations import matrices_of, vectors_of
@@ -24,6 +26,11 @@ _FARTHEST_M = 5.0
 _LONGEST_STEP_M = 0.5
 _LARGEST_STEP_RAD = 1.2
 Numbers = EpisodeActions | EpisodeState
+_PARTS: dict[Rotation, tuple[str, ...]] = {
+    "rpy": ("roll", "pitch", "yaw"),
+    "quaternion_xyzw": ("x", "y", "z", "w"),
+    "quaternion_wxyz": ("w", "x", "y", "z"),
+}
 
 
 def check_numbers(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
@@ -102,6 +109,10 @@ def _constant(values: np.ndarray, names: list[str], what: str) -> Iterator[Findi
 def _of_tool(
     numbers: Sequence[Numbers], tool: PoseColumns, what: str, *, is_delta: bool
 ) -> Iterator[Finding]:
+    yield from _named_otherwise(tool.position, "xyz", numbers[0], f"{what}.tool.position")
+    if tool.rotation in _PARTS:
+        parts, where = _PARTS[tool.rotation], f"{what}.tool.rotation_columns"
+        yield from _named_otherwise(tool.rotation_columns, parts, numbers[0], where)
     position = np.abs(_rows(numbers, tool.position)) * tool.metres
     largest, most = float(np.nanmax(position)), _LONGEST_STEP_M if is_delta else _FARTHEST_M
     if largest > most:
@@ -139,6 +150,22 @@ def _of_tool(
                 "the order may be by rows of the matrix, or y axis before x axis: check "
                 f"{what}.tool.rotation_columns",
             )
+
+
+def _named_otherwise(
+    columns: Sequence[Column], parts: Sequence[str], numbers: Numbers, where: str
+) -> Iterator[Finding]:
+    """An order of columns that their names contradict: the data cannot show it, if action and
+    state are in the same wrong order."""
+    names = [called(column, numbers.names) for column in columns]
+    found = [[part for part in parts if name.lower().endswith(part)] for name in names]
+    if sorted(found) != sorted([part] for part in parts) or found == [[part] for part in parts]:
+        return
+    yield _error(
+        "column_order",
+        f"{where}: {', '.join(names)}; expected the order {', '.join(parts)}",
+        f"put the columns of {where} into this order, or choose the rotation that has theirs",
+    )
 
 
 def _of_angles(
