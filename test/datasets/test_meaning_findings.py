@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.datasets.episode_set import EpisodeActions
-from robot_vision.datasets.meaning.asking.draft import MeaningError
+from robot_vision.datasets.meaning.asking.draft import MeaningError, whole
 from robot_vision.datasets.meaning.asking.skeleton import skeleton
 from robot_vision.datasets.meaning.asking.study import study
 from robot_vision.datasets.meaning.asking.suggest import known_or_asked
@@ -287,6 +287,12 @@ def test_a_state_of_other_joints_is_not_compared() -> None:
         meaning(NAMES[2::-1], "absolute")
 
 
+def test_a_column_given_by_name_and_by_number_is_found() -> None:
+    meaning = changed(action__tool=POSE | {"position": [0, 1, "x"]})
+    found = found_in(deltas(), meaning)["column_twice"]
+    assert (found.level, found.what) == ("error", "action: x (0) is given twice")
+
+
 def test_columns_of_the_action_that_are_not_in_the_meaning_are_remarked() -> None:
     assert "unused" not in found_in(deltas(), changed())
     found = found_in(deltas(), changed(action__gripper="none"))["unused"]
@@ -329,6 +335,12 @@ def test_what_is_not_said_is_asked_for_with_what_the_data_suggest() -> None:
 def test_a_value_in_place_of_fields_is_refused(said: dict, fault: str) -> None:
     with pytest.raises(MeaningError, match=fault):
         study(MadeSet(deltas(), STATES), said, of="made")
+
+
+def test_a_value_that_a_field_cannot_have_is_shown() -> None:
+    draft = deepcopy(RIGHT) | {"rate_hz": "ten"}
+    with pytest.raises(MeaningError, match=r"rate_hz: .*, found 'ten'"):
+        whole(draft, of="it")
 
 
 def test_chosen_joints_do_not_keep_the_names_of_others() -> None:

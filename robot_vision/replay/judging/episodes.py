@@ -124,18 +124,22 @@ class _Rows:
 
     def must_show(self, seen: ObservationSpec) -> None:
         """Raise `ConfigError` if the policy takes a state of the arm that is not known, and
-        `DatasetError` if the set has one that is not finite."""
-        known = {"tool": self.observed.base_from_tool, "joints": self.observed.joints}
-        if seen.state != "none" and known[seen.state] is None:
+        `DatasetError` if it is not finite."""
+        if seen.state == "none":
+            return
+        is_tool = seen.state == "tool"
+        shown = self.observed.base_from_tool if is_tool else self.observed.joints
+        if shown is None:
             raise ConfigError(
                 f"{self.of}: the policy takes the state of the {seen.state}, which the set's "
                 f"meaning does not have: add state.{seen.state} to it"
             )
-        shown = np.zeros(0) if seen.state == "none" else known[seen.state]
-        bad = np.argwhere(~np.isfinite(shown))
+        parts = [shown.reshape(len(shown), -1)]
+        parts += [] if self._gripper is None else [self._gripper[:, None]]
+        bad = np.flatnonzero(~np.isfinite(np.concatenate(parts, axis=1)).all(axis=1))
         if len(bad):
             raise DatasetError(
-                f"{self.of}, episode {self.number}, row {bad[0][0]}: the state is not finite, or "
+                f"{self.of}, episode {self.number}, row {bad[0]}: the state is not finite, or "
                 "not a rotation: repair the set, or leave the episode out"
             )
 

@@ -55,6 +55,7 @@ def _of_part(
 ) -> Iterator[Finding]:
     what = "action" if isinstance(numbers[0], EpisodeActions) else "state"
     columns = columns_of(tool, joints, gripper)
+    yield from _twice(columns, numbers[0], what)
     values = _rows(numbers, columns)
     names = [called(column, numbers[0].names) for column in columns]
     yield from _not_finite(values, names, what)
@@ -67,6 +68,17 @@ def _of_part(
         yield from _of_joints(numbers, joints, what)
     if isinstance(gripper, GripperColumn):
         yield from _of_gripper(_rows(numbers, [gripper.column])[:, 0], gripper, what)
+
+
+def _twice(columns: Sequence[Column], numbers: Numbers, what: str) -> Iterator[Finding]:
+    """Columns given by their name and by their number."""
+    count, names = numbers.values.shape[1], numbers.names
+    of = "the actions" if what == "action" else "the state"
+    places = [place_of(column, count=count, names=names, what=of) for column in columns]
+    twice = sorted({place for place in places if places.count(place) > 1})
+    if twice:
+        shown = ", ".join(f"{called(place, names)} ({place})" for place in twice)
+        yield _error("column_twice", f"{what}: {shown} is given twice", "name each column once")
 
 
 def _unused(numbers: EpisodeActions, action: ActionMeaning) -> Iterator[Finding]:
