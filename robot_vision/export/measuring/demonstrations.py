@@ -185,10 +185,12 @@ def _judged_policy(
     scale = ErrorScale(statistics=travels.statistics, is_tool=travels.is_tool)
     answers = {"policy": decisions, **trivial_answers(decisions)}
     unknown = judged.spoken.unknown_words if judged.spoken is not None else ()
+    too_long = judged.spoken.too_long if judged.spoken is not None else 0
     notes = (
         f"{len(decisions)} decisions in {len(judged.episodes.numbers)} episodes; each sees what "
         "the expert saw, so errors do not accumulate as they may on a robot",
         *([f"words unknown to the policy: {', '.join(unknown)}"] if unknown else []),
+        *([f"{too_long} wordings are too long: the node holds with them"] if too_long else []),
         *_misplaced(judged.episodes, manifest),
     )
     return JudgedPolicy(

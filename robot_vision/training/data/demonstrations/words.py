@@ -45,10 +45,12 @@ def vocabulary_of(instructions: Instructions) -> Vocabulary:
 class Spoken(Protocol):
     """The instructions of episodes, as inputs of a policy by name.
 
-    `unknown_words` are those without an input.
+    `unknown_words` are those without an input; `too_long` counts wordings of which only the first
+    words are an input: the node holds with them.
     """
 
     unknown_words: tuple[str, ...]
+    too_long: int
 
     def first(self, episodes: Int64[np.ndarray, " n"]) -> Inputs:
         """The first wording of each episode."""
@@ -68,9 +70,11 @@ class SpokenTokens:
     def __init__(self, instructions: Instructions, vocabulary: Vocabulary) -> None:
         self._of_episode = list[Int64[np.ndarray, "wordings l"]]()
         self.unknown_words: tuple[str, ...] = ()
+        self.too_long = 0
         unknown = dict[str, None]()
         for wordings in instructions:
             found = [tokenise(text, vocabulary) for text in wordings or ("",)]
+            self.too_long += sum(_is_too_long(text, vocabulary) for text in wordings)
             unknown |= {word: None for each in found for word in each.unknown_words}
             rows = [padded(each.tokens, vocabulary.max_words) for each in found]
             self._of_episode.append(np.stack(rows))
@@ -103,6 +107,7 @@ class SpokenSentences:
         self._encoding = encodings_of(texts, encoder, sha256=sha256, cache_dir=cache_dir)
         unknown = (word for text in sorted(texts) for word in encoder.unknown_words(text))
         self.unknown_words = tuple(dict.fromkeys(unknown))
+        self.too_long = 0
         self._shape = encoder.max_tokens, encoder.width
 
     def first(self, episodes: Int64[np.ndarray, " n"]) -> Inputs:
@@ -119,6 +124,11 @@ class SpokenSentences:
             encoding = self._encoding[said]
             text[row, : len(encoding)], seen[row, : len(encoding)] = encoding, True
         return {"text": text, "text_seen": seen}
+
+
+def _is_too_long(text: str, vocabulary: Vocabulary) -> bool:
+    known = set(vocabulary.words)
+    return sum(word in known for word in split_words(text)) > vocabulary.max_words
 
 
 def unsaid(words: Inputs, rows: Bool[np.ndarray, " n"]) -> Inputs:
