@@ -191,12 +191,13 @@ def write_video(
     *,
     codec: str = "libvpx-vp9",
     pixels: str = "yuv420p",
+    rate: int = FPS,
 ) -> None:
     """A video of RGB [h, w, 3], or of 12-bit codes [h, w] where `pixels` is `gray12le`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     form = "gray12le" if pixels == "gray12le" else "rgb24"
     with av.open(str(path), "w", format="mp4", options={"strict": "experimental"}) as out:
-        stream = out.add_stream(codec, rate=FPS)
+        stream = out.add_stream(codec, rate=rate)
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pixels
         for picture in pictures:

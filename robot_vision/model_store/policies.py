@@ -100,7 +100,10 @@ def write_policy(folder: Path, manifest: PolicyManifest) -> PolicyBundle:
 
 def _check_identity(manifest: PolicyManifest, path: Path) -> None:
     """Manual changes to statistics, a camera or a convention make it another policy."""
-    computed = manifest.computed_identity
+    try:
+        computed = manifest.computed_identity
+    except ValueError as error:
+        raise BundleError(f"{path}: expected finite numbers in every field ({error})") from error
     for where, said in (
         ("identity", manifest.identity),
         ("action_spec.identity", manifest.action_spec.identity),

@@ -247,7 +247,13 @@ def test_separators_within_a_task_do_not_cut_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [{"motors": ["j1", "j2"]}, [["j1", "j2"]], {"a": {"b": ["j1 j2"]}}]
+    "names",
+    [
+        {"motors": ["j1", "j2"]},
+        [["j1", "j2"]],
+        {"a": {"b": ["j1 j2"]}},
+        {"j2": 1, "j1": 0},
+    ],
 )
 def test_names_are_shown_however_they_are_nested(tmp_path: Path, names: object) -> None:
     info = info_of()

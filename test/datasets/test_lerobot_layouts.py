@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lerobot_kit import (
+    FPS,
     HEIGHT_PX,
     KEY,
     WIDTH_PX,
@@ -225,6 +227,62 @@ def test_rows_that_contradict_the_set_are_reported(tmp_path: Path) -> None:
     epoch = pa.array(np.float32(1.7e9) + slow.to_numpy())
     late = write_lerobot(tmp_path / "e", Layout(dtype="image", columns={"timestamp": epoch}))
     assert _contradictions(late) == {}
+
+
+@pytest.mark.parametrize(
+    ("stamps", "fault"),
+    [
+        ([0, 0.1, 0.2, 3.2, 3.3], "its rows 2 and 3 are 3 s apart, info.json says 10 fps"),
+        (
+            [0, 0.1, 0.3, 0.4, 0.5, 0.7],
+            "its rows 1 and 2 are 0.2 s apart, .*; and so on 1 times more",
+        ),
+        ([0, 0.1, 0.2, 0.0, 0.1], "its rows 2 and 3 are -0.2 s apart"),
+        ([3, 3.1, 3.2, 3.3, 3.4], "its rows begin at 3 s; pictures are read from the start"),
+        ([0.03, 0.17, 0.2, 0.3, 0.4], ""),
+        ([1.7e9, 1.7e9 + 0.1, 1.7e9 + 0.2, 1.7e9 + 0.3, 1.7e9 + 0.4], ""),
+    ],
+)
+def test_rows_that_are_lost_or_begin_elsewhere_are_reported(
+    tmp_path: Path, stamps: list[float], fault: str
+) -> None:
+    columns = {"timestamp": pa.array(stamps, pa.float64())}
+    layout = Layout(episodes={0: len(stamps)}, columns=columns)
+    found = _contradictions(write_lerobot(tmp_path / "set", layout)).get("timestamps", "")
+    assert re.match(fault, found)
+    assert bool(fault) == bool(found)
+
+
+def test_pictures_in_rows_need_no_time(tmp_path: Path) -> None:
+    late = pa.array(np.arange(7) / 10 + 5)
+    layout = Layout(dtype="image", columns={"timestamp": late})
+    assert _contradictions(write_lerobot(tmp_path / "set", layout)) == {}
+
+
+def test_a_video_with_more_frames_than_rows_shows_the_one_of_the_row(tmp_path: Path) -> None:
+    layout = Layout(version="v2.1", episodes={0: 8}, tasks={0: "pick"})
+    root = write_lerobot(tmp_path / "set", layout)
+    between = np.zeros_like(picture_of(0, 0))
+    pictures = [picture_of(0, k // 4) if k % 4 == 0 else between for k in range(29)]
+    path = root / f"videos/chunk-000/{KEY}/episode_000000.mp4"
+    write_video(path, pictures, rate=4 * FPS)
+    episodes = open_dataset(root)
+    for frame in (0, 1, 2, 7, 3, 4, 6):
+        assert _is_shown(episodes.frame(0, frame, "top").rgb, 0, frame)
+
+
+def test_a_video_of_another_rate_is_named(tmp_path: Path) -> None:
+    layout = Layout(version="v2.1", episodes={0: 8}, tasks={0: "pick"})
+    root = write_lerobot(tmp_path / "set", layout)
+    path = root / f"videos/chunk-000/{KEY}/episode_000000.mp4"
+    write_video(path, [picture_of(0, frame) for frame in range(8)], rate=2 * FPS)
+    episodes = open_dataset(root)
+    with pytest.raises(
+        DatasetError,
+        match=r"has no frame at 0\.700 s: it has 20 frames per second and ends at "
+        r"0\.400 s; info\.json says 10 fps",
+    ):
+        episodes.frame(0, 7, "top")
 
 
 def test_a_state_of_integers_is_a_state(tmp_path: Path) -> None:

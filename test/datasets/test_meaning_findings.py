@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.datasets.episode_set import EpisodeActions
-from robot_vision.datasets.meaning.asking.draft import MeaningError
+from robot_vision.datasets.meaning.asking.draft import MeaningError, whole
 from robot_vision.datasets.meaning.asking.skeleton import skeleton
 from robot_vision.datasets.meaning.asking.study import study
 from robot_vision.datasets.meaning.asking.suggest import known_or_asked
@@ -235,6 +235,70 @@ def test_degrees_millimetres_and_numbers_that_are_none_are_found() -> None:
     assert "gripper 160" in found_in(with_column(deltas(), without), changed())["not_finite"].what
 
 
+def test_columns_in_another_order_than_those_of_the_state_are_found() -> None:
+    swapped = in_columns(lambda move: move[:, [1, 0, 2]], slice(0, 3))
+    found = found_in(swapped, changed())["swapped"]
+    assert (found.level, "(y follows x, x follows y)" in found.what) == ("error", True)
+    assert "swapped" not in found_in(deltas(), changed())
+    assert "swapped" not in found_in(deltas(in_tool=True), changed())
+
+
+@pytest.mark.parametrize(
+    ("position", "rotation", "turned", "expected"),
+    [
+        (("y", "x", "z"), "rpy", ("roll", "pitch", "yaw"), "y, x, z; expected the order x, y, z"),
+        (("x", "y", "z"), "rpy", ("yaw", "pitch", "roll"), "the order roll, pitch, yaw"),
+        (("x", "y", "z"), "quaternion_wxyz", ("q.x", "q.y", "q.z", "q.w"), "order w, x, y, z"),
+        (("x", "y", "z"), "quaternion_xyzw", ("qw", "qx", "qy", "qz"), "order x, y, z, w"),
+        (("x", "y", "z"), "quaternion_xyzw", ("qx", "qy", "qz", "qw"), ""),
+        (("x", "y", "z"), "quaternion_wxyz", ("a", "b", "c", "d"), ""),
+    ],
+)
+def test_an_order_that_the_names_contradict_is_found(
+    position: tuple[str, ...], rotation: str, turned: tuple[str, ...], expected: str
+) -> None:
+    """Where action and state are in the same wrong order, the data do not show it."""
+    tool = POSE | {"position": position, "rotation": rotation, "rotation_columns": turned}
+    action = {"tool": tool, "kind": "absolute", "gripper": "none"}
+    meaning = Meaning.model_validate(
+        {"rate_hz": RATE_HZ, "action": action, "state": {"tool": tool}}
+    )
+    turns = Turn.from_matrix(POSES.reshape(-1, 4, 4)[:, :3, :3])
+    numbers = turns.as_euler("xyz") if rotation == "rpy" else turns.as_quat()
+    rows = np.concatenate([POSES.reshape(-1, 4, 4)[:, :3, 3], numbers], axis=1)
+    found = check_meaning(MadeSet([rows], [rows], names=(*position, *turned)), meaning)
+    texts = [finding.what for finding in found if finding.code == "column_order"]
+    assert len(texts) == (2 if expected else 0)  # of action and state
+    assert all(text.endswith(expected) for text in texts)
+
+
+def test_a_state_of_other_joints_is_not_compared() -> None:
+    def meaning(columns: tuple[str, ...], kind: str) -> Meaning:
+        joints = {"columns": NAMES[:3], "angle_unit": "rad"}
+        seen = {"columns": columns, "angle_unit": "rad"}
+        action = {"joints": joints, "kind": kind, "gripper": OPEN}
+        said = {"rate_hz": RATE_HZ, "action": action, "state": {"joints": seen, "gripper": OPEN}}
+        return Meaning.model_validate(said)
+
+    assert found_in(STATES, meaning(NAMES[:4], "absolute"))["not_compared"].level == "remark"
+    with pytest.raises(ValueError, match=r"action\.joints has 3 columns, state\.joints 4"):
+        meaning(NAMES[:4], "delta")
+    with pytest.raises(ValueError, match="z, y, x; list them in the same order"):
+        meaning(NAMES[2::-1], "absolute")
+
+
+def test_a_column_given_by_name_and_by_number_is_found() -> None:
+    meaning = changed(action__tool=POSE | {"position": [0, 1, "x"]})
+    found = found_in(deltas(), meaning)["column_twice"]
+    assert (found.level, found.what) == ("error", "action: x (0) is given twice")
+
+
+def test_columns_of_the_action_that_are_not_in_the_meaning_are_remarked() -> None:
+    assert "unused" not in found_in(deltas(), changed())
+    found = found_in(deltas(), changed(action__gripper="none"))["unused"]
+    assert (found.level, found.what) == ("remark", "action: gripper: not in the meaning")
+
+
 def test_constants_and_jumps_at_pi_are_remarked() -> None:
     def still(rows: np.ndarray) -> None:
         rows[:, 2] = 0
@@ -271,6 +335,12 @@ def test_what_is_not_said_is_asked_for_with_what_the_data_suggest() -> None:
 def test_a_value_in_place_of_fields_is_refused(said: dict, fault: str) -> None:
     with pytest.raises(MeaningError, match=fault):
         study(MadeSet(deltas(), STATES), said, of="made")
+
+
+def test_a_value_that_a_field_cannot_have_is_shown() -> None:
+    draft = deepcopy(RIGHT) | {"rate_hz": "ten"}
+    with pytest.raises(MeaningError, match=r"rate_hz: .*, found 'ten'"):
+        whole(draft, of="it")
 
 
 def test_chosen_joints_do_not_keep_the_names_of_others() -> None:

@@ -46,6 +46,31 @@ def test_the_identity_is_written_and_verified(tmp_path: Path) -> None:
         open_policy(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        ("action_spec.statistics.scale", [1.0, float("nan"), 1.0], r"scale\.1.* finite"),
+        ("metrics.meaning", "x", "metrics.meaning is 'x'; expected the fields of one"),
+        ("metrics.mean_action", [1.0, 2.0], "mean_action .*; expected 3 finite numbers"),
+        ("metrics.mean_action", [1.0, 2.0, float("inf")], "expected 3 finite numbers"),
+    ],
+)
+def test_numbers_written_by_hand_are_refused_with_their_place(
+    tmp_path: Path, path: str, value: object, fault: str
+) -> None:
+    tiny(tmp_path)
+    file = tmp_path / "policy.yaml"
+    described = yaml.safe_load(file.read_text())
+    *parents, name = path.split(".")
+    at = described
+    for parent in parents:
+        at = at[parent]
+    at[name] = value
+    file.write_text(yaml.safe_dump(described))
+    with pytest.raises(BundleError, match=fault):
+        open_policy(tmp_path)
+
+
 def test_names_and_figures_are_not_part_of_it(tmp_path: Path) -> None:
     renamed = tiny(tmp_path, name="other", version="9", metrics={"x": 1}, licence="MIT")
     assert renamed.identity == tiny(tmp_path).identity

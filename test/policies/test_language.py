@@ -97,5 +97,20 @@ def test_words_are_split_at_anything_but_letters_digits_and_inner_apostrophes() 
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("लाल कप उठाओ", ["लाल", "कप", "उठाओ"]),
+        ("cafe\u0301, au-lait", ["café", "au", "lait"]),
+        ("ยกถ้วย", ["ยกถ้วย"]),
+        ("می\u200cخواهم", ["می\u200cخواهم"]),
+        ("拿起 红色的杯子", ["拿起", "红色的杯子"]),
+        ("❤\ufe0f\0go", ["go"]),
+    ],
+)
+def test_words_of_any_script_keep_their_letters(text: str, words: list[str]) -> None:
+    assert split_words(text) == words
+
+
 def test_padding_fills_up() -> None:
     assert padded(np.array([3, 1]), 4).tolist() == [3, 1, 0, 0]

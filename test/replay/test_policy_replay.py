@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from demonstrations_kit import write_episodes
 from grounding_bundle import grounding_bundle
@@ -15,12 +16,15 @@ from typer.testing import CliRunner
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.manifests.observation_spec import ObservationSpec
+from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.asking.draft import merged
 from robot_vision.datasets.meaning.meaning import Meaning
 from robot_vision.datasets.open_dataset import open_dataset
 from robot_vision.policies.pixels.history import joint_state
 from robot_vision.policies.registry import load_policy
+from robot_vision.replay.judging.answers import Answers
 from robot_vision.replay.judging.episodes import meaning_of, observations
+from robot_vision.replay.judging.golden import load_golden, save_golden
 from robot_vision.replay.judging.judge import JudgeOptions, judge
 from robot_vision.training.demonstrations.numbers import episode_numbers
 
@@ -158,19 +162,65 @@ SLIDES = ObservationSpec(cameras=(TOP,), words="none", state="joints", joint_nam
 def test_the_numbers_of_strangers_mean_what_the_policy_learnt_that_they_do(tmp_path: Path) -> None:
     foreign = write_lerobot(tmp_path / "set", Layout(dtype="image"))
     shown = {"observation": SLIDES, "gains": {}}
+    said = {"meaning": merged(MEANING, {"action": {"gripper": {"open": 3}}})}
     unknown = replayed(foreign, "--policy", policy_in(tmp_path / "a", **shown))
     assert "is not given; missing" in str(unknown.exception)
-    meant = policy_in(tmp_path / "b", **shown, metrics={"meaning": MEANING})
+    meant = policy_in(tmp_path / "b", **shown, metrics=said)
     known = replayed(foreign, "--policy", meant)
     assert (known.exit_code, "2 episodes, 7 rows" in known.output) == (0, True), known.output
     tool = policy_in(
         tmp_path / "c",
         observation=SLIDES.model_copy(update={"state": "tool"}),
         gains={},
-        metrics={"meaning": MEANING},
+        metrics=said,
     )
     refused = replayed(foreign, "--policy", tool)
     assert "add state.tool" in str(refused.exception)
+
+
+def test_a_foreign_set_that_contradicts_the_meaning_is_refused(tmp_path: Path) -> None:
+    foreign = write_lerobot(tmp_path / "set", Layout(dtype="image"))
+    shown = {"observation": SLIDES, "gains": {}, "metrics": {"meaning": MEANING}}
+    refused = replayed(foreign, "--policy", policy_in(tmp_path / "policy", **shown))
+    assert "[gripper_range] action: the gripper goes from 0 to 2.94" in str(refused.exception)
+
+
+def test_a_state_that_is_not_finite_is_named_and_an_empty_episode_is_none(tmp_path: Path) -> None:
+    values = [[0, 0], [0, 0.1], [float("nan"), 0.2]]
+    layout = Layout(
+        version="v2.1",
+        dtype="image",
+        episodes={0: 0, 1: 3},
+        columns={"observation.state": pa.array(values, pa.list_(pa.float32(), 2))},
+    )
+    episodes = open_dataset(write_lerobot(tmp_path / "set", layout))
+    meaning = meaning_of(episodes, None, of="it", learnt=MEANING)
+    assert list(observations(episodes, 0, seen=SLIDES, meaning=meaning)) == []
+    with pytest.raises(DatasetError, match="it, episode 1, row 2: the state is not finite"):
+        list(observations(episodes, 1, seen=SLIDES, meaning=meaning, of="it"))
+    episodes.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"tolerance": "0.1"}, r"tolerance: .*found '0\.1'"),
+        ({"tolerance": -1}, "tolerance: .*found '-1'"),
+        ({"episodes": {"x": {}}}, "episodes.x.*"),
+        ({"episodes": {"0": 5}}, "episodes.0: .*found '5'"),
+        ({"episodes": {"0": {"instruction": "a", "rows": 3}}}, r"episodes\.0\.rows: .*found '3'"),
+        ({"episodes": {"0": {"instruction": "a", "rows": [[None]]}}}, r"rows\.0\..*found 'None'"),
+    ],
+)
+def test_a_golden_file_changed_by_hand_is_refused_with_the_value(
+    tmp_path: Path, change: dict[str, Any], fault: str
+) -> None:
+    golden = tmp_path / "golden.json"
+    save_golden(golden, identity="a", episodes={0: Answers(instruction="a", rows=[[0.0], "held"])})
+    assert load_golden(golden, identity="a").episodes[0].rows == [[0.0], "held"]
+    golden.write_text(json.dumps(json.loads(golden.read_text()) | change))
+    with pytest.raises(ConfigError, match=f"{fault}.*--update-golden"):
+        load_golden(golden, identity="a")
 
 
 def test_the_arm_of_a_set_is_shown_as_in_training(tmp_path: Path) -> None:

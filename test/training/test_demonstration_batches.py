@@ -145,11 +145,14 @@ def test_a_vocabulary_is_of_what_was_said() -> None:
     assert vocabulary.words == ("blue", "cube", "lift", "push", "red", "the")
     assert (vocabulary.things, vocabulary.actions, vocabulary.max_words) == ((), (), 4)
     spoken = SpokenTokens([("lift the green cube",), ()], vocabulary)
-    assert spoken.unknown_words == ("green",)
+    assert (spoken.unknown_words, spoken.too_long) == (("green",), 0)
+    assert SpokenTokens([("lift the red cube, lift", "the red")], vocabulary).too_long == 1
     tokens = spoken.first(np.array([0, 1]))["tokens"]
     assert tokens.tolist() == [[3, 6, 2, 0], [0, 0, 0, 0]]
     with pytest.raises(ConfigError, match=r"words\s*= none"):
-        vocabulary_of([(), ("",)])
+        vocabulary_of([(), ("",), ("🤖",)])
+    with pytest.raises(ConfigError, match=r"has 129 words \('pick pick.*; expected 128 at most"):
+        vocabulary_of([("pick " * 129,)])
 
 
 @given(st.lists(st.floats(-2, 2), min_size=7, max_size=7))

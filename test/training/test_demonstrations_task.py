@@ -10,10 +10,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 import yaml
 from demonstrations_kit import write_episodes
+from lerobot_kit import Layout, write_lerobot
 from pixel_demonstrations import HORIZON, OBSERVATION, demonstrations
 from runs import Rows, assert_same, dotted, tiny_spec
 from safetensors.torch import load_file
@@ -225,6 +227,40 @@ def test_a_set_of_another_rate_is_not_a_judge(
         ConfigError, match=r"a step every 0\.2 s, the policy's chunks every 0\.05 s"
     ):
         measure_demonstrations(policy, Path("x"), out=tmp_path, options=JudgeOptions())
+
+
+def test_held_out_sets_fit_those_of_the_training(tmp_path: Path) -> None:
+    """Sets of another rate, or of other actions, do not judge a policy."""
+    joints = {"columns": [0], "angle_unit": "rad", "names": ["slide"]}
+    gripper = {"column": 1, "closed": 0, "open": 10}
+    meaning = {
+        "action": {"joints": joints, "kind": "absolute", "gripper": gripper},
+        "state": {"joints": joints, "gripper": gripper},
+    }
+    (tmp_path / "meaning.yaml").write_text(json.dumps(meaning))
+    foreign = write_lerobot(tmp_path / "foreign", Layout(dtype="image"))
+    faster = json.loads((foreign / "meta/info.json").read_text()) | {"fps": 20}
+    stamps = pa.array(np.r_[0:3, 0:4] / 20)
+    other = write_lerobot(tmp_path / "other", Layout(dtype="image", columns={"timestamp": stamps}))
+    (other / "meta/info.json").write_text(json.dumps(faster))
+    write_episodes(tmp_path / "ours", [4])
+
+    def refused(train_set: Path, val_set: Path, state: str) -> str:
+        seen = ObservationSpec.model_validate({"state": state, "words": "none"})
+        recipe = recipe_for(
+            options__train_sets=[str(train_set)],
+            options__val_sets=[str(val_set)],
+            options__meaning=str(tmp_path / "meaning.yaml"),
+            options__observation=seen.model_dump(mode="json"),
+            options__cache_dir=str(tmp_path / "cache"),
+        )
+        with pytest.raises(ConfigError) as error:
+            build_run(recipe)
+        return str(error.value)
+
+    assert f"{other} has a step every 0.05 s" in refused(foreign, other, "joints")
+    ours = refused(other, tmp_path / "ours", "none")
+    assert f"actions of {tmp_path / 'ours'} are steps of the tool, the policy's positions" in ours
 
 
 def test_a_share_of_the_episodes_is_held_out_where_there_is_no_val_set() -> None:

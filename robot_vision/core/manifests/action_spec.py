@@ -10,7 +10,8 @@ from robot_vision.core.manifests.observation_spec import FromPerception
 
 ACTION_NAMES = ("x", "y", "z", "rx", "ry", "rz", "gripper")
 
-_Numbers = Annotated[tuple[float, ...], Field(min_length=1, max_length=128)]
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Numbers = Annotated[tuple[_Finite, ...], Field(min_length=1, max_length=128)]
 
 
 class ActionStatistics(BaseModel):

@@ -1,10 +1,12 @@
 """`policy.yaml`, the description that travels with a policy's files in its bundle."""
 
+import math
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from robot_vision.core.cameras.camera_mount import CameraMount
+from robot_vision.core.files.foreign import quoted
 from robot_vision.core.manifests.action_spec import ActionSpec
 from robot_vision.core.manifests.identity import identity_of
 from robot_vision.core.manifests.observation_spec import CameraName, ObservationSpec
@@ -16,6 +18,14 @@ FileName = Annotated[str, Field(pattern=r"^\w[\w.\-]*$")]
 # A policy sets detection thresholds, not which files the service opens.
 _NAMES_OF_FILES = (*MODEL_PARAMETERS, "engine_cache_dir")
 Sha256 = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+
+
+def _is_numbers(values: object, count: int) -> bool:
+    return (
+        isinstance(values, list | tuple)
+        and len(values) == count
+        and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+    )
 
 
 class Sentences(BaseModel):
@@ -96,6 +106,20 @@ class PolicyManifest(BaseModel):
             raise ValueError(
                 f"kind is {self.kind!r}; the field `remote` (a server) must be set for kind "
                 "remote and no other"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_are_of_its_actions(self) -> "PolicyManifest":
+        """Those that are read again: `meaning` and `mean_action`."""
+        meaning, mean = self.metrics.get("meaning", {}), self.metrics.get("mean_action")
+        if not isinstance(meaning, dict):
+            raise ValueError(f"metrics.meaning is {quoted(meaning)}; expected the fields of one")
+        count = len(self.action_spec.statistics.mean)
+        if mean is not None and not _is_numbers(mean, count):
+            raise ValueError(
+                f"metrics.mean_action is {quoted(mean)}; expected {count} finite numbers, as in "
+                "action_spec.statistics"
             )
         return self
 

@@ -1,6 +1,10 @@
 """The words that a model was trained on."""
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
+
+MOST_WORDS: Final = 128
 
 
 class Vocabulary(BaseModel):
@@ -14,4 +18,4 @@ class Vocabulary(BaseModel):
     words: tuple[str, ...]
     things: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
-    max_words: int = Field(default=24, ge=1, le=128, description="longest text")
+    max_words: int = Field(default=24, ge=1, le=MOST_WORDS, description="longest text")

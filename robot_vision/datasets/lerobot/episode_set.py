@@ -17,6 +17,7 @@ from robot_vision.datasets.episode_set import (
 )
 from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.lerobot.dataset import Dataset
+from robot_vision.datasets.lerobot.episodes import MOST_VIDEO_S, video_keys
 from robot_vision.datasets.lerobot.files.images import depth_m_from_mm
 from robot_vision.datasets.lerobot.form.features import (
     View,
@@ -34,6 +35,9 @@ _OBSERVATION = "observation."
 _SUCCESS = "next.success"
 _NUMBERS = ("float", "int", "uint")
 _MOST_OFF_RATE = 0.1
+# Periods from row to row: beyond these a row is repeated or lost, whatever the clock's jitter.
+_CLOSEST, _FURTHEST = 0.1, 1.9
+_MOST_OFF_START = 0.5
 
 
 class LerobotSet:
@@ -122,9 +126,22 @@ class LerobotSet:
             found["tasks"] = f"its rows have the task {quoted(used[0])}, meta {quoted(tasks[0])}"
         if (np.diff(rows["frame_index"]) <= 0).any():
             found["rows"] = "its rows are not in the order of frame_index"
-        elif fault := _rate_fault(rows["timestamp"], self.fps):
+        elif fault := self._time_fault(rows["timestamp"]):
             found["timestamps"] = fault
         return found
+
+    def _time_fault(self, stamp_s: np.ndarray) -> str:
+        """Empty if rows are a period apart from 0 on, or stamps are too coarse to check it.
+
+        A start elsewhere matters with videos only: LeRobot looks up their pictures by it.
+        """
+        if not len(stamp_s) or np.spacing(np.abs(stamp_s).max()) * self.fps > _MOST_OFF_RATE:
+            return ""
+        exact_s = stamp_s.astype(np.float64)
+        has_videos = bool(video_keys(self._dataset.info))
+        return _rate_fault(exact_s, self.fps) or (
+            _start_fault(exact_s, self.fps) if has_videos else ""
+        )
 
     def frame(self, episode_index: int, step_index: int, camera: str) -> Frame:
         view = view_called(camera, self._dataset.features)
@@ -179,13 +196,32 @@ class LerobotSet:
 
 
 def _rate_fault(stamp_s: np.ndarray, fps: float) -> str:
-    """Empty if the spacing of the rows matches `fps`, or stamps are too coarse to check it."""
-    if len(stamp_s) < 2 or np.spacing(np.abs(stamp_s).max()) * fps > _MOST_OFF_RATE:
+    """Empty if the spacing of the rows matches `fps`."""
+    if len(stamp_s) < 2:
         return ""
-    period_s = float(np.median(np.diff(stamp_s.astype(np.float64))))
-    if abs(period_s * fps - 1) < _MOST_OFF_RATE:
+    steps = np.diff(stamp_s) * fps
+    period = float(np.median(steps))
+    if not abs(period - 1) < _MOST_OFF_RATE:
+        return f"its rows are {period / fps:.3g} s apart, info.json says {fps:g} fps"
+    uneven = np.flatnonzero((steps < _CLOSEST) | (steps > _FURTHEST))
+    if not len(uneven):
         return ""
-    return f"its rows are {period_s:.3g} s apart, info.json says {fps:g} fps"
+    row = int(uneven[0])
+    return (
+        f"its rows {row} and {row + 1} are {steps[row] / fps:.3g} s apart, info.json says "
+        f"{fps:g} fps" + f"; and so on {len(uneven) - 1} times more" * (len(uneven) > 1)
+    )
+
+
+def _start_fault(stamp_s: np.ndarray, fps: float) -> str:
+    """Empty if rows begin at 0, or at a time that no video has, such as seconds since 1970."""
+    start_s = float(stamp_s[0])
+    if abs(start_s) * fps < _MOST_OFF_START or abs(start_s) > MOST_VIDEO_S:
+        return ""
+    return (
+        f"its rows begin at {start_s:.3g} s; pictures are read from the start of its video, where "
+        "LeRobot reads them from that time on"
+    )
 
 
 def _used_tasks(rows: dict[str, np.ndarray]) -> list[int]:
@@ -220,7 +256,7 @@ def _vectors(columns: dict[str, np.ndarray], name: str, episode_index: int) -> n
             f"episode {episode_index}: {name} must have the same number of values in each row; it "
             "has texts, structures or lists of different lengths"
         )
-    return found.reshape(len(found), -1)
+    return found.reshape(len(found), int(np.prod(found.shape[1:])))
 
 
 def _names(dataset: Dataset, feature: str, values: np.ndarray) -> tuple[str, ...]:

@@ -116,15 +116,40 @@ class GripperColumn(Params):
         return self
 
 
+def columns_of(
+    tool: PoseColumns | None, joints: JointColumns | None, gripper: GripperColumn | str | None
+) -> list[Column]:
+    """All columns that the parts of an action or a state name."""
+    columns = [*tool.position, *tool.rotation_columns] if tool is not None else []
+    columns += joints.columns if joints is not None else ()
+    return columns + ([gripper.column] if isinstance(gripper, GripperColumn) else [])
+
+
 def _must_differ(
     tool: PoseColumns | None, joints: JointColumns | None, gripper: GripperColumn | str | None
 ) -> None:
-    columns = [*tool.position, *tool.rotation_columns] if tool is not None else []
-    columns += joints.columns if joints is not None else ()
-    columns += [gripper.column] if isinstance(gripper, GripperColumn) else []
+    columns = columns_of(tool, joints, gripper)
     twice = sorted({str(column) for column in columns if columns.count(column) > 1})
     if twice:
         raise ValueError(f"one column is given twice: {', '.join(twice)}")
+
+
+def _must_be_in_one_order(
+    commanded: JointColumns | None, observed: JointColumns | None, kind: str
+) -> None:
+    if commanded is None or observed is None:
+        return
+    names, seen = commanded.joint_names, observed.joint_names
+    if kind == "delta" and len(names) != len(seen):
+        raise ValueError(
+            f"action.joints has {len(names)} columns, state.joints {len(seen)}; deltas of joints "
+            "need the state of the same joints in the same order"
+        )
+    if names != seen and sorted(names) == sorted(seen):
+        raise ValueError(
+            f"action.joints are {', '.join(names)}, state.joints {', '.join(seen)}; list them in "
+            "the same order, whatever the order of the columns in the set"
+        )
 
 
 class StateMeaning(Params):
@@ -187,6 +212,10 @@ class ActionMeaning(Params):
         return self
 
     @property
+    def columns(self) -> list[Column]:
+        return columns_of(self.tool, self.joints, self.gripper)
+
+    @property
     def space(self) -> Literal["tool", "joints"]:
         return "tool" if self.tool is not None else "joints"
 
@@ -229,6 +258,7 @@ class Meaning(Params):
         is_joint_delta = action.space == "joints" and action.kind == "delta"
         if is_joint_delta and (state is None or state.joints is None):
             raise ValueError("deltas of joints need state.joints: where the joints were")
+        _must_be_in_one_order(action.joints, None if state is None else state.joints, action.kind)
         on_tool = [name for name, camera in self.cameras.items() if camera.is_on_tool]
         if on_tool and (state is None or state.tool is None):
             raise ValueError(f"cameras on the tool ({', '.join(on_tool)}) need state.tool")

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.errors import BundleError
 from robot_vision.core.manifests.identity import identity_of
 from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.export.parity import onnx_predictor
@@ -32,6 +32,7 @@ from robot_vision.training.data.judging.travels import (
     DemonstrationTravels,
     TravellingPerception,
     TravellingSentences,
+    check_fits,
     check_perceived,
 )
 from robot_vision.training.metrics.action_error import (
@@ -86,7 +87,7 @@ def measure_demonstrations(
     known = None if options.meaning else travels.meaning
     episodes = all_episodes(data, _options_of(travels, options), known)
     check_perceived(travels, episodes.source)
-    _check_fits(travels, episodes.source.step_s, episodes.source.action_joint_names)
+    check_fits(travels, episodes.source)
     encoder = bundled_encoder(policy) if travels.sentences is not None else None
     spoken = spoken_of(episodes.source.instructions, travels, encoder, cache_dir=options.cache_dir)
     judged = judged_by(episodes, travels, period_s=options.period_s, spoken=spoken)
@@ -160,25 +161,6 @@ def _options_of(travels: DemonstrationTravels, options: JudgeOptions) -> Demonst
     )
 
 
-def _check_fits(
-    travels: DemonstrationTravels, step_s: float, joint_names: tuple[str, ...]
-) -> None:
-    if abs(step_s - travels.step_s) > 0.01 * travels.step_s:
-        raise ConfigError(
-            f"the set has a step every {step_s:.3g} s, the policy's chunks every "
-            f"{travels.step_s:.3g} s: expected a set of the same rate"
-        )
-    if joint_names != travels.joint_names:
-        raise ConfigError(
-            f"the set's actions are {_space(joint_names)}, the policy's "
-            f"{_space(travels.joint_names)}"
-        )
-
-
-def _space(joint_names: tuple[str, ...]) -> str:
-    return f"positions of {', '.join(joint_names)}" if joint_names else "steps of the tool"
-
-
 def _served(policy: PolicyBundle) -> ServedPolicy:
     network = open_served(policy.network_path, threads=1)
     shapes = {
@@ -203,10 +185,12 @@ def _judged_policy(
     scale = ErrorScale(statistics=travels.statistics, is_tool=travels.is_tool)
     answers = {"policy": decisions, **trivial_answers(decisions)}
     unknown = judged.spoken.unknown_words if judged.spoken is not None else ()
+    too_long = judged.spoken.too_long if judged.spoken is not None else 0
     notes = (
         f"{len(decisions)} decisions in {len(judged.episodes.numbers)} episodes; each sees what "
         "the expert saw, so errors do not accumulate as they may on a robot",
         *([f"words unknown to the policy: {', '.join(unknown)}"] if unknown else []),
+        *([f"{too_long} wordings are too long: the node holds with them"] if too_long else []),
         *_misplaced(judged.episodes, manifest),
     )
     return JudgedPolicy(

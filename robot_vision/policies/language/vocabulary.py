@@ -1,6 +1,7 @@
 """Tokenises instructions with a closed vocabulary, and reports what it does not contain."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -10,7 +11,11 @@ from jaxtyping import Int64
 from robot_vision.core.manifests.vocabulary import Vocabulary
 
 PADDING = 0
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# A letter or digit, then more of them and marks (`_MARK` in their place), which `\w` leaves out.
+_MARK = "\0"
+_WORD = re.compile(rf"[^\W_](?:['’]?[^\W_]|{_MARK})*")
+# They join letters of one word.
+_JOINERS = "\u200c\u200d"
 # Phrases that do not change the request are left out and reported as unknown: anywhere, or only at
 # the beginning of a sentence, as most of these words name something elsewhere ("the can").
 _EMPTY_ANYWHERE = (
@@ -40,8 +45,15 @@ class TokenisedText:
 
 
 def split_words(text: str) -> list[str]:
-    """The words of a text in lower case, split at punctuation and hyphens."""
-    return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
+    """The words of a text in lower case, split at punctuation and hyphens.
+
+    In any script: vowel signs and accents belong to the letter before, and letters that look the
+    same are the same (NFC).
+    """
+    plain = unicodedata.normalize("NFC", text.lower()).replace(_MARK, " ")
+    marked = "".join(_MARK if _is_mark(letter) else letter for letter in plain)
+    found = (plain[word.start() : word.end()] for word in _WORD.finditer(marked))
+    return [word.replace("’", "'") for word in found]
 
 
 def tokenise(text: str, vocabulary: Vocabulary) -> TokenisedText:
@@ -71,6 +83,12 @@ def padded(tokens: Int64[np.ndarray, " l"], length: int) -> Int64[np.ndarray, " 
     row = np.full(length, PADDING, np.int64)
     row[: len(tokens)] = tokens
     return row
+
+
+def _is_mark(letter: str) -> bool:
+    return not letter.isascii() and (
+        unicodedata.category(letter).startswith("M") or letter in _JOINERS
+    )
 
 
 def _problem(

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from time import perf_counter
 
+import numpy as np
+
 from robot_vision.core.interfaces import Policy
 from robot_vision.core.timing import Percentiles
 from robot_vision.core.types import Decision, Observation
@@ -45,5 +47,7 @@ def _answer(decision: Decision) -> Answer:
     if decision.action is None:
         return decision.hold_reason
     action = decision.action.astype(float)
+    if not np.isfinite(action).all():  # the node holds as well
+        return "the action is not finite"
     numbers = [*action[0].tolist(), *action.mean(axis=0).tolist()]
     return [round(number, _DIGITS) for number in numbers]

@@ -17,6 +17,7 @@ from robot_vision.core.types import Frame, Observation, Perception, Picture, Rob
 from robot_vision.datasets.camera_names import camera_called
 from robot_vision.datasets.camera_places import camera_places
 from robot_vision.datasets.episode_set import EpisodeSet
+from robot_vision.datasets.errors import DatasetError
 from robot_vision.datasets.meaning.asking.draft import read_draft
 from robot_vision.datasets.meaning.asking.suggest import known_or_asked
 from robot_vision.datasets.meaning.canonical import canonical, observed_in
@@ -57,6 +58,8 @@ def observations(
     """
     known = [camera.name for camera in episodes.cameras]
     names = {camera.name: camera_called(camera.name, known, of=of) for camera in seen.cameras}
+    if episodes.lengths[number] == 0:
+        return
     rows = _Rows(episodes, number, meaning, of=of)
     rows.must_show(seen)
     perceived = None if perceiving is None else _Perceived(rows, perceiving, seen)
@@ -120,12 +123,24 @@ class _Rows:
         self._joint_names = () if joints is None else joints.joint_names
 
     def must_show(self, seen: ObservationSpec) -> None:
-        """Raise `ConfigError` if the policy takes a state of the arm that is not known."""
-        known = {"tool": self.observed.base_from_tool, "joints": self.observed.joints}
-        if seen.state != "none" and known[seen.state] is None:
+        """Raise `ConfigError` if the policy takes a state of the arm that is not known, and
+        `DatasetError` if it is not finite."""
+        if seen.state == "none":
+            return
+        is_tool = seen.state == "tool"
+        shown = self.observed.base_from_tool if is_tool else self.observed.joints
+        if shown is None:
             raise ConfigError(
                 f"{self.of}: the policy takes the state of the {seen.state}, which the set's "
                 f"meaning does not have: add state.{seen.state} to it"
+            )
+        parts = [shown.reshape(len(shown), -1)]
+        parts += [] if self._gripper is None else [self._gripper[:, None]]
+        bad = np.flatnonzero(~np.isfinite(np.concatenate(parts, axis=1)).all(axis=1))
+        if len(bad):
+            raise DatasetError(
+                f"{self.of}, episode {self.number}, row {bad[0]}: the state is not finite, or "
+                "not a rotation: repair the set, or leave the episode out"
             )
 
     def robot(self, row: int, stamp_ns: int) -> RobotState:

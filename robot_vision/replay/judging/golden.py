@@ -7,16 +7,33 @@ stored in the file, where users can change it: other processors round differentl
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
-from robot_vision.core.files.foreign import read_json
+from robot_vision.core.files.foreign import quoted, read_json
 from robot_vision.replay.judging.answers import Answer, Answers
 
 KIND, VERSION, TOLERANCE = "policy", 1, 0.02
 _MOST_LISTED = 5
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class GoldenEpisode(BaseModel):
+    """An instruction, and the answer to each row."""
+
+    instruction: str
+    rows: list[list[_Number] | str]
+
+
+class Golden(BaseModel):
+    """A golden file's content."""
+
+    identity: str
+    tolerance: Annotated[_Number, Field(ge=0)]
+    episodes: dict[int, GoldenEpisode]
 
 
 def save_golden(path: Path, *, identity: str, episodes: Mapping[int, Answers]) -> None:
@@ -34,7 +51,7 @@ def save_golden(path: Path, *, identity: str, episodes: Mapping[int, Answers]) -
     path.write_text(json.dumps(golden) + "\n", encoding="utf-8")
 
 
-def load_golden(path: Path, *, identity: str) -> dict[str, Any]:
+def load_golden(path: Path, *, identity: str) -> Golden:
     """Read a golden file; raises `ConfigError` if it is invalid or for another policy."""
     try:
         golden = read_json(path)
@@ -43,43 +60,47 @@ def load_golden(path: Path, *, identity: str) -> dict[str, Any]:
     is_ours = isinstance(golden, dict) and golden.get("kind") == KIND
     if not is_ours or golden.get("version") != VERSION:
         raise ConfigError(f"{path} is not a policy's golden file of version {VERSION}")
-    tolerance, episodes = golden.get("tolerance"), golden.get("episodes")
-    if not isinstance(tolerance, float | int) or not isinstance(episodes, dict):
-        raise ConfigError(f"{path}: expected a tolerance and episodes by number")
-    if golden.get("identity") != identity:
+    try:
+        found = Golden.model_validate(golden)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
-            f"{path} is for policy {golden.get('identity')}, but this one is {identity}: "
+            f"{path}: {place}: {first['msg']}, found {quoted(first['input'])}: write the file "
+            "anew with --update-golden"
+        ) from error
+    if found.identity != identity:
+        raise ConfigError(
+            f"{path} is for policy {found.identity}, but this one is {identity}: "
             "weights, pre-processing, statistics or convention differ (accept with "
             "--update-golden)"
         )
-    return golden
+    return found
 
 
-def differences(
-    golden: Mapping[str, Any], episodes: Mapping[int, Answers], *, is_all: bool
-) -> list[str]:
+def differences(golden: Golden, episodes: Mapping[int, Answers], *, is_all: bool) -> list[str]:
     """Differences between the answers and the golden file, as text; no difference passes.
 
     `is_all`: all episodes of the set were judged, so none in the file may be missing.
     """
-    known = [number for number in golden["episodes"] if is_all]
-    found = [f"episode {n} is in the golden file only" for n in known if int(n) not in episodes]
+    known = [number for number in golden.episodes if is_all]
+    found = [f"episode {n} is in the golden file only" for n in known if n not in episodes]
     for number, now in episodes.items():
-        before = golden["episodes"].get(str(number))
+        before = golden.episodes.get(number)
         if before is None:
             found.append(f"episode {number} is not in the golden file")
             continue
-        if len(before["rows"]) != len(now.rows) or before["instruction"] != now.instruction:
+        if len(before.rows) != len(now.rows) or before.instruction != now.instruction:
             found.append(
                 f"episode {number} has {len(now.rows)} rows of {now.instruction!r}, expected "
-                f"{len(before['rows'])} of {before['instruction']!r}"
+                f"{len(before.rows)} of {before.instruction!r}"
             )
             continue
-        pairs = enumerate(zip(before["rows"], now.rows, strict=True))
+        pairs = enumerate(zip(before.rows, now.rows, strict=True))
         wrong = [
             f"episode {number}, row {row}: {why}"
             for row, (was, answer) in pairs
-            if (why := _difference(was, answer, tolerance=golden["tolerance"]))
+            if (why := _difference(was, answer, tolerance=golden.tolerance))
         ]
         found += wrong[:_MOST_LISTED]
         if len(wrong) > _MOST_LISTED:

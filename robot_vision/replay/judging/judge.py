@@ -8,6 +8,8 @@ from typing import Any
 from robot_vision.core.errors import ConfigError
 from robot_vision.core.parameters.groups.policy_config import PointingConfig
 from robot_vision.core.timing import Percentiles
+from robot_vision.datasets.meaning.checking.check import must_hold
+from robot_vision.datasets.meaning.checking.finding import sampled
 from robot_vision.datasets.open_dataset import open_dataset
 from robot_vision.policies.guards.check import check_points
 from robot_vision.policies.registry import BundledPolicy
@@ -57,7 +59,8 @@ def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) 
     """Run every row of the episodes through a policy.
 
     Raises `ConfigError` for a missing episode or perception, `DatasetError` for unreadable data,
-    `BundleError` for a perception that cannot be loaded.
+    `MeaningError` if a foreign set contradicts its meaning, `BundleError` for a perception that
+    cannot be loaded.
     """
     manifest, latency_s = policy.manifest, Percentiles()
     check_points(policy, options.pointing)
@@ -68,6 +71,8 @@ def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) 
     try:
         learnt = manifest.metrics.get("meaning")
         said = meaning_of(opened, options.meaning, of=of, learnt=learnt)
+        if opened.said_meaning is None and sampled(opened, most=1):
+            must_hold(opened, said, of=of)
         chosen = options.episodes or tuple(range(len(opened.lengths)))
         missing = [n for n in chosen if not 0 <= n < len(opened.lengths)]
         if missing:

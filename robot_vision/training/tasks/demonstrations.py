@@ -36,7 +36,7 @@ from robot_vision.training.data.demonstrations.words import (
 from robot_vision.training.data.judging.decisions import decisions_of
 from robot_vision.training.data.judging.held_out import DemonstrationHeldOut
 from robot_vision.training.data.judging.judged import Judged, judged_by
-from robot_vision.training.data.judging.travels import read_travels, travels_of
+from robot_vision.training.data.judging.travels import check_fits, read_travels, travels_of
 from robot_vision.training.data.words.initial_words import with_words
 from robot_vision.training.demonstrations.statistics import state_statistics, track_statistics
 from robot_vision.training.engine.answering import answering
@@ -70,9 +70,11 @@ class DemonstrationsTask(Task[DemonstrationBatch]):
         if self._options.camera_poses:
             poses, self._unplaced = camera_poses(self._learnt)
         self._travels = travels_of(self._learnt, self._options, sentences, poses)
+        held_out = self._held_out
+        if held_out is not None:
+            check_fits(self._travels, held_out.source)
         with rank_0_first():
             self._spoken = self._said_in(self._learnt)
-            held_out = self._held_out
             self._spoken_held_out = None if held_out is None else self._said_in(held_out)
         self._rows = self._learnt.rows
         self._model: nn.Module | None = None  # until `modules` has it

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,8 @@ from robot_vision.datasets.errors import DatasetError
 FRAMES_PER_KEYFRAME = 10
 # FFmpeg detects a file's kind by its content, and some kinds list other files and addresses.
 _KIND = "mp4"
+# The share of half a period by which a frame may be early through rounding.
+_SAME = 0.02
 _MOST_PIXELS = round(DEFAULT_LIMITS.image_px)
 _GUARD = {"protocol_whitelist": "file", "max_pixels": str(_MOST_PIXELS)}
 _CODED = ("gray12le", "yuv420p12le", "yuv422p12le", "yuv444p12le")
@@ -85,23 +88,43 @@ class VideoReader:
         return np.frombuffer(plane, np.uint16).reshape(frame.height, -1)[:, : frame.width]
 
     def _at(self, time_s: float) -> "av.VideoFrame":
+        """The nearest frame, at most half a period of `fps` away; a video may have more frames."""
         half_s = 0.5 / self._fps
         reach_s = FRAMES_PER_KEYFRAME / self._fps
+        nearest: av.VideoFrame | None = None
         try:
             if not self._next_s - half_s <= time_s <= self._next_s + reach_s:
                 self._seek(time_s)
             for frame in self._frames:
+                off_s = float(frame.time) - time_s
+                if nearest is not None and off_s > time_s - float(nearest.time):
+                    self._frames = chain([frame], self._frames)
+                    self._next_s = float(frame.time)
+                    return nearest
                 self._next_s = float(frame.time) + 1 / self._fps
-                if abs(float(frame.time) - time_s) < half_s:
-                    return frame
-                if frame.time > time_s:
+                if abs(off_s) < half_s:
+                    nearest = frame
+                if off_s > -_SAME * half_s:
                     break
         except _FAULTS as error:
             raise DatasetError(
                 f"{self._path} cannot be decoded at {time_s:.3f} s: {error} "
                 f"(pictures of at most {DEFAULT_LIMITS.image_mpx:g} megapixels are)"
             ) from error
-        raise DatasetError(f"{self._path} has no frame at {time_s:.3f} s")
+        if nearest is None:
+            raise DatasetError(f"{self._path} has no frame at {time_s:.3f} s{self._extent()}")
+        return nearest
+
+    def _extent(self) -> str:
+        """What the file says of its rate and length, if anything."""
+        rate, ticks = self._stream.average_rate, self._stream.duration
+        if not rate or not ticks:
+            return ""
+        end_s = float(ticks * self._time_base)
+        return (
+            f": it has {float(rate):.4g} frames per second and ends at {end_s:.3f} s; "
+            f"info.json says {self._fps:g} fps"
+        )
 
     def close(self) -> None:
         self._frames = iter(())

@@ -80,11 +80,19 @@ def words_of(names: object) -> Iterator[str]:
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
-            waiting += reversed(list(item.values()))
+            waiting += reversed(_listed(item))
         elif isinstance(item, list):
             waiting += reversed(item)
         elif item is not None:
             yield str(item)
+
+
+def _listed(named: dict[Any, Any]) -> list[Any]:
+    """The values, or the keys in order if the values are their columns: `{"x": 0, "y": 1}`."""
+    columns = list(named.values())
+    if all(isinstance(column, int) and not isinstance(column, bool) for column in columns):
+        return sorted(named, key=named.__getitem__)
+    return columns
 
 
 def _plain(name: str) -> str:

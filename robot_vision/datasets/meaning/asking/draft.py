@@ -117,6 +117,7 @@ def whole(draft: Draft, *, of: str, suggestions: Mapping[str, str] | None = None
     except ValidationError as error:
         faults = [
             f"{'.'.join(str(part) for part in fault['loc']) or 'meaning'}: {fault['msg']}"
+            + ("" if isinstance(fault["input"], Mapping) else f", found {quoted(fault['input'])}")
             for fault in error.errors()[:8]
         ]
         raise MeaningError(f"the meaning of {of}: {'; '.join(faults)}") from error

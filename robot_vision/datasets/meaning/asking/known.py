@@ -28,7 +28,8 @@ def known_draft(episodes: EpisodeSet) -> Draft:
     if episodes.said_meaning is not None:
         return dict(episodes.said_meaning)
     draft: Draft = {"rate_hz": episodes.fps} if episodes.says_rate else {}
-    actions, state = episodes.actions(0), episodes.state(0)
+    first = next((number for number, length in enumerate(episodes.lengths) if length), 0)
+    actions, state = episodes.actions(first), episodes.state(first)
     if actions is not None:
         draft["action"] = _named(actions.names)
         if "tool" in draft["action"]:

@@ -14,7 +14,8 @@ from robot_vision.datasets.meaning.checking.finding import Finding, sampled
 from robot_vision.datasets.meaning.meaning import Meaning
 
 _ADVICE = {
-    "timestamps": "correct fps in info.json, or record the set at an even rate",
+    "timestamps": "correct fps in info.json, or record the set at an even rate from 0 on; split "
+    "episodes where rows were lost",
     "rows": "sort the rows of each episode by frame_index",
     "tasks": "give each episode one task, in rows and meta: split it where the task changes",
 }

@@ -54,6 +54,7 @@ def check_motion(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator
         of: _Quantity = "position" if meaning.action.tool else "joints"
         yield from _gain(said, meaning, of)
         yield from _mirrored(said, meaning, of)
+        yield from _swapped(said, meaning, of)
         yield from _lag(said, meaning)
         yield from _away(sample, meaning)
     yield from _gripper(sample, meaning)
@@ -138,6 +139,8 @@ def _turning(fits: MotionFits, meaning: Meaning) -> Iterator[Finding]:
         )
     yield from _gain(fit, meaning, "rotation")
     yield from _mirrored(fit, meaning, "rotation")
+    if fit.correlation >= other.correlation:
+        yield from _swapped(fit, meaning, "rotation")
 
 
 def _gain(fit: Fit, meaning: Meaning, of: _Quantity) -> Iterator[Finding]:
@@ -161,9 +164,8 @@ def _gain(fit: Fit, meaning: Meaning, of: _Quantity) -> Iterator[Finding]:
 def _mirrored(fit: Fit, meaning: Meaning, of: _Quantity) -> Iterator[Finding]:
     if not fit.mirrored or fit.correlation < _POOR:  # else it is reported as a whole
         return
-    joints = meaning.action.joints
-    names = ("x", "y", "z") if joints is None else joints.columns
-    which = ", ".join(str(names[axis]) for axis in fit.mirrored)
+    names = _dimensions(meaning)
+    which = ", ".join(names[axis] for axis in fit.mirrored)
     yield Finding(
         level="error",
         code="mirrored",
@@ -171,6 +173,25 @@ def _mirrored(fit: Fit, meaning: Meaning, of: _Quantity) -> Iterator[Finding]:
         advice="check the order of the columns of action and state; if one of them has another "
         "sign, convert the set",
     )
+
+
+def _swapped(fit: Fit, meaning: Meaning, of: _Quantity) -> Iterator[Finding]:
+    if not fit.swapped:
+        return
+    names = _dimensions(meaning)
+    which = ", ".join(f"{names[other]} follows {names[one]}" for one, other in fit.swapped)
+    yield Finding(
+        level="error",
+        code="swapped",
+        what=f"{of}: the state's dimensions follow others of the actions ({which})",
+        advice="columns of action and state are in different orders, or of different frames: give "
+        "those of the state in the action's order",
+    )
+
+
+def _dimensions(meaning: Meaning) -> list[str]:
+    joints = meaning.action.joints
+    return ["x", "y", "z"] if joints is None else [str(column) for column in joints.columns]
 
 
 def _lag(fit: Fit, meaning: Meaning) -> Iterator[Finding]:

@@ -4,15 +4,20 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from robot_vision.core.files.foreign import brief
 from robot_vision.datasets.episode_set import EpisodeActions, EpisodeState
 from robot_vision.datasets.meaning.checking.finding import Finding, SampledEpisode
-from robot_vision.datasets.meaning.columns import called, pick
+from robot_vision.datasets.meaning.columns import called, pick, place_of
 from robot_vision.datasets.meaning.meaning import (
     ANGLES,
+    ActionMeaning,
+    Column,
     GripperColumn,
     JointColumns,
     Meaning,
     PoseColumns,
+    Rotation,
+    columns_of,
 )
 from robot_vision.datasets.meaning.rotations import matrices_of, vectors_of
 
@@ -21,6 +26,11 @@ _FARTHEST_M = 5.0
 _LONGEST_STEP_M = 0.5
 _LARGEST_STEP_RAD = 1.2
 Numbers = EpisodeActions | EpisodeState
+_PARTS: dict[Rotation, tuple[str, ...]] = {
+    "rpy": ("roll", "pitch", "yaw"),
+    "quaternion_xyzw": ("x", "y", "z", "w"),
+    "quaternion_wxyz": ("w", "x", "y", "z"),
+}
 
 
 def check_numbers(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterator[Finding]:
@@ -28,6 +38,7 @@ def check_numbers(sample: Sequence[SampledEpisode], meaning: Meaning) -> Iterato
     action, is_delta = meaning.action, meaning.action.kind == "delta"
     actions = [each.actions for each in sample]
     yield from _of_part(actions, action.tool, action.joints, action.gripper, is_delta=is_delta)
+    yield from _unused(actions[0], action)
     states = [each.state for each in sample if each.state is not None]
     if meaning.state is not None and states:
         state = meaning.state
@@ -43,9 +54,8 @@ def _of_part(
     is_delta: bool,
 ) -> Iterator[Finding]:
     what = "action" if isinstance(numbers[0], EpisodeActions) else "state"
-    columns = [*(tool.position if tool else ()), *(tool.rotation_columns if tool else ())]
-    columns += joints.columns if joints else ()
-    columns += [gripper.column] if isinstance(gripper, GripperColumn) else []
+    columns = columns_of(tool, joints, gripper)
+    yield from _twice(columns, numbers[0], what)
     values = _rows(numbers, columns)
     names = [called(column, numbers[0].names) for column in columns]
     yield from _not_finite(values, names, what)
@@ -58,6 +68,30 @@ def _of_part(
         yield from _of_joints(numbers, joints, what)
     if isinstance(gripper, GripperColumn):
         yield from _of_gripper(_rows(numbers, [gripper.column])[:, 0], gripper, what)
+
+
+def _twice(columns: Sequence[Column], numbers: Numbers, what: str) -> Iterator[Finding]:
+    """Columns given by their name and by their number."""
+    count, names = numbers.values.shape[1], numbers.names
+    of = "the actions" if what == "action" else "the state"
+    places = [place_of(column, count=count, names=names, what=of) for column in columns]
+    twice = sorted({place for place in places if places.count(place) > 1})
+    if twice:
+        shown = ", ".join(f"{called(place, names)} ({place})" for place in twice)
+        yield _error("column_twice", f"{what}: {shown} is given twice", "name each column once")
+
+
+def _unused(numbers: EpisodeActions, action: ActionMeaning) -> Iterator[Finding]:
+    count, names = numbers.values.shape[1], numbers.names
+    used = {place_of(c, count=count, names=names, what="the actions") for c in action.columns}
+    unused = [called(column, names) for column in range(count) if column not in used]
+    if unused:
+        yield Finding(
+            level="remark",
+            code="unused",
+            what=f"action: {brief(', '.join(unused))}: not in the meaning",
+            advice="a policy neither learns nor commands them; add those that move the arm",
+        )
 
 
 def _not_finite(values: np.ndarray, names: list[str], what: str) -> Iterator[Finding]:
@@ -87,6 +121,10 @@ def _constant(values: np.ndarray, names: list[str], what: str) -> Iterator[Findi
 def _of_tool(
     numbers: Sequence[Numbers], tool: PoseColumns, what: str, *, is_delta: bool
 ) -> Iterator[Finding]:
+    yield from _named_otherwise(tool.position, "xyz", numbers[0], f"{what}.tool.position")
+    if tool.rotation in _PARTS:
+        parts, where = _PARTS[tool.rotation], f"{what}.tool.rotation_columns"
+        yield from _named_otherwise(tool.rotation_columns, parts, numbers[0], where)
     position = np.abs(_rows(numbers, tool.position)) * tool.metres
     largest, most = float(np.nanmax(position)), _LONGEST_STEP_M if is_delta else _FARTHEST_M
     if largest > most:
@@ -124,6 +162,22 @@ def _of_tool(
                 "the order may be by rows of the matrix, or y axis before x axis: check "
                 f"{what}.tool.rotation_columns",
             )
+
+
+def _named_otherwise(
+    columns: Sequence[Column], parts: Sequence[str], numbers: Numbers, where: str
+) -> Iterator[Finding]:
+    """An order of columns that their names contradict: the data cannot show it, if action and
+    state are in the same wrong order."""
+    names = [called(column, numbers.names) for column in columns]
+    found = [[part for part in parts if name.lower().endswith(part)] for name in names]
+    if sorted(found) != sorted([part] for part in parts) or found == [[part] for part in parts]:
+        return
+    yield _error(
+        "column_order",
+        f"{where}: {', '.join(names)}; expected the order {', '.join(parts)}",
+        f"put the columns of {where} into this order, or choose the rotation that has theirs",
+    )
 
 
 def _of_angles(

@@ -12,6 +12,7 @@ _LEAST_PAIRS = 12
 _WINDOW = 6
 _LEAST_MOTION = 1e-18
 _OPPOSITE, _LEAST_SHARE = 0.6, 0.02
+_FOLLOWS, _FOLLOWS_NOT = 0.8, 0.3
 
 # Episodes are of different lengths.
 Motion = Float[np.ndarray, "_ _"]
@@ -22,7 +23,8 @@ class Fit:
     """Correlation at the best lag, and the gain of the observed motion over the command.
 
     `lag_steps` above 0: the observation follows the command by that many steps. `mirrored` are
-    the dimensions that move opposite to the command.
+    the dimensions that move opposite to the command, `swapped` pairs of a command's dimension and
+    that which follows it instead of its own.
     """
 
     correlation: float
@@ -30,6 +32,7 @@ class Fit:
     lag_steps: int
     pairs: int
     mirrored: tuple[int, ...] = ()
+    swapped: tuple[tuple[int, int], ...] = ()
 
 
 def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
@@ -51,6 +54,7 @@ def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
         lag_steps=lag,
         pairs=pairs,
         mirrored=_mirrored(commanded, seen, lag),
+        swapped=_swapped(commanded, seen, lag),
     )
 
 
@@ -91,13 +95,34 @@ def _correlation(
 
 def _mirrored(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> tuple[int, ...]:
     """Of the dimensions that move, at the lag of all together."""
+    own = np.diag(_correlations(commanded, seen, lag))
+    return tuple(np.flatnonzero(own < -_OPPOSITE).tolist())
+
+
+def _swapped(
+    commanded: Sequence[Motion], seen: Sequence[Motion], lag: int
+) -> tuple[tuple[int, int], ...]:
+    found = _correlations(commanded, seen, lag)
+    best = found.argmax(axis=1)
+    return tuple(
+        (one, int(other))
+        for one, other in enumerate(best)
+        if found[one, other] > _FOLLOWS and found[one, one] < _FOLLOWS_NOT
+    )
+
+
+def _correlations(
+    commanded: Sequence[Motion], seen: Sequence[Motion], lag: int
+) -> Float[np.ndarray, "c c"]:
+    """Of each dimension of the command with each observed one; 0 for those that hardly move."""
     pairs = [_paired(one, other, lag) for one, other in zip(commanded, seen, strict=True)]
     x, y = (np.concatenate(side) for side in zip(*pairs, strict=True))
     good = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
-    xy, xx, yy = ((a[good] * b[good]).sum(axis=0) for a, b in ((x, y), (x, x), (y, y)))
-    moves = (xx > _LEAST_SHARE * xx.sum()) & (yy > _LEAST_SHARE * yy.sum())
-    is_opposite = moves & (xy < -_OPPOSITE * np.sqrt(xx * yy))
-    return tuple(np.flatnonzero(is_opposite).tolist())
+    x, y = x[good], y[good]
+    xx, yy = (x**2).sum(axis=0), (y**2).sum(axis=0)
+    moves = np.outer(xx > _LEAST_SHARE * xx.sum(), yy > _LEAST_SHARE * yy.sum())
+    norm = np.where(moves, np.sqrt(np.outer(xx, yy)), 1.0)
+    return np.where(moves, x.T @ y / norm, 0.0)
 
 
 def _gain(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> float:

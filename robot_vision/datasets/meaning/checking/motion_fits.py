@@ -50,7 +50,10 @@ def motion_fits(sample: Sequence[SampledEpisode], meaning: Meaning) -> MotionFit
         if any(each.joints is None for each in seen):
             return MotionFits()
         said = [joints_in(action.joints, each.actions) for each in sample]
-        moved = steps_of([each.joints for each in seen if each.joints is not None])
+        joints = [each.joints for each in seen if each.joints is not None]
+        if any(a.shape != b.shape for a, b in zip(said, joints, strict=True)):
+            return MotionFits()  # the state is of more joints, or of fewer
+        moved = steps_of(joints)
         return MotionFits(base=best_fit(said, moved), absolute=best_fit(steps_of(said), moved))
     assert action.tool is not None
     if any(each.base_from_tool is None for each in seen):

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifests.vocabulary import Vocabulary
+from robot_vision.core.files.foreign import quoted
+from robot_vision.core.manifests.vocabulary import MOST_WORDS, Vocabulary
 from robot_vision.policies.language.sentences import SentenceEncoder
 from robot_vision.policies.language.vocabulary import padded, split_words, tokenise
 from robot_vision.training.data.demonstrations.scenes import Inputs
@@ -21,27 +22,35 @@ def vocabulary_of(instructions: Instructions) -> Vocabulary:
     """All words of all wordings of all episodes, in alphabetical order.
 
     Which ones are objects and which are actions is unknown, so none is listed as either.
-    Raises `ConfigError` if no episode has an instruction.
+    Raises `ConfigError` if no episode has an instruction, or if one is too long.
     """
     texts = [split_words(text) for wordings in instructions for text in wordings]
     words = sorted({word for text in texts for word in text})
     if not words:
         raise ConfigError(
-            "no demonstration has an instruction: expected options.observation.words "
+            "no demonstration has an instruction of words: expected options.observation.words "
             "= none for sets without words"
         )
-    longest = max(map(len, texts))
-    return Vocabulary(words=tuple(words), things=(), actions=(), max_words=longest)
+    longest = max(texts, key=len)
+    if len(longest) > MOST_WORDS:
+        raise ConfigError(
+            f"an instruction has {len(longest)} words ({quoted(' '.join(longest))}); expected "
+            f"{MOST_WORDS} at most: shorten it in the set, or use options.observation.words = "
+            "sentence or none"
+        )
+    return Vocabulary(words=tuple(words), things=(), actions=(), max_words=len(longest))
 
 
 @runtime_checkable
 class Spoken(Protocol):
     """The instructions of episodes, as inputs of a policy by name.
 
-    `unknown_words` are those without an input.
+    `unknown_words` are those without an input; `too_long` counts wordings of which only the first
+    words are an input: the node holds with them.
     """
 
     unknown_words: tuple[str, ...]
+    too_long: int
 
     def first(self, episodes: Int64[np.ndarray, " n"]) -> Inputs:
         """The first wording of each episode."""
@@ -61,9 +70,11 @@ class SpokenTokens:
     def __init__(self, instructions: Instructions, vocabulary: Vocabulary) -> None:
         self._of_episode = list[Int64[np.ndarray, "wordings l"]]()
         self.unknown_words: tuple[str, ...] = ()
+        self.too_long = 0
         unknown = dict[str, None]()
         for wordings in instructions:
             found = [tokenise(text, vocabulary) for text in wordings or ("",)]
+            self.too_long += sum(_is_too_long(text, vocabulary) for text in wordings)
             unknown |= {word: None for each in found for word in each.unknown_words}
             rows = [padded(each.tokens, vocabulary.max_words) for each in found]
             self._of_episode.append(np.stack(rows))
@@ -96,6 +107,7 @@ class SpokenSentences:
         self._encoding = encodings_of(texts, encoder, sha256=sha256, cache_dir=cache_dir)
         unknown = (word for text in sorted(texts) for word in encoder.unknown_words(text))
         self.unknown_words = tuple(dict.fromkeys(unknown))
+        self.too_long = 0
         self._shape = encoder.max_tokens, encoder.width
 
     def first(self, episodes: Int64[np.ndarray, " n"]) -> Inputs:
@@ -112,6 +124,11 @@ class SpokenSentences:
             encoding = self._encoding[said]
             text[row, : len(encoding)], seen[row, : len(encoding)] = encoding, True
         return {"text": text, "text_seen": seen}
+
+
+def _is_too_long(text: str, vocabulary: Vocabulary) -> bool:
+    known = set(vocabulary.words)
+    return sum(word in known for word in split_words(text)) > vocabulary.max_words
 
 
 def unsaid(words: Inputs, rows: Bool[np.ndarray, " n"]) -> Inputs:

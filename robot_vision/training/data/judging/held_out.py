@@ -34,6 +34,7 @@ from robot_vision.training.data.judging.judged import Judged, judged_by
 from robot_vision.training.data.judging.served import ServedPolicy
 from robot_vision.training.data.judging.travels import (
     DemonstrationTravels,
+    check_fits,
     check_perceived,
 )
 from robot_vision.training.engine.recipes.recipe import Recipe
@@ -75,6 +76,8 @@ class DemonstrationHeldOut(HeldOut):
         learnt, held_out = learnt_and_held_out(options)
         if data is not None:
             held_out = all_episodes(data, options)
+        for episodes in filter(None, (learnt, held_out)):
+            check_fits(travels, episodes.source)
         check_perceived(travels, learnt.source)
 
         def judged(episodes: Episodes) -> Judged:

@@ -21,6 +21,8 @@ from robot_vision.training.demonstrations.demonstrations import Demonstrations
 from robot_vision.training.demonstrations.perceived.perceiving import Perceived
 from robot_vision.training.demonstrations.statistics import statistics
 
+_SAME_STEP = 0.01
+
 
 class TravellingSentences(BaseModel):
     """The sentence encoder of a policy's training; `sha256` is of its files and `max_tokens`."""
@@ -153,6 +155,31 @@ def travels_of(
         sets=tuple(options.train_sets),
         meaning=read_draft(Path(options.meaning)) if options.meaning else {},
     )
+
+
+def check_fits(travels: DemonstrationTravels, source: Demonstrations) -> None:
+    """Raise `ConfigError` for sets of another rate, other actions or joints than in training."""
+    of = source.origins[0][0] if source.origins else "the set"
+    if abs(source.step_s - travels.step_s) > _SAME_STEP * travels.step_s:
+        raise ConfigError(
+            f"{of} has a step every {source.step_s:.3g} s, the policy's chunks every "
+            f"{travels.step_s:.3g} s: expected a set of the same rate"
+        )
+    if source.action_joint_names != travels.joint_names:
+        raise ConfigError(
+            f"the actions of {of} are {_space(source.action_joint_names)}, the policy's "
+            f"{_space(travels.joint_names)}: expected a set of the same actions"
+        )
+    seen, learnt = source.observation.joint_names, travels.observation.joint_names
+    if seen != learnt:
+        raise ConfigError(
+            f"the state of {of} is {_space(seen)}, the policy's {_space(learnt)}: expected a set "
+            "of the same joints in the same order"
+        )
+
+
+def _space(joint_names: tuple[str, ...]) -> str:
+    return f"positions of {', '.join(joint_names)}" if joint_names else "steps of the tool"
 
 
 def check_perceived(travels: DemonstrationTravels, source: Demonstrations) -> None:
