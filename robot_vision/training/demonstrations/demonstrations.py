@@ -31,7 +31,7 @@ from robot_vision.training.demonstrations.sources import (
     open_sources,
 )
 
-_FORMAT = 1
+_FORMAT = 2  # 2: the nearest frame of a video with more frames than rows
 _MOST_NOTES = 20
 
 
