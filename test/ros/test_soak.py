@@ -45,7 +45,7 @@ def test_some_seconds_of_soak(policy_bundle: Path, tmp_path: Path) -> None:
     status, report = soaked(
         tmp_path,
         f"--policy={policy_bundle}",
-        "--minutes=0.35",
+        "--minutes=0.5",
         "--faults=camera_silent,words_empty,console_hold",
         "--camera-hz=5",
     )
@@ -59,7 +59,7 @@ def test_some_seconds_of_soak(policy_bundle: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_five_minutes_of_soak_violate_nothing(policy_bundle: Path, tmp_path: Path) -> None:
-    status, report = soaked(tmp_path, f"--policy={policy_bundle}", "--minutes=5")
+    status, report = soaked(tmp_path, f"--policy={policy_bundle}", "--minutes=5", "--camera-hz=5")
     assert_sound(status, report, tmp_path)
     assert len(report["runs"]) > 20
     broken = {
