@@ -13,4 +13,5 @@ def measured(once: Callable[[], float], *, below: float) -> float:
     values: list[float] = []
     while len(values) < GOES and not (values and values[-1] < below):
         values.append(once())
+    print(f"below {below:g}: {values}")
     return min(values)

@@ -84,7 +84,7 @@ def throw_requests(rig: ConsoleRig, *, count: int) -> Counter[int]:
                     suppress_health_check=ANY_HEALTH,
                 )
                 def throw(case: Any) -> None:
-                    response = case.call(base_url=rig.url, session=session)
+                    response = case.call(base_url=rig.url, session=session, timeout=300)
                     statuses[response.status_code] += 1
                     assert response.status_code != 500, response.content
                     case.validate_response(response, checks=CHECKS)
