@@ -1,12 +1,16 @@
 """Whether the arm is held, judged by the stamps of the commands that it was sent."""
 
+from bisect import bisect
+from collections.abc import Mapping
+from time import time_ns
 from typing import Any
 
 import numpy as np
-from policy_rig import Surroundings
+from policy_rig import DEEP, Surroundings
 from std_msgs.msg import Header
 
 from robot_vision.ros.messages.convert import ns_from_stamp
+from robot_vision.ros.middleware.message_numbers import with_info
 
 NS = 1_000_000_000
 STILL_M = 1e-4
@@ -21,21 +25,28 @@ class Followed:
     """
 
     def __init__(self, around: Surroundings) -> None:
-        self.stamps_ns: list[tuple[int, int]] = []
+        self._around = around
+        self.published_ns: list[int] = []
+        self._seen_ns: list[int] = []
         around.node.create_subscription(
-            Header,
-            "policy/command/observation",
-            # Published right after the command, by the same thread.
-            lambda m: self.stamps_ns.append((around.stamps_ns()[-1], ns_from_stamp(m.stamp))),
-            50,
+            Header, "policy/command/observation", with_info(self._on_observation), DEEP
         )
 
+    def _on_observation(self, message: Header, info: Mapping[str, Any]) -> None:
+        self._seen_ns.append(ns_from_stamp(message.stamp))
+        self.published_ns.append(info.get("source_timestamp", time_ns()))
+
     def commands_ns(self) -> list[int]:
-        return [command_ns for command_ns, _ in list(self.stamps_ns)]
+        """Of the commands that are published right before, by the same thread."""
+        commands = list(self._around.arm.commands)
+        sent_ns = [published_ns for published_ns, _ in commands]
+        before = [bisect(sent_ns, published_ns) - 1 for published_ns in list(self.published_ns)]
+        return [ns_from_stamp(commands[index][1].header.stamp) for index in before]
 
     def ages_s(self) -> list[float]:
         """How old was what each command followed from."""
-        return [(command_ns - seen_ns) / NS for command_ns, seen_ns in list(self.stamps_ns)]
+        pairs = zip(self.commands_ns(), list(self._seen_ns), strict=False)
+        return [(command_ns - seen_ns) / NS for command_ns, seen_ns in pairs]
 
 
 def positions(around: Surroundings) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
@@ -34,6 +34,7 @@ from std_srvs.srv import SetBool, Trigger
 from robot_vision.ros.common.executor import CameraFirstExecutor
 from robot_vision.ros.messages.convert import header, ns_from_stamp, stamp_from_ns
 from robot_vision.ros.messages.poses import pose_from_transform, transform_from_pose
+from robot_vision.ros.middleware.message_numbers import with_info
 from robot_vision.ros.middleware.qos import LATCHED_QOS
 from robot_vision.ros.perception.node import PerceptionNode
 from robot_vision.ros.policy.loading import LoadedPolicy
@@ -54,10 +55,15 @@ START_M = (0.40, 0.15, 0.30)
 DOWN = np.diag([1.0, -1.0, -1.0])
 # Long enough for a busy machine: who waits in vain only, waits so long.
 WAIT_S = 60.0
+# What comes while a busy machine does not serve its listener is not lost.
+DEEP = 500
 
 
 class TestArm:
-    """Publishes where it is, goes where it is commanded at once, and records its commands."""
+    """Publishes where it is, goes where it is commanded at once, and records its commands.
+
+    `commands` has each with the time in ns at which it was published.
+    """
 
     __test__ = False
 
@@ -65,12 +71,14 @@ class TestArm:
         self.node = node
         self.base_from_tool = np.eye(4)
         self.base_from_tool[:3, :3], self.base_from_tool[:3, 3] = DOWN, START_M
-        self.commands: list[tuple[float, PoseStamped]] = []
+        self.commands: list[tuple[int, PoseStamped]] = []
         self.silent = False
         self.frame_id = "base"
         self.joints = node.create_publisher(JointState, "joint_states", 5)
         self.tool = node.create_publisher(PoseStamped, "tool_pose", 5)
-        node.create_subscription(PoseStamped, "policy/command/pose", self._on_pose, 10)
+        node.create_subscription(
+            PoseStamped, "policy/command/pose", with_info(self._on_pose), DEEP
+        )
         node.create_timer(0.02, self.publish, clock=RosClock(clock_type=ClockType.STEADY_TIME))
 
     def publish(self) -> None:
@@ -89,8 +97,8 @@ class TestArm:
             )
         )
 
-    def _on_pose(self, message: PoseStamped) -> None:
-        self.commands.append((monotonic(), message))
+    def _on_pose(self, message: PoseStamped, info: Mapping[str, Any]) -> None:
+        self.commands.append((info.get("source_timestamp", time_ns()), message))
         commanded = transform_from_pose(message.pose)
         # Like that of a real arm, its controller refuses to leap.
         if not self.silent and np.abs(commanded[:3, 3] - self.position_m).max() < LEAP_M:
@@ -213,6 +221,12 @@ class Surroundings:
                 for status in list(self.said)
             )
         )
+
+    def wait_until_met(self, *topics: str) -> None:
+        """Until the policy's publishers of the topics have found a subscription."""
+        publishers = {publisher.topic_name: publisher for publisher in self.policy.publishers}
+        met = [publishers[f"/policy/{topic}"].get_subscription_count for topic in topics]
+        self.wait_for(lambda: all(count() for count in met))
 
     def latest_value(self, part: str, key: str) -> float:
         """A figure of /diagnostics as it comes next."""

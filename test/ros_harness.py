@@ -35,6 +35,9 @@ CAMERA = Camera(
     intrinsics_px=np.array([[50.0, 0, 31.5], [0, 50.0, 23.5], [0, 0, 1]]),
 )
 
+# On a busy machine depth may come late for its picture.
+_PATIENT = {"diagnostics__period_s": 0.2, "sync__wait_s": 0.3}
+
 
 class TestCamera:
     """Publishes frames that a test makes, with what it wants to be wrong about them."""
@@ -117,18 +120,20 @@ class Rig:
 
     def wait_until_said(self, part: str, *words: str) -> None:
         """Until a message of that part of /diagnostics (model, inputs, outputs) has the words."""
-        name = f"perception: {part}"
-        self.wait_for(
-            lambda: any(
-                status.name == name and all(word in status.message for word in words)
-                for status in self._said
-            )
-        )
+        self.wait_for(lambda: self.has_said(part, *words))
 
     def values(self, part: str) -> dict[str, str]:
         """The latest values of a part of /diagnostics."""
         status = self.monitor.heard.status.get(f"perception: {part}")
         return {item.key: item.value for item in status.values} if status else {}
+
+    def has_said(self, part: str, *words: str) -> bool:
+        """Whether a message of that part of /diagnostics has the words."""
+        name = f"perception: {part}"
+        return any(
+            status.name == name and all(word in status.message for word in words)
+            for status in self._said
+        )
 
     def forget_said(self) -> None:
         self._said.clear()
@@ -137,7 +142,7 @@ class Rig:
         """Through the node's service, as any other program; returns the result."""
         asker = self.monitor.node
         client = asker.create_client(SetParameters, "/perception/set_parameters")
-        assert client.wait_for_service(5.0)
+        assert client.wait_for_service(30.0)
         message = Parameter(name, value=value).to_parameter_msg()
         future = client.call_async(SetParameters.Request(parameters=[message]))
         self.wait_for(future.done)
@@ -150,7 +155,7 @@ def rig(*, qos: QoSProfile | int = 5, **parameters: Any) -> Iterator[Rig]:
     context = Context()
     rclpy.init(context=context)
     arguments = ["--ros-args"]
-    for name, value in ({"diagnostics__period_s": 0.2} | parameters).items():
+    for name, value in (_PATIENT | parameters).items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         arguments += ["-p", f"{name.replace('__', '.')}:={text}"]
     node = PerceptionNode(context=context, cli_args=arguments)
@@ -190,11 +195,23 @@ def wait_for_readers(rig: Rig) -> None:
 
 def _have_met(rig: Rig) -> bool:
     results, diagnostics = "/perception/objects/json", "/diagnostics"
+    inputs, camera = ("/rgb", "/depth", "/camera_info"), rig.camera
     return bool(
-        rig.camera.rgb.get_subscription_count()
-        and all(rig.node.count_publishers(topic) for topic in ("/rgb", "/depth", "/camera_info"))
+        all(each.get_subscription_count() for each in (camera.rgb, camera.info))
+        and all(rig.node.count_publishers(topic) for topic in inputs)
+        and _has_met(rig.node, *inputs)
+        and _has_met(rig.monitor.node, results, diagnostics)
         and rig.node.count_subscribers(results)
         and rig.monitor.node.count_publishers(results)
         and rig.node.count_subscribers(diagnostics) == 2  # the monitor's and the rig's
         and rig.monitor.node.count_publishers(diagnostics)
+    )
+
+
+def _has_met(node: Node, *topics: str) -> bool:
+    """Whether all subscriptions of the topics have found a publisher."""
+    return all(
+        subscription.get_publisher_count()
+        for subscription in node.subscriptions
+        if subscription.topic_name in topics and hasattr(subscription, "get_publisher_count")
     )

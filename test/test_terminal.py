@@ -90,7 +90,7 @@ def test_an_error_about_a_hostile_folder_is_one_clear_line(tmp_path: Path, encod
         [sys.executable, "-m", "robot_vision", "demonstrations", "info", os.fspath(folder)],
         capture_output=True,
         env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "1000"},
-        timeout=60,
+        timeout=180,
     )
     assert result.returncode == 2
     assert b"Traceback" not in result.stderr
@@ -112,7 +112,7 @@ def test_a_file_that_may_not_be_read_is_an_error_in_words(tmp_path: Path) -> Non
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert result.returncode == 2
     assert "error: " in result.stderr

@@ -9,7 +9,7 @@ from typing import Any
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 JPEG_QUALITY = 62
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 
 # Contrast of each text with what is behind it, by WCAG 2.1; colours with alpha are blended.
 _CONTRASTS = """() => {

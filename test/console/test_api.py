@@ -25,6 +25,7 @@ from console_rig import (
     video_of,
     wait_until,
 )
+from goes import measured
 
 from robot_vision.console.client import ConsoleRefusedError
 
@@ -91,11 +92,17 @@ def test_before_the_first_frame_it_is_starting_and_says_why() -> None:
 
 def test_a_camera_that_stops_is_reported_within_a_second_and_its_return_too() -> None:
     with console_rig() as rig, rig.client() as console:
-        wait_until(lambda: console.state().camera.status == "live")
-        rig.feeder.stop()
-        stopped_s = monotonic()
-        wait_until(lambda: console.state().camera.status == "no camera")
-        assert monotonic() - stopped_s < 1.0
+
+        def reported_s() -> float:
+            rig.feeder.stop()
+            rig.feeder.start()
+            wait_until(lambda: console.state().camera.status == "live")
+            rig.feeder.stop()
+            stopped_s = monotonic()
+            wait_until(lambda: console.state().camera.status == "no camera")
+            return monotonic() - stopped_s
+
+        assert measured(reported_s, below=1.0) < 1.0
         rig.snapshots.diagnosed(
             [diagnosis("inputs", "rgb: no publisher on /rgb; rgb 0.0 Hz", "error", rgb_hz="0.0")]
         )
@@ -341,12 +348,16 @@ def test_unknown_paths_and_methods_are_answered_in_json(rig: ConsoleRig) -> None
 
 
 def test_it_closes_within_two_seconds_with_viewers_connected() -> None:
-    with console_rig() as rig, rig.client() as console:
-        stream = console.stream({"frame": 20.0, "state": 5.0})
-        next(stream)
-        start_s = monotonic()
-        rig.server.close()
-        assert monotonic() - start_s < 2.0
-        assert list(stream) is not None
-        with pytest.raises(httpx.ConnectError):
-            console.state()
+    def closing_s() -> float:
+        with console_rig() as rig, rig.client() as console:
+            stream = console.stream({"frame": 20.0, "state": 5.0})
+            next(stream)
+            start_s = monotonic()
+            rig.server.close()
+            took_s = monotonic() - start_s
+            assert list(stream) is not None
+            with pytest.raises(httpx.ConnectError):
+                console.state()
+        return took_s
+
+    assert measured(closing_s, below=2.0) < 2.0

@@ -61,4 +61,4 @@ def test_the_measurement_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert done.exit_code == 0, done.output
     result = json.loads(out.read_text())
     assert set(result["stage_ms"]) == {f"age, {condition}" for condition in CONDITIONS}
-    assert result["viewer_messages_hz"] > 5
+    assert result["viewer_messages_hz"] > 1

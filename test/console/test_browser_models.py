@@ -1,12 +1,21 @@
 """The page of what models answered: one picture, all models side by side."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from asked_pictures import write_asked_set
-from browser_rig import DESKTOP, PHONE, low_contrasts, opened, overflow_px, wait_for_text
+from browser_rig import (
+    DESKTOP,
+    PHONE,
+    low_contrasts,
+    opened,
+    overflow_px,
+    wait_for_text,
+    wait_until_true,
+)
 from console_rig import console_rig
 
 from robot_vision.multimodal.answerer import baselines
@@ -39,11 +48,11 @@ def test_one_picture_and_all_models(chromium: Any, answers: Path, size: Any, the
         first = page.locator("#answers").inner_text()
         assert "Describe this picture" in first
         page.click("#next")
-        assert page.locator("#answers").inner_text() != first
+        answers_now = "document.querySelector('#answers').innerText"
+        wait_until_true(page, f"{answers_now} !== {json.dumps(first)}")
         images = "[...document.querySelectorAll('#shown img')]"
-        page.wait_for_timeout(300)
-        assert page.evaluate(f"{images}.every((image) => image.naturalWidth > 100)")
-        assert page.evaluate(f"{images}.length") == 2
+        wait_until_true(page, f"{images}.length === 2")
+        wait_until_true(page, f"{images}.every((image) => image.naturalWidth > 100)")
         assert overflow_px(page) <= 0
         assert not low_contrasts(page)
 

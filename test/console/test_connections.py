@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from statistics import median
 from time import monotonic
 
 import httpx
@@ -51,11 +52,14 @@ def is_closed(connection: socket.socket) -> bool:
 
 
 def assert_hold_gets_in(rig: ConsoleRig, *, times: int = 3) -> None:
+    took_s = []
     for _ in range(times):
         begin_s = monotonic()
-        answer = httpx.post(f"{rig.url}/api/hold", headers=BEARER, timeout=10)
+        answer = httpx.post(f"{rig.url}/api/hold", headers=BEARER, timeout=30)
         assert answer.status_code == 200, answer.text
-        assert monotonic() - begin_s < HOLD_S
+        took_s.append(monotonic() - begin_s)
+    # Whoever else is at work may hold up one of them.
+    assert median(took_s) < HOLD_S, took_s
 
 
 def keep_alive_then_half(rig: ConsoleRig) -> socket.socket:
@@ -207,8 +211,8 @@ def test_what_drips_ends_as_well(start: bytes) -> None:
                 return True
             return False
 
-        wait_until(drip)
-        assert monotonic() - begin_s < 10
+        wait_until(drip, timeout_s=40)
+        assert monotonic() - begin_s < 30
         connection.close()
 
 
@@ -315,7 +319,7 @@ def test_long_heads_are_refused_at_once(request_: bytes, status: tuple[int, ...]
             except (ConnectionResetError, BrokenPipeError):
                 answer = b""
         assert not answer or int(answer[9:]) in status
-        assert monotonic() - begin_s < 5
+        assert monotonic() - begin_s < 20
         assert httpx.get(f"{rig.url}/healthz").status_code == 200
 
 

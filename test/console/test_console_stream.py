@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Thread
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import cv2
@@ -71,13 +71,17 @@ def pixels(message: PictureMessage) -> np.ndarray:
 
 def test_each_topic_comes_no_faster_than_asked_for(rig: ConsoleRig) -> None:
     wish = {"state": 5, "objects": 10, "frame": 10, "depth": 2, "features": 2, "metrics": 1}
+    counts: Counter[str] = Counter()
+    begin_s = monotonic()
     with open_stream(rig, wish) as stream:
-        counts = Counter(topic_of(m) for m in hear(stream, seconds=3.0))
+        # What comes in three seconds, or later where the machine is busy.
+        while any(counts[topic] < 3 * rate_hz for topic, rate_hz in wish.items()):
+            counts[topic_of(read_message(stream.recv(20)))] += 1
+            assert monotonic() - begin_s < 40, counts
+    took_s = monotonic() - begin_s
     assert set(counts) == set(wish)
     for topic, rate_hz in wish.items():
-        assert counts[topic] <= 3 * rate_hz + 2
-        # Half at least, though the machine be busy.
-        assert counts[topic] >= 1.5 * rate_hz - 1
+        assert counts[topic] <= took_s * rate_hz + 2
 
 
 def test_pictures_are_what_their_headers_say(rig: ConsoleRig) -> None:
@@ -121,11 +125,11 @@ def test_wishes_may_change_at_any_time(rig: ConsoleRig) -> None:
         hear_topic(stream, "objects")
         stream.send(json.dumps({"topics": {"frame": 20}}))
         hear_topic(stream, "frame")
-        later = {topic_of(m) for m in hear(stream, seconds=0.5)}
+        later = {topic_of(read_message(stream.recv(20))) for _ in range(10)}
         assert later == {"frame"}
         stream.send(json.dumps({"topics": {}}))
-        hear(stream, seconds=0.3)
-        assert hear(stream, seconds=0.3) == []
+        wait_until(lambda: hear(stream, seconds=0.5) == [])
+        assert hear(stream, seconds=0.5) == []
 
 
 def test_all_viewers_get_the_same_bytes_of_a_frame(rig: ConsoleRig) -> None:
@@ -160,7 +164,8 @@ def test_a_viewer_that_does_not_read_misses_frames_and_gets_the_count() -> None:
     with console_rig(fps=30.0, frame_width_px=640, jpeg_quality=100) as rig:
         with _deaf_stream(rig, {"frame": 30, "state": 5}) as stream:
             # While it does not read, only the buffers of the network fill up.
-            sleep(3.0)
+            begin = rig.feeder.count
+            wait_until(lambda: rig.feeder.count >= begin + 90, timeout_s=60)
             messages = _until_fresh(rig, stream)
             state = hear_topic(stream, "state")
         frames = [m for m in messages if isinstance(m, PictureMessage)]
@@ -186,9 +191,9 @@ def _until_fresh(rig: ConsoleRig, stream: ClientConnection) -> list[Message]:
     """Read until a frame comes that was made after reading began."""
     begun_ns = rig.snapshots.frame.value.stamp_ns
     messages = []
-    until_s = monotonic() + 20
+    until_s = monotonic() + 40
     while monotonic() < until_s:
-        messages.append(read_message(stream.recv(5)))
+        messages.append(read_message(stream.recv(20)))
         if isinstance(messages[-1], PictureMessage) and messages[-1].header.stamp_ns > begun_ns:
             return messages
     raise AssertionError("no fresh frame")
@@ -213,14 +218,16 @@ def test_metrics_bring_the_history_once_and_then_what_is_new() -> None:
             first = hear_topic(stream, "metrics").data
             assert first["reset"]
             points = list(first["seconds"])
-            while len(points) < 2:
+            # On a busy machine there are seconds with fewer frames.
+            while len(points) < 2 or points[-1]["rates_hz"]["output"] < 10:
                 data = hear_topic(stream, "metrics").data
                 assert not data["reset"]
                 points += data["seconds"]
+                assert len(points) < 60
     times_s = [point["at_s"] for point in points]
     assert times_s == sorted(set(times_s))
     assert points[-1]["age_ms"]["age"]["p50"] == pytest.approx(20)
-    assert 10 <= points[-1]["rates_hz"]["output"] <= 40
+    assert points[-1]["rates_hz"]["output"] <= 40
     assert sum(point["drops"].get("superseded", 0) for point in points) == 3
 
 

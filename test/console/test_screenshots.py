@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from browser_rig import DESKTOP, JPEG_QUALITY, PHONE, opened, shoot, wait_for_text
+from console_rig import wait_until
 from policy_rig import ros_arguments, served
 from rclpy.context import Context
 from seeker import Seeker
@@ -83,10 +84,23 @@ def each_variant(chromium: Any, url: str) -> Iterator[tuple[str, Any]]:
                 yield f"{size}_{theme}.jpg", page
 
 
-def shoot_live(chromium: Any, url: str, out: Path) -> None:
-    for name, page in each_variant(chromium, url):
+def wait_until_moving(page: Any, console: Console) -> None:
+    """As an operator does: where a busy machine makes the policy ask for it, enable anew."""
+
+    def is_moving() -> bool:
+        policy = console.state().policy
+        if policy is not None and policy.needs_enable:
+            console.enable()
+        page.wait_for_timeout(100)
+        return "MOVING" in page.inner_text("#arm")
+
+    wait_until(is_moving, timeout_s=120)
+
+
+def shoot_live(chromium: Any, console: Console, out: Path) -> None:
+    for name, page in each_variant(chromium, console.url):
         wait_for_text(page, "#link", "Live")
-        wait_for_text(page, "#arm", "MOVING")
+        wait_until_moving(page, console)
         page.wait_for_selector("#objects tr")
         if "dark" in name:
             page.click("#inside-topic button[value=attention]")
@@ -160,7 +174,7 @@ def test_pictures_of_every_page(
             assert monitor.spin_until(lambda: is_heard(console, "sing a song"), timeout_s=60.0)
             console.instruct(words_for(console, operator.task.instruction))
             console.enable()
-            shoot_live(chromium, url, out)
+            shoot_live(chromium, console, out)
             console.hold()
             picture = tmp_path / "table.jpg"
             picture.write_bytes(frame_of(console))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from goes import measured
 
 from robot_vision.bench.models.model import measure_model
 from robot_vision.export.parity import TOLERANCE, check_parity
@@ -78,6 +79,10 @@ def test_the_policys_weights_say_nearly_what_its_graphs_say() -> None:
 
 
 def test_the_benchmark_compares_three_ways(bundle: Bundle) -> None:
-    times = measure_model(bundle, threads=1, rounds=1)
-    assert 0 < times.onnx_ms < times.torch_ms
-    assert times.against_separate_nets > 2
+    def slower_than_expected() -> float:
+        """At least 1 where ONNX is no faster than torch, or not twice as fast as separate nets."""
+        times = measure_model(bundle, threads=1, rounds=1)
+        assert times.onnx_ms > 0
+        return max(times.onnx_ms / times.torch_ms, 2 / times.against_separate_nets)
+
+    assert measured(slower_than_expected, below=1.0) < 1.0

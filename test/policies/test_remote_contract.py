@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from policy_servers import FAULTS, SERVERS, Behaviour
-from remote_bundle import LIMIT_S, ROWS, observation, remote_bundle
+from remote_bundle import LIMIT_S, PATIENT_S, ROWS, observation, remote_bundle
 
 from robot_vision.core.errors import BundleError
 from robot_vision.core.types import Decision
@@ -31,13 +31,19 @@ WORDS = {
 
 @contextmanager
 def asking(
-    folder: Path, protocol: str, behaviour: Behaviour, **bundle: Any
+    folder: Path,
+    protocol: str,
+    behaviour: Behaviour,
+    *,
+    limit_s: float = PATIENT_S,
+    **bundle: Any,
 ) -> Iterator[tuple[RemotePolicy, Any]]:
     """A policy with its server, connected."""
     server = SERVERS[protocol](behaviour)
     policy = None
+    given = {"limit_s": limit_s, **bundle}
     try:
-        policy = RemotePolicy(remote_bundle(folder / "mine", protocol, server.url, **bundle))
+        policy = RemotePolicy(remote_bundle(folder / "mine", protocol, server.url, **given))
         wait_until(policy, "ready")
         yield policy, server
     finally:
@@ -46,7 +52,7 @@ def asking(
         server.kill()
 
 
-def wait_until(policy: RemotePolicy, state: str, *, timeout_s: float = 20.0) -> None:
+def wait_until(policy: RemotePolicy, state: str, *, timeout_s: float = 40.0) -> None:
     until_s = monotonic() + timeout_s
     while policy.status().state != state:
         assert monotonic() < until_s, policy.status()
@@ -57,7 +63,9 @@ def decide(policy: RemotePolicy, text: str = "pick it up") -> Decision:
     """One decision, which never takes longer than its limit."""
     started_s = monotonic()
     decision = policy.decide(observation(), policy.instruct(text))
-    assert monotonic() - started_s < LIMIT_S + SLACK_S
+    remote = policy.manifest.remote
+    assert remote is not None
+    assert monotonic() - started_s < remote["server"]["limit_s"] + SLACK_S
     return decision
 
 
@@ -69,7 +77,7 @@ def held(policy: RemotePolicy) -> str:
     return decision.hold_reason
 
 
-def follows(policy: RemotePolicy, *, timeout_s: float = 20.0) -> Decision:
+def follows(policy: RemotePolicy, *, timeout_s: float = 40.0) -> Decision:
     """Ask until there is a chunk."""
     until_s = monotonic() + timeout_s
     while (decision := decide(policy)).action is None:
@@ -93,7 +101,7 @@ def test_what_goes_out_and_what_comes_back(protocol: str, tmp_path: Path) -> Non
         assert text == "pick it up"
         status = policy.status()
         assert status.answers == 1
-        assert 0 < status.latency_ms["p50"] < 1e3 * LIMIT_S
+        assert 0 < status.latency_ms["p50"] < 1e3 * PATIENT_S
 
 
 SENT = {
@@ -135,7 +143,7 @@ def test_an_answer_that_is_none_holds_with_words_and_the_next_one_counts(
 @pytest.mark.parametrize("protocol", SERVERS)
 def test_a_server_that_is_killed_holds_and_is_found_again(protocol: str, tmp_path: Path) -> None:
     behaviour = Behaviour(rows=ROWS)
-    with asking(tmp_path, protocol, behaviour) as (policy, server):
+    with asking(tmp_path, protocol, behaviour, limit_s=LIMIT_S) as (policy, server):
         follows(policy)
         policy.news()
         server.kill()
@@ -162,11 +170,12 @@ def test_a_server_that_is_killed_holds_and_is_found_again(protocol: str, tmp_pat
 @pytest.mark.parametrize("protocol", SERVERS)
 def test_a_server_that_is_slow(protocol: str, tmp_path: Path) -> None:
     behaviour = Behaviour(rows=ROWS, delay_s=0.2)
-    with asking(tmp_path, protocol, behaviour) as (policy, _):
+    given = {"limit_s": LIMIT_S, "server": {"give_up_s": 30.0}}
+    with asking(tmp_path, protocol, behaviour, **given) as (policy, _):
         took_s = follows(policy).stage_s["policy_server"]
         assert took_s >= 0.2
         assert policy.status().steps_past_on_arrival >= 2, "trimmed by the stamps of the chunk"
-        behaviour.delay_s = 0.6
+        behaviour.delay_s = 3.0
         assert "did not answer within 0.3 s" in held(policy)
         assert "did not answer within 0.3 s: an answer has been due for" in held(policy)
         behaviour.delay_s = 0.0
@@ -181,7 +190,7 @@ def test_a_server_that_owes_for_too_long_is_connected_to_again(
     protocol: str, tmp_path: Path
 ) -> None:
     behaviour = Behaviour(rows=ROWS)
-    with asking(tmp_path, protocol, behaviour) as (policy, _):
+    with asking(tmp_path, protocol, behaviour, limit_s=LIMIT_S) as (policy, _):
         follows(policy)
         behaviour.delay_s = 2.0
         assert "did not answer within" in held(policy)
@@ -195,7 +204,8 @@ def test_a_server_that_owes_for_too_long_is_connected_to_again(
 def test_nobody_there_is_no_error_until_somebody_is(protocol: str, tmp_path: Path) -> None:
     server = SERVERS[protocol](Behaviour(rows=ROWS))
     server.kill()
-    policy = RemotePolicy(remote_bundle(tmp_path / "mine", protocol, server.url))
+    bundle = remote_bundle(tmp_path / "mine", protocol, server.url, limit_s=PATIENT_S)
+    policy = RemotePolicy(bundle)
     try:
         assert "is unreachable" in held(policy)
         server = SERVERS[protocol](Behaviour(rows=ROWS), server.port)

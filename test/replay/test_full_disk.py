@@ -150,7 +150,7 @@ def test_a_limit_on_files_is_reported_like_a_full_disk(tmp_path: Path) -> None:
         text=True,
         env=environment,
         check=True,
-        timeout=60,
+        timeout=180,
     )
     assert "File too large" in writing.stdout
     count = int(writing.stdout.split()[-1])

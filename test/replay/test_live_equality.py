@@ -33,10 +33,15 @@ def test_live_and_replayed_tracks_are_equal(
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     scene = write_mcap(tmp_path / "scene.mcap", Scene(frames=FRAMES, empty=EMPTY).messages())
     values = {"model": str(detector), "threads": 1, "detector.nms_iou": 0.2}
-    recorded = record_live(scene, values, tmp_path)
-    live = live_tracks(recorded)
-    replayed = replayed_tracks(recorded, values, tmp_path / "out")
-    with_squares = sorted(replayed)[EMPTY - FRAMES :]
+    # Slower where this machine is too busy to see every frame.
+    for speed in (0.2, 0.1, 0.04):
+        folder = tmp_path / str(speed)
+        recorded = record_live(scene, values, folder, speed=speed)
+        live = live_tracks(recorded)
+        replayed = replayed_tracks(recorded, values, folder / "out")
+        with_squares = sorted(replayed)[EMPTY - FRAMES :]
+        if len(with_squares) == FRAMES - EMPTY and with_squares == sorted(live)[EMPTY - FRAMES :]:
+            break
     assert with_squares == sorted(live)[EMPTY - FRAMES :], "frames were dropped at this pace"
     assert sum(len(tracks) for tracks in live.values()) > FRAMES
     for stamp_ns in with_squares:
@@ -58,10 +63,11 @@ def assert_same(live: list[Any], replayed: list[Any], stamp_ns: int) -> None:
             np.testing.assert_allclose(a["position_m"], b["position_m"], atol=POSITION_TOLERANCE_M)
 
 
-def record_live(scene: Path, values: dict[str, Any], folder: Path) -> Path:
+def record_live(scene: Path, values: dict[str, Any], folder: Path, *, speed: float) -> Path:
     """Play `scene` slowly to a node while another process records both."""
     from robot_vision.ros.tools.processes import child
 
+    folder.mkdir()
     ros_args = ["--ros-args", "-r", f"rgb:={COLOR}", "-r", f"depth:={DEPTH}"]
     ros_args += ["-r", f"camera_info:={INFO}"]
     reliable = {"input.reliability": "reliable", "input.queue_depth": 20, "sync.wait_s": 0.5}
@@ -77,13 +83,13 @@ def record_live(scene: Path, values: dict[str, Any], folder: Path) -> Path:
             "robot_vision.ros.tools.player",
             str(scene),
             "--speed",
-            "0.2",
+            str(speed),
             log=str(folder / "player.log"),
         ) as player:
             player.wait(120)
         sleep(0.5)
         recorder.send_signal(2)
-        recorder.wait(20)
+        recorder.wait(60)
     assert recorder.returncode == 0, log.read_text()
     return out
 

@@ -109,7 +109,7 @@ def test_a_full_disk_ends_recording_with_the_reason_and_true_counts(tmp_path: Pa
                 capture_output=True,
                 text=True,
                 env=environment,
-                timeout=60,
+                timeout=180,
                 check=False,
             )
         finally:

@@ -49,7 +49,7 @@ class Listening:
         )
         return self.speaker.create_publisher(String, "words", qos)
 
-    def spin_until(self, done, limit_s: float = 10.0) -> None:
+    def spin_until(self, done, limit_s: float = 60.0) -> None:
         until_s = monotonic() + limit_s
         while not done():
             assert monotonic() < until_s, self.heard

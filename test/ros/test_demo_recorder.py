@@ -30,7 +30,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from small_disk import fill, small_disk
-from std_msgs.msg import String
+from std_msgs.msg import Empty, String
 from std_srvs.srv import SetBool, Trigger
 
 from robot_vision.core.errors import ConfigError
@@ -136,6 +136,9 @@ class Bench:
         node.create_subscription(
             String, "/demonstrations/status/json", self._on_status, LATCHED_QOS
         )
+        self._pace = node.create_publisher(Empty, "pace", 100)
+        self._turns: list[Empty] = []
+        recorder.create_subscription(Empty, "pace", self._turns.append, 100)
         self._begin = node.create_client(Trigger, "/demonstrations/begin")
         self._end = node.create_client(SetBool, "/demonstrations/end")
         self._discard = node.create_client(Trigger, "/demonstrations/discard")
@@ -156,7 +159,7 @@ class Bench:
     def meet(self) -> None:
         """Until all topics are connected, and one of each message has come."""
         robot = self.robot
-        needed = (robot.rgb, robot.joints, robot.tool, robot.info)
+        needed = (robot.rgb, robot.joints, robot.tool, robot.info, self._pace)
         self.wait_for(lambda: all(p.get_subscription_count() for p in needed))
         before = -20
 
@@ -168,17 +171,26 @@ class Bench:
             return self.status.get("missing") == []
 
         self.wait_for(heard)
+        for number in range(before + 1, -1):  # up to the first frame of an episode
+            robot.send(number)
+        self.wait_until_taken()
         self.say()
+
+    def wait_until_taken(self) -> None:
+        """Until the recorder, which serves cameras first, has taken what was sent before."""
+        count = len(self._turns)
+        self._pace.publish(Empty())
+        self.wait_for(lambda: len(self._turns) > count, pause_s=0.002)
 
     def wait_until_recorded(self, frames: int) -> None:
         """Whoever ends the episode earlier cuts off what is still under way."""
         self.wait_for(lambda: self.status["frames"] >= frames)
 
-    def wait_for(self, condition: Any, *, limit_s: float = 60.0) -> None:
+    def wait_for(self, condition: Any, *, limit_s: float = 60.0, pause_s: float = 0.02) -> None:
         end_s = monotonic() + limit_s
         while not condition():
             assert monotonic() < end_s, f"not within {limit_s} s; status {self.status}"
-            sleep(0.02)
+            sleep(pause_s)
 
     def _call(self, client: Any, request: Any) -> tuple[bool, str]:
         assert client.wait_for_service(timeout_sec=20)
@@ -239,6 +251,7 @@ def record(on: Bench, numbers: range, **kwargs: Any) -> None:
     """Send frames, not faster than they are taken."""
     for number in numbers:
         on.robot.send(number, **kwargs)
+        on.wait_until_taken()
         sleep(0.005)
 
 
@@ -443,6 +456,7 @@ def test_joints_that_the_dataset_has_and_nobody_reports_are_named(tmp_path: Path
         on.meet()
         on.begin()
         record(on, range(6))
+        on.wait_until_recorded(5)
         on.end()
     with bench(tmp_path / "set", **{"gripper.joint": "j1"}) as on:
         on.meet()
@@ -456,6 +470,7 @@ def test_episodes_are_appended_discarded_and_judged(tmp_path: Path) -> None:
         on.meet()
         on.begin()
         record(on, range(8))
+        on.wait_until_recorded(7)
         on.end(success=True)
         on.begin()
         record(on, range(8, 16))
@@ -463,6 +478,7 @@ def test_episodes_are_appended_discarded_and_judged(tmp_path: Path) -> None:
         on.say("push it to the left")
         on.begin()
         record(on, range(16, 24))
+        on.wait_until_recorded(7)
         on.end(success=False)
     with bench(tmp_path / "set") as on:
         on.meet()
@@ -574,6 +590,7 @@ def test_another_camera_is_refused_with_the_difference(tmp_path: Path) -> None:
         on.meet()
         on.begin()
         record(on, range(6))
+        on.wait_until_recorded(5)
         on.end()
     with bench(tmp_path / "set", robot_type="another") as on:
         on.meet()
@@ -594,6 +611,7 @@ def test_an_unusable_message_is_reported_and_the_rest_is_recorded(
         on.robot.joints.publish(JointState(header=header(on.robot.stamp_ns(0), ""), name=["j1"]))
         record(on, range(8))
         on.wait_for(lambda: len(on.status["unusable"]) == 2)
+        on.wait_until_recorded(7)
         assert on.end()[0]
     unusable = " ".join(on.status["unusable"])
     assert "tool_pose unusable: it is in frame 'map'; expected 'base'" in unusable

@@ -55,7 +55,7 @@ def test_subscriptions_come_and_go_in_other_threads() -> None:
     last_s = monotonic()
     assert not ended
     while thread.is_alive() and not (served and served[-1] > last_s):
-        assert monotonic() < last_s + 10
+        assert monotonic() < last_s + 60
     context.try_shutdown()
     thread.join()
     node.destroy_node()

@@ -151,6 +151,13 @@ def rig(
             yield around, controllers
 
 
+def ends_within(controllers: Controllers, *, seconds: float) -> bool:
+    """Whether no goal comes for so long."""
+    count = len(controllers.goals)
+    sleep(seconds)
+    return len(controllers.goals) == count
+
+
 @pytest.mark.parametrize("gripper", list(GRIPPERS))
 def test_goals_lead_the_arm_and_a_hold_ends_them(native_bundle: Path, gripper: str) -> None:
     with rig(native_bundle, gripper) as (around, controllers):
@@ -158,10 +165,8 @@ def test_goals_lead_the_arm_and_a_hold_ends_them(native_bundle: Path, gripper: s
         assert controllers.grips[0] == pytest.approx(0.08)
         around.instruct("to the moon")
         around.wait_until_held_for("moon")
-        sleep(1.0)  # brakes
-        count = len(controllers.goals)
-        sleep(0.5)
-        assert len(controllers.goals) == count
+        around.wait_for(lambda: ends_within(controllers, seconds=1.0))  # it brakes first
+        assert ends_within(controllers, seconds=0.5)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +219,8 @@ def test_a_gripper_that_gives_up_closing_holds_something(kind: str) -> None:
         assert sends(1.0) == ""
         controllers.gives_up = True
         assert sends(0.0) == ""
-        assert "the gripper did not reach its position" in sends(1.0)
+        sends(1.0)
+        around.wait_for(lambda: "the gripper did not reach its position" in outputs.problem)
         assert controllers.grips == pytest.approx([0.08, 0.0, 0.08])
         assert controllers.efforts == [20.0] * 3
         outputs.close()

@@ -15,6 +15,7 @@ from arm_models import urdf_of
 from geometry_msgs.msg import PoseStamped
 from policy_rig import (
     CUBE_M,
+    DEEP,
     PATIENT,
     Surroundings,
     lead,
@@ -57,7 +58,7 @@ class Robot:
             (PoseStamped, tool_topic, self.tool),
             (JointTrajectory, "/policy/command/joint_trajectory", self.commanded),
         ):
-            listener.create_subscription(kind, topic, heard.append, 10)
+            listener.create_subscription(kind, topic, heard.append, DEEP)
 
     @property
     def tool_m(self) -> np.ndarray:
@@ -121,6 +122,10 @@ def assert_within_limits(around: Surroundings, robot: Robot) -> None:
     assert (np.abs(np.diff(at, axis=0)) <= most).all()
 
 
+def stands(robot: Robot) -> bool:
+    return bool(np.ptp(robot.positions(20), axis=0).max() < 2e-3)
+
+
 @pytest.mark.parametrize(("arm", "source"), [("seven", "topic"), ("six", "joints")])
 def test_the_arm_follows_the_words_by_its_joints_and_holds(
     native_bundle: Path, tmp_path: Path, arm: str, source: str
@@ -133,10 +138,10 @@ def test_the_arm_follows_the_words_by_its_joints_and_holds(
         around.instruct("to the moon")
         held = around.wait_until_held_for("moon")
         assert sorted(held["joints"]) == sorted(json.loads(around.spec)["joint_space"]["names"])
-        sleep(1.0)  # brakes
+        around.wait_for(lambda: stands(robot))  # it brakes first
         count = len(robot.joints)
         around.wait_for(lambda: len(robot.joints) > count + 25)
-        assert np.ptp(robot.positions(20), axis=0).max() < 2e-3
+        assert stands(robot)
         assert_within_limits(around, robot)
 
 

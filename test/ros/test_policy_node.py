@@ -97,10 +97,11 @@ def test_every_topic_of_the_policy(native_bundle: Path) -> None:
     with policy_rig(native_bundle) as around:
         for topic, kind in kinds.items():
             around.node.create_subscription(kind, f"policy/{topic}", heard[topic].append, 50)
+        around.wait_until_met(*kinds)
         around.instruct("to the cube")
         around.enable()
         around.wait_for(lambda: all(heard.values()))
-        around.wait_for(lambda: len(heard["action_chunk"]) >= 3)
+        around.wait_for(lambda: all(len(heard[topic]) >= 3 for topic in kinds if "chunk" in topic))
         assert_topics_are_those_of_the_table(around)
         _, note = POLICY_STATUS.read(json.dumps(around.statuses[-1]))
         assert note == ""
@@ -149,7 +150,7 @@ def test_words_that_name_nothing_hold_and_other_words_are_followed_at_once(
         status = around.wait_until_held_for("no word of 'fly to the moon' is known")
         assert status["instruction_problem"] == "no word of 'fly to the moon' is known"
         around.wait_for(lambda: around.statuses[-1]["perception_age_s"] is not None)
-        assert around.statuses[-1]["reasons"] == ["no word of 'fly to the moon' is known"]
+        around.wait_for_status(reasons=["no word of 'fly to the moon' is known"])
         around.instruct("to the cup")
         around.wait_until_held_for("nothing in view is 'cup'")
         np.testing.assert_allclose(around.arm.position_m, START_M, atol=1e-3)

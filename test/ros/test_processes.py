@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from goes import measured
 from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from robot_vision.demo.inputs import node_arguments
@@ -87,7 +88,7 @@ def test_the_kitchen_at_camera_rate(shared_data: Path, yolox: Path) -> None:
         )
         assert monitor.spin_until(lambda: is_active(monitor), timeout_s=60)
         assert monitor.spin_until(
-            lambda: "perception: inputs" in monitor.heard.status, timeout_s=10
+            lambda: "perception: inputs" in monitor.heard.status, timeout_s=30
         )
         # At 30 FPS; slower if this machine is too busy for that, or for hearing all that was sent.
         for speed in (1.0, 0.5, 0.2):
@@ -136,20 +137,28 @@ def mapped_by(pid: int) -> set[Path]:
 def test_a_signal_ends_it_within_two_seconds_and_frees_shared_memory(
     number: signal.Signals, native_bundle: Path
 ) -> None:
-    before = shared_memory()
     command = [sys.executable, "-m", "robot_vision.ros.run", "--ros-args"]
-    node = subprocess.Popen([*command, "-p", f"model:={native_bundle}"], stderr=subprocess.PIPE)
-    with listening() as monitor:
-        assert monitor.spin_until(lambda: is_active(monitor), timeout_s=60)
-    held = mapped_by(node.pid) - before
-    begin_s = monotonic()
-    node.send_signal(number)
-    _, words = node.communicate(timeout=20)
-    assert monotonic() - begin_s < end_limit_s()
-    assert node.returncode == 0, words.decode()
-    assert b"Traceback" not in words
-    assert held
-    assert shared_memory() & held == set()
+
+    def ending_s() -> float:
+        before = shared_memory()
+        node = subprocess.Popen(
+            [*command, "-p", f"model:={native_bundle}"], stderr=subprocess.PIPE
+        )
+        with listening() as monitor:
+            assert monitor.spin_until(lambda: is_active(monitor), timeout_s=60)
+        held = mapped_by(node.pid) - before
+        begin_s = monotonic()
+        node.send_signal(number)
+        _, words = node.communicate(timeout=180)
+        took_s = monotonic() - begin_s
+        assert node.returncode == 0, words.decode()
+        assert b"Traceback" not in words
+        assert held
+        assert shared_memory() & held == set()
+        return took_s
+
+    limit_s = end_limit_s()
+    assert measured(ending_s, below=limit_s) < limit_s
 
 
 ENDLESS_LOADING = """
@@ -162,32 +171,37 @@ sys.exit(run.run(["--ros-args", "-p", "diagnostics.period_s:=0.2"], run.percepti
 
 
 def test_a_signal_while_a_model_loads_ends_it_as_soon() -> None:
-    before = shared_memory()
-    node = subprocess.Popen([sys.executable, "-c", ENDLESS_LOADING], stderr=subprocess.DEVNULL)
-    with listening() as monitor:
-        said = monitor.heard.status
-        name = "perception: model"
-        assert monitor.spin_until(
-            lambda: name in said and "loading 'native-s'" in said[name].message, timeout_s=60
-        )
-    held = mapped_by(node.pid) - before
-    begin_s = monotonic()
-    node.send_signal(signal.SIGTERM)
-    node.wait(timeout=20)
-    assert monotonic() - begin_s < end_limit_s()
-    assert held
-    assert shared_memory() & held == set()
+    def ending_s() -> float:
+        before = shared_memory()
+        node = subprocess.Popen([sys.executable, "-c", ENDLESS_LOADING], stderr=subprocess.DEVNULL)
+        with listening() as monitor:
+            said = monitor.heard.status
+            name = "perception: model"
+            assert monitor.spin_until(
+                lambda: name in said and "loading 'native-s'" in said[name].message, timeout_s=60
+            )
+        held = mapped_by(node.pid) - before
+        begin_s = monotonic()
+        node.send_signal(signal.SIGTERM)
+        node.wait(timeout=40)
+        took_s = monotonic() - begin_s
+        assert held
+        assert shared_memory() & held == set()
+        return took_s
+
+    limit_s = end_limit_s()
+    assert measured(ending_s, below=limit_s) < limit_s
 
 
 def test_a_node_that_cannot_start_says_why_and_ends_with_an_error() -> None:
     command = [sys.executable, "-m", "robot_vision.ros.run", "--ros-args", "-p"]
     bad_model = subprocess.run(
-        [*command, "model:=nothing"], capture_output=True, text=True, timeout=60
+        [*command, "model:=nothing"], capture_output=True, text=True, timeout=180
     )
     assert bad_model.returncode == 2
     assert "no model bundle 'nothing'" in bad_model.stderr
     bad_value = subprocess.run(
-        [*command, "device:=tpu"], capture_output=True, text=True, timeout=60
+        [*command, "device:=tpu"], capture_output=True, text=True, timeout=180
     )
     assert bad_value.returncode == 2
     assert "device = 'tpu'" in bad_value.stderr

@@ -18,6 +18,7 @@ from robot_vision.ros.messages.convert import ns_from_stamp
 pytestmark = pytest.mark.ros
 
 SLOW_S = 240.0
+_JSON, _MASK = "/perception/segment/json", "/perception/segment/mask"
 # Where the bundle of the tests always sees its object, and so where its track is.
 LEFT, TOP, RIGHT, BOTTOM = 16, 12, 48, 36
 
@@ -31,11 +32,11 @@ class Asker:
         self.said: list[dict[str, Any]] = []
         self.masks: list[Image] = []
         self._requests = node.create_publisher(String, "/perception/segment/request", 10)
-        node.create_subscription(
-            String, "/perception/segment/json", lambda m: self.said.append(json.loads(m.data)), 10
-        )
-        node.create_subscription(Image, "/perception/segment/mask", self.masks.append, 10)
-        r.wait_for(lambda: self._requests.get_subscription_count() > 0)
+        node.create_subscription(String, _JSON, lambda m: self.said.append(json.loads(m.data)), 10)
+        node.create_subscription(Image, _MASK, self.masks.append, 10)
+        answers = [p for p in r.node.publishers if p.topic_name in (_JSON, _MASK)]
+        met = [publisher.get_subscription_count for publisher in (self._requests, *answers)]
+        r.wait_for(lambda: len(met) == 3 and all(count() for count in met))
 
     def ask(self, request: dict[str, Any] | str) -> None:
         text = request if isinstance(request, str) else json.dumps(request)
@@ -80,7 +81,8 @@ def test_a_thing_is_pointed_at_held_and_released(tmp_path: Path) -> None:
 
         carried = asker.hears(lambda said: said["segments"] and said["segments"][0]["mask_age_s"])
         assert carried["segments"][0]["how"] == "carried"
-        mask = next(m for m in asker.masks if ns_from_stamp(m.header.stamp) == held["stamp_ns"])
+        masks = {ns_from_stamp(m.header.stamp): m for m in asker.masks}
+        mask = masks[held["stamp_ns"]]
         assert (mask.encoding, mask.width, mask.height) == ("mono8", WIDTH_PX, HEIGHT_PX)
         labels = np.frombuffer(mask.data, np.uint8).reshape(HEIGHT_PX, WIDTH_PX)
         assert np.count_nonzero(labels == 1) == thing["area_px"]

@@ -71,6 +71,7 @@ def test_a_killed_process_is_cleaned_up_after_and_a_living_one_is_not() -> None:
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         assert left.stat().st_size > 64 * 2**20
+        os.utime(left.with_name(left.name + "_el"))  # the other process may take long to start
         clean_shared_memory(log=said.append)
         assert left.exists(), "a process that has just begun is left alone"
         said.clear()
@@ -105,11 +106,11 @@ def test_a_node_that_starts_cleans_and_says_so(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env=environment,
-        timeout=60,
+        timeout=180,
     )
     assert "removed shared memory of processes that were killed" in recording.stderr
     assert not left.exists()
-    deadline_s = monotonic() + 5
+    deadline_s = monotonic() + 30
     while lock.exists() and monotonic() < deadline_s:
         sleep(0.01)
     assert not lock.exists()

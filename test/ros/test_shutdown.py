@@ -31,7 +31,7 @@ sys.exit(run(sys.argv[1:], perception_and_policy))
 def test_a_wrong_policy_beside_an_active_perception_ends_the_process(native_bundle: Path) -> None:
     arguments = ["-p", f"perception:model:={native_bundle}", "-p", "policy:policy:=nothing"]
     command = [sys.executable, "-c", BOTH, "--ros-args", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert ended.returncode == 2, ended.stderr
     assert "no model bundle 'nothing'" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -48,7 +48,7 @@ sys.exit(run(sys.argv[1:], with_console(perception)))
 """
     arguments = ["-p", f"perception:model:={native_bundle}", "-p", "console:host:=192.0.2.1"]
     command = [sys.executable, "-c", script, "--ros-args", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=180)
     assert ended.returncode == 2, ended.stderr
     assert "192.0.2.1" in ended.stderr
     assert "Traceback" not in ended.stderr

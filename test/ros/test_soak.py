@@ -42,15 +42,21 @@ def assert_sound(status: int, report: dict[str, Any], out: Path) -> None:
 
 
 def test_some_seconds_of_soak(policy_bundle: Path, tmp_path: Path) -> None:
-    status, report = soaked(
-        tmp_path,
-        f"--policy={policy_bundle}",
-        "--minutes=0.35",
-        "--faults=camera_silent,words_empty,console_hold",
-        "--camera-hz=5",
-    )
-    assert_sound(status, report, tmp_path)
-    assert {run["name"] for run in report["runs"]} >= {"camera_silent", "words_empty"}
+    faults = {"camera_silent", "words_empty", "console_hold"}
+    for minutes in (0.35, 1.0):  # longer where a busy machine does not come to all of them
+        out = tmp_path / str(minutes)
+        status, report = soaked(
+            out,
+            f"--policy={policy_bundle}",
+            f"--minutes={minutes}",
+            f"--faults={','.join(sorted(faults))}",
+            "--camera-hz=5",
+        )
+        ran = {run["name"] for run in report["runs"]}
+        if ran == faults:
+            break
+    assert_sound(status, report, out)
+    assert ran == faults
     assert report["invariants"]["hold reported"]["checks"] > 0
     for name in OF_THE_ARM:
         assert not report["invariants"][name]["violations"], report["invariants"][name]
@@ -59,7 +65,7 @@ def test_some_seconds_of_soak(policy_bundle: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_five_minutes_of_soak_violate_nothing(policy_bundle: Path, tmp_path: Path) -> None:
-    status, report = soaked(tmp_path, f"--policy={policy_bundle}", "--minutes=5")
+    status, report = soaked(tmp_path, f"--policy={policy_bundle}", "--minutes=5", "--camera-hz=5")
     assert_sound(status, report, tmp_path)
     assert len(report["runs"]) > 20
     broken = {

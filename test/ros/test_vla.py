@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
-from policy_rig import WAIT_S, ros_arguments, served
+from policy_rig import ros_arguments, served
 from rclpy.context import Context
 from seeker import HEIGHT_ABOVE_M, Seeker
 
@@ -24,6 +24,7 @@ from robot_vision.ros.tools.processes import child
 pytestmark = pytest.mark.ros
 
 CLOSE_M = 0.05
+WAIT_S = 200.0
 # Of the simulated time, by which all keep theirs: so slow that a busy machine computes it too.
 SPEED = 0.2
 

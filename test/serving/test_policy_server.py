@@ -57,10 +57,17 @@ def served(
         server.close()
 
 
+def robot_bundle(folder: Path, manifest: Any, protocol: str, server: PolicyServer) -> Any:
+    """A bundle for the robot that gives a busy machine time to connect."""
+    bundle = write_robot_bundle(folder, manifest, protocol=protocol, url=server.url)
+    assert bundle.manifest.remote is not None
+    bundle.manifest.remote["server"]["connect_s"] = 30.0
+    return bundle
+
+
 @contextmanager
 def robot_side(folder: Path, policy: Any, server: PolicyServer, protocol: str) -> Iterator[Any]:
-    bundle = write_robot_bundle(folder, policy.manifest, protocol=protocol, url=server.url)
-    remote = RemotePolicy(bundle)
+    remote = RemotePolicy(robot_bundle(folder, policy.manifest, protocol, server))
     try:
         until_s = monotonic() + 30
         while remote.status().state != "ready":
@@ -113,14 +120,12 @@ def test_a_server_of_another_policy_is_refused(protocol: str, tmp_path: Path) ->
     with served(tmp_path, protocol) as (policy, server, _):
         other = {"identity": "f" * 64}
         manifest = policy.manifest.model_copy(update=other)
-        bundle = write_robot_bundle(tmp_path / "mine", manifest, protocol=protocol, url=server.url)
+        bundle = robot_bundle(tmp_path / "mine", manifest, protocol, server)
         with pytest.raises(BundleError, match=r"robot_vision.identity is .*, expected ffff"):
             RemotePolicy(bundle)
         spec = policy.manifest.action_spec.model_copy(update={"step_s": 0.2})
         manifest = policy.manifest.model_copy(update={"action_spec": spec})
-        bundle = write_robot_bundle(
-            tmp_path / "slower", manifest, protocol=protocol, url=server.url
-        )
+        bundle = robot_bundle(tmp_path / "slower", manifest, protocol, server)
         with pytest.raises(BundleError, match=r"step_s is 0.1, policy.yaml expects 0.2"):
             RemotePolicy(bundle)
 
@@ -212,19 +217,14 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
     asked = {"certificate": pem, "key": str(tmp_path / "key.pem")}
     with served(tmp_path, "robot_vision", **asked) as (policy, server, _):
         assert server.url.startswith("wss://")
-        folder = tmp_path / "mine"
-        bundle = write_robot_bundle(
-            folder, policy.manifest, protocol="robot_vision", url=server.url
-        )
+        bundle = robot_bundle(tmp_path / "mine", policy.manifest, "robot_vision", server)
         stranger = RemotePolicy(bundle)
         try:
             reason = stranger.decide(observation(), stranger.instruct("go")).hold_reason
             assert "certificate verify failed" in reason
         finally:
             stranger.close()
-        remote = bundle.manifest.remote
-        assert remote is not None
-        remote["server"]["ca_file"] = pem
+        bundle.manifest.remote["server"]["ca_file"] = pem
         trusting = RemotePolicy(bundle)
         try:
             assert decided(trusting, "go").action is not None

@@ -257,7 +257,7 @@ save_file(state, Path({out!r}) / f"rank{{os.environ['RANK']}}.safetensors")
 """
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("in_part", [False, True])
 def test_two_processes_train_one_model(tmp_path: Path, in_part: bool) -> None:
     script = tmp_path / "process.py"

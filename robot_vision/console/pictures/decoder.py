@@ -6,7 +6,7 @@ takes too long or crashes the child ends it; the next job gets a new one.
 
 import subprocess
 import sys
-from threading import Lock, Timer
+from threading import Event, Lock, Timer
 from typing import IO
 
 import numpy as np
@@ -96,18 +96,17 @@ class Decoder:
         job = JOB.pack(is_video, len(data), *sizes, limit_s + _LATER_S)
         assert child.stdin is not None
         assert child.stdout is not None
-        timer = _kill_after(limit_s, child)
+        timer, is_late = _kill_after(limit_s, child)
         try:
             child.stdin.write(job)
             child.stdin.write(data)
             child.stdin.flush()
             return _answer(child.stdout, name)
         except (EOFError, BrokenPipeError):
-            is_late = not timer.is_alive()
             _reap(child)  # the next job gets a new one
             if self._is_closed:
                 raise ConsoleError(503, _ENDING) from None
-            if is_late:
+            if is_late.is_set():
                 text = f"decoding {name} takes longer than the limit of {limit_s:g} s"
                 raise ConsoleError(UNREADABLE, text) from None
             raise _ChildDiedError from None
@@ -141,18 +140,25 @@ class Decoder:
 def _has_started(child: "subprocess.Popen[bytes]") -> bool:
     """Wait for its imports, which do not count towards the time limit."""
     assert child.stdout is not None
-    timer = _kill_after(_START_S, child)
+    timer, _ = _kill_after(_START_S, child)
     try:
         return child.stdout.read(len(READY)) == READY
     finally:
         timer.cancel()
 
 
-def _kill_after(limit_s: float, child: "subprocess.Popen[bytes]") -> Timer:
-    timer = Timer(limit_s, child.kill)
+def _kill_after(limit_s: float, child: "subprocess.Popen[bytes]") -> tuple[Timer, Event]:
+    """The running timer, and an event that is set before the timer kills the child."""
+    is_late = Event()
+
+    def kill() -> None:
+        is_late.set()
+        child.kill()
+
+    timer = Timer(limit_s, kill)
     timer.daemon = True
     timer.start()
-    return timer
+    return timer, is_late
 
 
 def _answer(out: IO[bytes], name: str) -> Frames:
