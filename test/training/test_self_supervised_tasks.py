@@ -225,9 +225,27 @@ def test_the_teacher_of_dino_is_the_average_and_learns_nothing_itself(
     torch.testing.assert_close(run.beside["centre"].mean, expected)
 
 
+def convolutional() -> dict[str, Any]:
+    encoder = tiny_spec("simclr")["encoder"]
+    return {"encoder": encoder, "hidden": 16, "bottleneck": 8, "prototypes": 16}
+
+
+def test_the_teacher_of_dino_normalises_by_the_batch(colors: Path, cache: str) -> None:
+    """As the student does, whose weights it has before the first step."""
+    run = build_run(recipe("dino", colors, cache, spec=convolutional() | {"batch_norm": True}))
+    before = {name: value.clone() for name, value in run.averaged.named_buffers()}
+    said = run.task.answer(run.model, next(run.task.batches(0, 0.0)))
+    torch.testing.assert_close(said.teacher, said.student[:2])
+    norms = [m for m in run.averaged.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    assert len(norms) > 2
+    assert not any(norm.training for norm in norms)
+    for name, value in run.averaged.named_buffers():
+        if "running" in name:
+            torch.testing.assert_close(value, before[name])
+
+
 def test_small_views_leave_the_statistics_of_norms_alone(colors: Path, cache: str) -> None:
-    conv = {"encoder": tiny_spec("simclr")["encoder"], "hidden": 16, "bottleneck": 8}
-    run = build_run(recipe("dino", colors, cache, spec={**conv, "prototypes": 16}))
+    run = build_run(recipe("dino", colors, cache, spec=convolutional()))
     norm = next(m for m in run.model.modules() if isinstance(m, nn.BatchNorm2d))
     views = next(run.task.batches(0, 0.0))
     run.task.answer(run.model, (*views[:2], *(torch.full_like(v, 255) for v in views[2:])))
