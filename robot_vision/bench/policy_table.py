@@ -110,7 +110,7 @@ def _percent(found: Share | None) -> str:
 
 
 def _rounded(value: float | None) -> str:
-    return _NOT_THERE if value is None else f"{value:.2g}" if value < 1 else f"{value:.0f}"
+    return _NOT_THERE if value is None else f"{value:.3g}"
 
 
 def _conditions(file: Path) -> dict[str, Any]:
