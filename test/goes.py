@@ -11,7 +11,9 @@ def measured(once: Callable[[], float], *, below: float) -> float:
     Whoever else is at work may hold up one go, not each of them.
     """
     values: list[float] = []
-    while len(values) < GOES and not (values and values[-1] < below):
+    for _ in range(GOES):
         values.append(once())
+        if values[-1] < below:
+            break
     print(f"below {below:g}: {values}")
     return min(values)

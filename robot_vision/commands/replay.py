@@ -60,8 +60,12 @@ def replay(
     if update_golden and golden is None:
         raise ConfigError("--update-golden needs --golden FILE to write to")
     if policy:
-        how = _judge_options(
-            param or [],
+        from robot_vision.replay.judging.judge import JudgeOptions
+
+        words, pointing = options.parse_pointing(param or [])
+        how = JudgeOptions(
+            words=words,
+            pointing=pointing,
             episodes=tuple(episode or ()),
             meaning=meaning,
             fps=fps,
@@ -91,31 +95,6 @@ def replay(
         _list(bags, config=node, bag=shared.bag)
     results = _run(bags, shared, out=out, workers=jobs, ray=ray, resume=resume)
     _conclude(results, out=out, json=json, golden=written)
-
-
-def _judge_options(
-    texts: list[str],
-    *,
-    episodes: tuple[int, ...],
-    meaning: Path | None,
-    fps: float,
-    model: str,
-    camera: str,
-) -> "JudgeOptions":
-    """How a policy is judged; `texts` are the parameters that `--param` gives."""
-    from robot_vision.replay.jobs.options import parse_pointing
-    from robot_vision.replay.judging.judge import JudgeOptions
-
-    words, pointing = parse_pointing(texts)
-    return JudgeOptions(
-        words=words,
-        pointing=pointing,
-        episodes=episodes,
-        meaning=meaning,
-        fps=fps,
-        model=model,
-        camera=camera,
-    )
 
 
 def _check_kept(golden: Path | None) -> None:

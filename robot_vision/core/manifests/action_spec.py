@@ -4,14 +4,13 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from robot_vision.core.manifests.observation_spec import FromPerception
 
 ACTION_NAMES = ("x", "y", "z", "rx", "ry", "rz", "gripper")
 
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Numbers = Annotated[tuple[_Finite, ...], Field(min_length=1, max_length=128)]
+_Numbers = Annotated[tuple[FiniteFloat, ...], Field(min_length=1, max_length=128)]
 
 
 class ActionStatistics(BaseModel):

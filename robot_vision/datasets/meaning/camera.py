@@ -1,16 +1,15 @@
 """Poses of a dataset's cameras, as part of its meaning."""
 
 import math
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from robot_vision.core.parameters.params import Params
 
-_Finite = Annotated[float, Field(allow_inf_nan=False)]
-_Three = tuple[_Finite, _Finite, _Finite]
+_Three = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
 # Printed numbers are rounded; anything further off is not a rotation.
 _NOT_ONE = 0.01
 # No camera of an arm is further away than this; larger numbers are in mm.
@@ -21,7 +20,7 @@ class CameraPlace(Params):
     """A camera's pose; its axes are OpenCV's: x right, y down, z into the picture."""
 
     position_m: _Three = Field(description="of the lens, in metres")
-    quaternion_xyzw: tuple[_Finite, _Finite, _Finite, _Finite] | None = None
+    quaternion_xyzw: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None = None
     matrix: tuple[_Three, _Three, _Three] | None = Field(
         default=None, description="the rotation in place of a quaternion, row by row"
     )

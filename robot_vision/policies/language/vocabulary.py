@@ -37,9 +37,13 @@ _LISTED = 12
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TokenisedText:
-    """Tokens of the known words, the unknown words, and why the text cannot be followed."""
+    """Tokens of the known words, the unknown words, and why the text cannot be followed.
+
+    `left_out` is the number of known words beyond the longest text.
+    """
 
     tokens: Int64[np.ndarray, " l"]
+    left_out: int = 0
     unknown_words: tuple[str, ...] = ()
     problem: str = ""
 
@@ -68,7 +72,10 @@ def tokenise(text: str, vocabulary: Vocabulary) -> TokenisedText:
     unknown = tuple(dict.fromkeys(word for word in words if word not in token_of_word))
     tokens = np.array([token_of_word[w] for w in known[: vocabulary.max_words]], np.int64)
     return TokenisedText(
-        tokens=tokens, unknown_words=unknown, problem=_problem(words, known, unknown, vocabulary)
+        tokens=tokens,
+        left_out=len(known) - len(tokens),
+        unknown_words=unknown,
+        problem=_problem(words, known, unknown, vocabulary),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from robot_vision.core.errors import BundleError
 from robot_vision.core.manifests.action_spec import ActionSpec
@@ -24,8 +24,7 @@ from robot_vision.datasets.meaning.meaning import (
 
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Numbers = Annotated[tuple[Number, ...], Field(min_length=1, max_length=128)]
+Numbers = Annotated[tuple[FiniteFloat, ...], Field(min_length=1, max_length=128)]
 OURS = "robot_vision"
 
 

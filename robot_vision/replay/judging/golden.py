@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from robot_vision.core.errors import ConfigError, ForeignFileError
 from robot_vision.core.files.foreign import quoted, read_json
@@ -18,7 +18,7 @@ from robot_vision.replay.judging.answers import Answer, Answers
 
 KIND, VERSION, TOLERANCE = "policy", 1, 0.02
 _MOST_LISTED = 5
-_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+_Number = Annotated[FiniteFloat, Field(strict=True)]
 
 
 class GoldenEpisode(BaseModel):

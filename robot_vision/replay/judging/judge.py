@@ -71,6 +71,7 @@ def judge(dataset: Path, policy: BundledPolicy, options: JudgeOptions = _USUAL) 
     try:
         learnt = manifest.metrics.get("meaning")
         said = meaning_of(opened, options.meaning, of=of, learnt=learnt)
+        # A set without actions cannot contradict them, and can be replayed as well.
         if opened.said_meaning is None and sampled(opened, most=1):
             must_hold(opened, said, of=of)
         chosen = options.episodes or tuple(range(len(opened.lengths)))

@@ -74,7 +74,7 @@ class SpokenTokens:
         unknown = dict[str, None]()
         for wordings in instructions:
             found = [tokenise(text, vocabulary) for text in wordings or ("",)]
-            self.too_long += sum(_is_too_long(text, vocabulary) for text in wordings)
+            self.too_long += sum(each.left_out > 0 for each in found)
             unknown |= {word: None for each in found for word in each.unknown_words}
             rows = [padded(each.tokens, vocabulary.max_words) for each in found]
             self._of_episode.append(np.stack(rows))
@@ -124,11 +124,6 @@ class SpokenSentences:
             encoding = self._encoding[said]
             text[row, : len(encoding)], seen[row, : len(encoding)] = encoding, True
         return {"text": text, "text_seen": seen}
-
-
-def _is_too_long(text: str, vocabulary: Vocabulary) -> bool:
-    known = set(vocabulary.words)
-    return sum(word in known for word in split_words(text)) > vocabulary.max_words
 
 
 def unsaid(words: Inputs, rows: Bool[np.ndarray, " n"]) -> Inputs:
