@@ -48,13 +48,14 @@ def best_fit(commanded: Sequence[Motion], seen: Sequence[Motion]) -> Fit | None:
     if known[lag][0] < known[0][0] + 0.05:
         lag = 0
     correlation, pairs = known[lag]
+    found = _correlations(commanded, seen, lag)
     return Fit(
         correlation=correlation,
         gain=_gain(commanded, seen, lag),
         lag_steps=lag,
         pairs=pairs,
-        mirrored=_mirrored(commanded, seen, lag),
-        swapped=_swapped(commanded, seen, lag),
+        mirrored=_mirrored(found),
+        swapped=_swapped(found),
     )
 
 
@@ -93,16 +94,12 @@ def _correlation(
     return xy / float(np.sqrt(xx * yy)), pairs
 
 
-def _mirrored(commanded: Sequence[Motion], seen: Sequence[Motion], lag: int) -> tuple[int, ...]:
+def _mirrored(found: Float[np.ndarray, "c c"]) -> tuple[int, ...]:
     """Of the dimensions that move, at the lag of all together."""
-    own = np.diag(_correlations(commanded, seen, lag))
-    return tuple(np.flatnonzero(own < -_OPPOSITE).tolist())
+    return tuple(np.flatnonzero(np.diag(found) < -_OPPOSITE).tolist())
 
 
-def _swapped(
-    commanded: Sequence[Motion], seen: Sequence[Motion], lag: int
-) -> tuple[tuple[int, int], ...]:
-    found = _correlations(commanded, seen, lag)
+def _swapped(found: Float[np.ndarray, "c c"]) -> tuple[tuple[int, int], ...]:
     best = found.argmax(axis=1)
     return tuple(
         (one, int(other))
