@@ -61,33 +61,43 @@ def unit(rows: int, dimensions: int, *, seed: int) -> Tensor:
 # The loss
 
 
-def plain_loss(picture: Tensor, text: Tensor, scale: float, same: Tensor) -> float:
-    """Each row and column by itself, as the paper's words have it."""
+def plain_loss(
+    picture: Tensor, text: Tensor, scale: float, same: Tensor, wrong: list[list[Tensor]]
+) -> float:
+    """Each row and column by itself, as the papers' words have it."""
     total, count = 0.0, len(picture)
     for i in range(count):
         own = scale * float(picture[i] @ text[i])
         kept = [j for j in range(count) if i == j or not same[i, j]]
-        for others in (picture[i] @ text[kept].T, text[i] @ picture[kept].T):
-            total += math.log(sum(math.exp(scale * float(each)) for each in others)) - own
+        of_picture = [*text[kept], *wrong[i]]
+        for one, others in ((picture[i], of_picture), (text[i], [*picture[kept]])):
+            total += math.log(sum(math.exp(scale * float(one @ each)) for each in others)) - own
     return total / (2 * count)
 
 
 @pytest.mark.parametrize("repeated", [False, True], ids=["all differ", "some say the same"])
-def test_the_loss_equals_a_plain_loop(repeated: bool) -> None:
+@pytest.mark.parametrize("wrongs", [0, 2])
+def test_the_loss_equals_a_plain_loop(repeated: bool, wrongs: int) -> None:
     picture, text = unit(5, 7, seed=1), unit(5, 7, seed=2)
     meaning = torch.tensor([0, 1, 0, 2, 1]) if repeated else torch.arange(5)
     same = meaning[:, None] == meaning[None]
-    found = contrastive_loss(picture, text, torch.tensor(14.0), same)
-    assert float(found) == pytest.approx(plain_loss(picture, text, 14.0, same), rel=1e-5)
+    wrong = unit(5 * wrongs, 7, seed=3).unflatten(0, (5, wrongs))
+    has_wrong = torch.arange(5 * wrongs).reshape(5, wrongs) % 3 > 0
+    found = contrastive_loss(
+        picture, text, torch.tensor(14.0), same, wrong=wrong, has_wrong=has_wrong
+    )
+    listed = [[*rows[has]] for rows, has in zip(wrong, has_wrong, strict=True)]
+    assert float(found) == pytest.approx(plain_loss(picture, text, 14.0, same, listed), rel=1e-5)
 
 
 def test_pairs_that_lie_together_cost_nothing_and_unknowing_ones_the_logarithm_of_n() -> None:
-    apart, none = torch.eye(6), torch.zeros(6, 6, dtype=torch.bool)
-    assert float(contrastive_loss(apart, apart, torch.tensor(100.0), none)) < 1e-6
-    alike = F.normalize(torch.ones(6, 4), dim=1)
-    assert float(contrastive_loss(alike, alike, torch.tensor(9.0), none)) == pytest.approx(
-        math.log(6)
-    )
+    def loss(both: Tensor, scale: float) -> float:
+        none = torch.zeros(6, 6, dtype=torch.bool)
+        no_wrong = {"wrong": torch.zeros(6, 0, both.shape[1]), "has_wrong": none[:, :0]}
+        return float(contrastive_loss(both, both, torch.tensor(scale), none, **no_wrong))
+
+    assert loss(torch.eye(6), 100.0) < 1e-6
+    assert loss(F.normalize(torch.ones(6, 4), dim=1), 9.0) == pytest.approx(math.log(6))
 
 
 @pytest.mark.parametrize(("log_scale", "expected"), [(9.0, MOST_SCALE), (-3.0, 1.0), (2.0, None)])
@@ -318,6 +328,33 @@ def test_a_batch_depends_on_its_step_alone_and_knows_what_says_the_same(
     same_caption = (first.text[:, None] == first.text[None]).all(dim=2)
     assert torch.equal(first.same | same_caption, first.same)
     assert task.notes() == ("12 pictures and 12 crops of things with 24 captions of 6 words",)
+
+
+def test_pictures_reject_wrong_captions_that_can_be_read(shapes_set: Path, tmp_path: Path) -> None:
+    readable = with_caption_rows(
+        shapes_set,
+        tmp_path / "readable",
+        lambda rows: [
+            {**row, "wrong_color": "a blue slab", "wrong_thing": "a red zebra"} for row in rows
+        ],
+    )
+
+    def batch_of(data: Path, **options: object):
+        task = TASKS.get("alignment")(recipe_for(data, tmp_path / "cache", **options), CPU)
+        return next(task.batches(0, 0.0)), task
+
+    batch, task = batch_of(readable)
+    assert batch.has_wrong.all(dim=0).tolist() == [True, False]  # no caption names a zebra
+    blue = token_rows(["a blue slab"], vocabulary_of(open_texts(readable), max_words=40))[0]
+    assert (batch.wrong[:, 0] == torch.from_numpy(blue)).all()
+    loss, _ = task.loss(task.answer(build_run(task.recipe).model, batch), batch)
+    assert torch.isfinite(loss)
+    for data, options in ((shapes_set, {}), (readable, {"wrong_captions": False})):
+        assert batch_of(data, **options)[0].has_wrong.shape == (len(batch.text), 0)
+
+
+def open_texts(data: Path) -> list[str]:
+    return open_captions(str(data), CaptionOptions()).texts
 
 
 def test_words_of_a_start_keep_their_rows(shapes_set: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ TOKENS, ENCODINGS = "tokens", "encodings"
 FIRST_TEMPERATURE = 0.07
 MOST_SCALE = 100.0
 _FINEST_PX = 16
+_LEAST_COLOR_PX = 4
 _ABSENT = -1e4
 
 
@@ -55,7 +56,8 @@ class PictureTextSpec(Params):
 class PictureSide(nn.Module):
     """A picture → `embedding` [b,d] and `features` [b,d,rows,columns], both of unit norm.
 
-    Uses the maps with strides of 16 px and more, at the resolution of the finest of them.
+    Uses the maps with strides of 16 px and more, at the resolution of the finest of them, and
+    the raw colours in each cell, which an encoder trained on names of objects hardly keeps.
     """
 
     def __init__(self, spec: PictureTextSpec) -> None:
@@ -63,7 +65,11 @@ class PictureSide(nn.Module):
         self.encoder = PictureEncoder(spec.encoder)
         strides = self.encoder.strides
         self._maps = [row for row, s in enumerate(strides) if s >= _FINEST_PX] or [-1]
-        channels = sum(self.encoder.channels[row] for row in self._maps)
+        stride = strides[self._maps[0]]
+        sides = (px for px in range(_LEAST_COLOR_PX, stride) if stride % px == 0)
+        self._color_px = next(sides, stride)
+        self._parts = stride // self._color_px
+        channels = 3 * self._parts**2 + sum(self.encoder.channels[row] for row in self._maps)
         self.cells = nn.Sequential(
             nn.Conv2d(channels, spec.width, 1),
             nn.GELU(),
@@ -78,7 +84,7 @@ class PictureSide(nn.Module):
         seen = [encoded.maps[row] for row in self._maps]
         size = seen[0].shape[2:]
         fitted = [F.interpolate(each, size, mode="nearest") for each in seen[1:]]
-        joined = torch.cat([seen[0], *fitted], dim=1)
+        joined = torch.cat([seen[0], *fitted, self._colors(rgb)], dim=1)
         cells = self.cells(joined)
         weight = self.weight(joined).flatten(2).softmax(dim=2)
         pooled = (cells.flatten(2) * weight).sum(dim=2)
@@ -86,6 +92,11 @@ class PictureSide(nn.Module):
             "features": F.normalize(cells, dim=1),
             "embedding": F.normalize(pooled, dim=1),
         }
+
+    def _colors(self, rgb: Real[Tensor, "b h w 3"]) -> Float[Tensor, "b c rows columns"]:
+        """Mean colours of the parts of each cell."""
+        colors = F.avg_pool2d(self.encoder.prepared(rgb), self._color_px)
+        return F.pixel_unshuffle(colors, self._parts)
 
 
 class TextSide(nn.Module):
@@ -151,9 +162,10 @@ class PictureText(nn.Module):
         return self
 
     def forward(
-        self, rgb: Real[Tensor, "b h w 3"], text: Int[Tensor, "b l"] | Float[Tensor, "b l e"]
+        self, rgb: Real[Tensor, "b h w 3"], text: Int[Tensor, "t l"] | Float[Tensor, "t l e"]
     ) -> dict[str, Tensor]:
-        """Pictures, and texts as tokens or encodings; `scale` [b] is the same for all."""
+        """Pictures, and any number of texts as tokens or encodings; `scale` [b] is the same for
+        all."""
         return {
             **self.picture(rgb),
             TEXT_ROLE: self.text(text),

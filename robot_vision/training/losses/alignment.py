@@ -11,8 +11,14 @@ def contrastive_loss(
     text: Float[Tensor, "b d"],
     scale: Float[Tensor, ""],
     same: Bool[Tensor, "b b"],
+    *,
+    wrong: Float[Tensor, "b k d"],
+    has_wrong: Bool[Tensor, "b k"],
 ) -> Float[Tensor, ""]:
     """Symmetric InfoNCE over unit-norm embeddings (CLIP, arXiv:2103.00020, its figure 3).
+
+    Each picture must also reject texts that are `wrong` for it alone, such as its caption with
+    another colour (NegCLIP, arXiv:2210.01936), where it has such a text.
 
     `scale` multiplies the similarities. Where `same`, two captions mean the same, so neither
     is wrong for the other's picture: such pairs are left out of the sums. A diagonal is kept.
@@ -20,7 +26,11 @@ def contrastive_loss(
     own = torch.eye(len(picture), dtype=torch.bool, device=picture.device)
     logits = (scale * picture @ text.T).masked_fill(same & ~own, float("-inf"))
     target = torch.arange(len(picture), device=picture.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    swapped = (scale * torch.einsum("bd,bkd->bk", picture, wrong)).masked_fill(
+        ~has_wrong, float("-inf")
+    )
+    of_pictures = F.cross_entropy(torch.cat([logits, swapped], dim=1), target)
+    return (of_pictures + F.cross_entropy(logits.T, target)) / 2
 
 
 def hits(picture: Float[Tensor, "b d"], text: Float[Tensor, "b d"]) -> Float[Tensor, ""]:

@@ -36,7 +36,12 @@ from robot_vision.training.data.words.caption_texts import (
     travelled_texts,
 )
 from robot_vision.training.data.words.caption_words import vocabulary_of
-from robot_vision.training.data.words.captions import CaptionOptions, CaptionSet, open_captions
+from robot_vision.training.data.words.captions import (
+    Caption,
+    CaptionOptions,
+    CaptionSet,
+    open_captions,
+)
 from robot_vision.training.data.words.initial_words import with_words
 from robot_vision.training.engine.recipes.recipe import Recipe
 from robot_vision.training.engine.stepping.distributed import rank
@@ -53,11 +58,13 @@ _LISTED = 8
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AlignmentBatch:
     """Pictures with a caption each, as tokens or a frozen encoder's encodings; `same` where two
-    captions name the same."""
+    captions name the same. `wrong` are the captions with a wrong word, where `has_wrong`."""
 
     rgb: UInt8[Tensor, "b h w 3"]
     text: Shaped[Tensor, "b l *w"]
     same: Bool[Tensor, "b b"]
+    wrong: Shaped[Tensor, "b k l *w"]
+    has_wrong: Bool[Tensor, "b k"]
 
 
 class AlignmentOptions(PictureOptions):
@@ -67,6 +74,10 @@ class AlignmentOptions(PictureOptions):
     captions: CaptionOptions = CaptionOptions()
     sentences: TextTowerOptions = TextTowerOptions()
     freeze_encoder: bool = param(False, "the encoder of pictures stays as it begins")
+    wrong_captions: bool = param(
+        True,
+        "pictures also reject their captions with a wrong colour or object, if the set has any",
+    )
     max_words: int = param(40, "words of the longest caption", ge=1, le=128)
     evaluation_images: int = param(1000, "pictures of an evaluation while training", ge=2)
     resolutions: list[Resolution] = param(
@@ -97,6 +108,11 @@ class AlignmentTask(Task[AlignmentBatch]):
         where = {"source": options.train_set, "cache_dir": options.cache_dir}
         self._texts: CaptionTexts = opened_sentences(options.sentences, **where) or (
             VocabularyTexts(vocabulary_of(self._known.texts, max_words=options.max_words))
+        )
+        self._rejects = options.wrong_captions and any(
+            any(self._wrong_of(caption))
+            for each in self._known.pictures
+            for caption in each.captions
         )
         self._held_out = _held_out(recipe, self.travels(), None) if options.val_set else None
 
@@ -150,32 +166,56 @@ class AlignmentTask(Task[AlignmentBatch]):
         step = first_step
         while True:
             seen = self._stream.batch(step, size, batch_size=batch_size)
-            rows = self._stream.rows(step, batch_size=batch_size)
-            text, same = self._said(rows, step)
-            yield AlignmentBatch(
-                rgb=seen.rgb, text=text.to(self.device), same=same.to(self.device)
-            )
+            captions = self._drawn(self._stream.rows(step, batch_size=batch_size), step)
+            yield self._batch(seen.rgb, captions)
             step += 1
 
-    def _said(
-        self, rows: list[int], step: int
-    ) -> tuple[Shaped[Tensor, "b l ..."], Bool[Tensor, "b b"]]:
-        """A random caption for each picture, and which of them have the same meaning."""
+    def _drawn(self, rows: list[int], step: int) -> list[Caption]:
+        """A random caption for each picture."""
         rng = np.random.default_rng((self.recipe.run.seed, step, rank()))
         captions = [self._known.pictures[row].captions for row in rows]
-        chosen = [each[int(rng.integers(len(each)))] for each in captions]
-        text = self._texts.rows([caption.caption for caption in chosen])
-        meanings = np.array([caption.meaning for caption in chosen])
-        same = meanings[:, None] == meanings[None]
-        return torch.from_numpy(text), torch.from_numpy(same)
+        return [each[int(rng.integers(len(each)))] for each in captions]
+
+    def _batch(self, rgb: UInt8[Tensor, "b h w 3"], captions: list[Caption]) -> AlignmentBatch:
+        meanings = np.array([caption.meaning for caption in captions])
+        wrong = [self._wrong_of(caption) if self._rejects else () for caption in captions]
+        has_wrong = np.array([[bool(text) for text in each] for each in wrong], dtype=bool)
+        # A caption stands where there is no wrong one: a text without words has no embedding.
+        texts = [
+            text or caption.caption
+            for caption, each in zip(captions, wrong, strict=True)
+            for text in each
+        ]
+        rejected = self._texts.rows(texts)
+        said = self._texts.rows([caption.caption for caption in captions])
+        return AlignmentBatch(
+            rgb=rgb,
+            text=self._placed(said),
+            same=self._placed(meanings[:, None] == meanings[None]),
+            wrong=self._placed(rejected.reshape(*has_wrong.shape, *rejected.shape[1:])),
+            has_wrong=self._placed(has_wrong),
+        )
+
+    def _wrong_of(self, caption: Caption) -> tuple[str, ...]:
+        """The caption with a wrong colour, and a wrong object; empty where it has none."""
+        wrong = (caption.wrong_color, caption.wrong_thing)
+        return tuple(text if self._texts.reads(text) else "" for text in wrong)
+
+    def _placed(self, values: Shaped[np.ndarray, "..."]) -> Shaped[Tensor, "..."]:
+        return torch.from_numpy(values).to(self.device)
 
     def answer(self, model: nn.Module, batch: AlignmentBatch) -> dict[str, Tensor]:
-        return model(batch.rgb, batch.text)
+        """`text_embedding` has the captions first, then those with a wrong word."""
+        return model(batch.rgb, torch.cat([batch.text, batch.wrong.flatten(0, 1)]))
 
     def loss(self, answer: dict[str, Tensor], batch: AlignmentBatch) -> Loss:
-        picture, text = answer["embedding"].float(), answer[TEXT_ROLE].float()
+        texts = answer[TEXT_ROLE].float()
+        picture, text = answer["embedding"].float(), texts[: len(batch.text)]
+        wrong = texts[len(batch.text) :].unflatten(0, batch.has_wrong.shape)
         scale = answer["scale"].float()[0]
-        total = contrastive_loss(picture, text, scale, batch.same)
+        total = contrastive_loss(
+            picture, text, scale, batch.same, wrong=wrong, has_wrong=batch.has_wrong
+        )
         return total, {
             "contrast": total.detach(),
             "batch_hits": hits(picture.detach(), text.detach()),

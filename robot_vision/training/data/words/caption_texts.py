@@ -15,6 +15,7 @@ from robot_vision.core.manifests.vocabulary import Vocabulary
 from robot_vision.core.parameters.params import Params, param
 from robot_vision.model_store.bundle_files import copy_external_files, copy_file
 from robot_vision.models.alignment.picture_text import ENCODINGS, PICTURE_FILE, TEXT_FILE, TOKENS
+from robot_vision.policies.language.vocabulary import split_words
 from robot_vision.training.data.judging.travels import TravellingSentences
 from robot_vision.training.data.opening.open_set import set_and_split
 from robot_vision.training.data.words.caption_words import token_rows, travelled_vocabulary
@@ -48,6 +49,10 @@ class CaptionTexts(Protocol):
         """The model's input, a row a text."""
         ...
 
+    def reads(self, text: str) -> bool:
+        """Whether every word counts: a word that does not changes what the text means."""
+        ...
+
     def travels(self) -> dict[str, Any]: ...
 
     def write(self, folder: Path) -> TextEncoder:
@@ -62,6 +67,7 @@ class VocabularyTexts:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
+        self._words = frozenset(vocabulary.words)
         self._known: dict[str, Int64[np.ndarray, " l"]] = {}
 
     def __str__(self) -> str:
@@ -77,6 +83,9 @@ class VocabularyTexts:
         self._known.update(zip(new, token_rows(new, self.vocabulary), strict=True))
         empty = np.zeros((0, self.vocabulary.max_words), np.int64)
         return np.stack([self._known[text] for text in wanted]) if wanted else empty
+
+    def reads(self, text: str) -> bool:
+        return self._words.issuperset(split_words(text))
 
     def travels(self) -> dict[str, Any]:
         return {"vocabulary": self.vocabulary.model_dump(mode="json")}
@@ -110,6 +119,10 @@ class SentenceTexts:
         for row, text in zip(rows, wanted, strict=True):
             row[: len(found[text])] = found[text]
         return rows
+
+    def reads(self, text: str) -> bool:
+        del text
+        return True
 
     def travels(self) -> dict[str, Any]:
         travelling = TravellingSentences(
