@@ -40,10 +40,12 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pruned:
-    """A narrower model. `widths` are (new, old) of the first layer of each group."""
+    """A narrower model. `widths` are (new, old) of the first layer of each group, `kept` the
+    output channels of the whole model that each narrower layer still has."""
 
     model: nn.Module
     widths: dict[str, tuple[int, int]]
+    kept: dict[str, tuple[int, ...]]
     refused: dict[str, str]
 
 
@@ -54,6 +56,7 @@ def prune_channels(model: nn.Module, arguments: Sequence[Any], wanted: Wanted) -
     """
     current = copy.deepcopy(model).eval().requires_grad_(True)
     widths: dict[str, tuple[int, int]] = {}
+    kept: dict[str, tuple[int, ...]] = {}
     refused: dict[str, str] = {}
     answers = answering_layers(current, current(*arguments))
     covered = set(answers)
@@ -64,13 +67,14 @@ def prune_channels(model: nn.Module, arguments: Sequence[Any], wanted: Wanted) -
         try:
             current = group.without(wanted, answers)
             widths[name] = (_width(current.get_submodule(name)), _width(module))
+            kept |= group.kept
         except _RefusedError as refusal:
             refused[name] = str(refusal)
         covered |= group.members
     if not widths:
         listed = "; ".join(f"{name}: {why}" for name, why in refused.items())
         raise ConfigError(f"nothing of this model can be pruned. {listed or 'It has no layers'}")
-    return Pruned(model=current, widths=widths, refused=refused)
+    return Pruned(model=current, widths=widths, kept=kept, refused=refused)
 
 
 class _RefusedError(Exception):
@@ -78,13 +82,15 @@ class _RefusedError(Exception):
 
 
 class _Group:
-    """The layers of one width, by the name of the first; `members` lose output channels."""
+    """The layers of one width, by the name of the first; `members` lose output channels, and
+    have those in `kept` once pruned."""
 
     def __init__(self, model: nn.Module, name: str, arguments: Sequence[Any]) -> None:
         self._model, self._name, self._arguments = model, name, arguments
         self._attempt = copy.deepcopy(model)
         self._names = {module: inner for inner, module in self._attempt.named_modules()}
         self.members = {name}
+        self.kept: dict[str, tuple[int, ...]] = {}
 
     def without(self, wanted: Wanted, answers: set[str]) -> nn.Module:
         """A copy without the group's least important channels; raises `_RefusedError`."""
@@ -106,6 +112,7 @@ class _Group:
             scores = _scores(pruning, whole, wanted.by)
             lost = sorted(scores.argsort()[: width - kept].tolist())
             group = graph.get_pruning_group(root, make, lost)
+            self.kept = self._kept(graph, group)
         unread = self._unread(graph, group)
         with torch.no_grad():
             expected = unread(*self._arguments)
@@ -116,6 +123,17 @@ class _Group:
                 raise _RefusedError(f"it does not run when narrower: {_first(error)}") from error
         _check_same(expected, found)
         return self._attempt
+
+    def _kept(self, graph: Any, group: Any) -> dict[str, tuple[int, ...]]:
+        """Output channels that stay in each layer that mixes channels."""
+        return {
+            self._names[dep.target.module]: tuple(
+                sorted(set(range(_width(dep.target.module))) - set(lost))
+            )
+            for dep, lost in group
+            if isinstance(dep.target.module, _ROOTS)
+            and graph.is_out_channel_pruning_fn(dep.handler)
+        }
 
     def _losing(self, graph: Any, group: Any) -> set[str]:
         return {
