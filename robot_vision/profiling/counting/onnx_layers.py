@@ -45,8 +45,9 @@ class _Sized:
 
 def onnx_cost(file: Path, inputs: Mapping[str, np.ndarray]) -> OnnxCost:
     """Counts of one run on `inputs`. Raises `BundleError` if the graph cannot be opened."""
-    # Functions of the file itself, as torch writes them, are replaced by their nodes.
-    model = inliner.inline_local_functions(onnx.load(file))
+    model = onnx.load(file)
+    if model.functions:  # of the file itself: their nodes take their place
+        model = inliner.inline_local_functions(model)
     graph = model.graph
     held = {one.name: one for one in graph.initializer} | _constants(graph)
     sized = {name: _Sized(shape=tuple(one.dims), nbytes=_bytes(one)) for name, one in held.items()}
