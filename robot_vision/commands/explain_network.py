@@ -12,8 +12,8 @@ from robot_vision.commands.explain_options import (
     Size,
     Source,
     Topic,
-    question_of,
     subject_named,
+    unasked,
 )
 from robot_vision.commands.sizes import size_px
 
@@ -29,7 +29,7 @@ def layers(model: Model, source: Source, size: Size = "", rgb_topic: Topic = "")
     from robot_vision.explain.inside.feature_maps import layers_of
     from robot_vision.terminal import Screen
 
-    _, question = question_of(model, source, "", "", 0, size, rgb_topic)
+    _, question = unasked(model, source, 0, size, rgb_topic)
     Screen().print("\n".join(layers_of(question)))
 
 
@@ -49,7 +49,7 @@ def features(
     from robot_vision.terminal import Screen
     from robot_vision.training.metrics.tiles import write_tiles
 
-    rgb, question = question_of(model, source, "", "", frame, size, rgb_topic)
+    rgb, question = unasked(model, source, frame, size, rgb_topic)
     tiles = feature_tiles(question, layer, count=count)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_tiles(out, [tile(rgb, layer[-32:]), *tiles], columns=6)
@@ -71,7 +71,7 @@ def receptive_field(
     from robot_vision.explain.inside.receptive_field import fields
     from robot_vision.terminal import Screen
 
-    _, question = question_of(model, source, "", "", 0, size, rgb_topic)
+    _, question = unasked(model, source, 0, size, rgb_topic)
     network = question.subject.network(wanted_for="receptive fields")
     shown = question.inputs[question.picture]
 

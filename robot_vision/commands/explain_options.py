@@ -41,17 +41,23 @@ def subject_named(model: str, size: str) -> Any:
     )
 
 
+def unasked(
+    model: str, source: str, frame: int, size: str, rgb_topic: str
+) -> "tuple[Any, Question]":
+    """The source's picture in the model, without a target."""
+    from robot_vision.explain.asking import ask_nothing
+
+    shown, subject = _picture(source, frame, rgb_topic), subject_named(model, size)
+    return shown.rgb, ask_nothing(subject, shown.rgb, depth_m=shown.depth_m, camera=shown.camera)
+
+
 def question_of(
     model: str, source: str, target: str, layer: str, frame: int, size: str, rgb_topic: str
 ) -> "tuple[Any, Question]":
     """The source's picture, and the question about it."""
     from robot_vision.explain.asking import ask
-    from robot_vision.explain.opening.sources import one_picture
-    from robot_vision.replay.reading.bag import BagOptions
-    from robot_vision.replay.reading.discovery import Topics
 
-    options = BagOptions(topics=Topics(rgb=rgb_topic))
-    shown = one_picture(source, frame=frame, options=options)
+    shown = _picture(source, frame, rgb_topic)
     question = ask(
         subject_named(model, size),
         shown.rgb,
@@ -61,3 +67,11 @@ def question_of(
         layer=layer,
     )
     return shown.rgb, question
+
+
+def _picture(source: str, frame: int, rgb_topic: str) -> Any:
+    from robot_vision.explain.opening.sources import one_picture
+    from robot_vision.replay.reading.bag import BagOptions
+    from robot_vision.replay.reading.discovery import Topics
+
+    return one_picture(source, frame=frame, options=BagOptions(topics=Topics(rgb=rgb_topic)))

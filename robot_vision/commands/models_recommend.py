@@ -124,4 +124,5 @@ def _write_recipe(row: "GardenRow", file: Path) -> None:
     if not row.recipe.startswith("{"):
         raise ConfigError(f"the recipe of {row.name} is unknown: {file} was not written")
     written = yaml.safe_dump(parse_json(row.recipe, what="the recipe"), sort_keys=False)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(written, encoding="utf-8")

@@ -39,6 +39,8 @@ class Compared:
     def verdict(self, figure: str) -> str:
         """Whether it is better than the first, as far as these pictures show."""
         interval = self.difference[figure]
+        if np.isnan(interval.low) and interval.value != 0:
+            return "not known from one picture" if self.side.pictures < 2 else "not known"
         if interval.low > 0:
             return "better"
         return "worse" if interval.high < 0 else "no clear difference"
@@ -59,21 +61,29 @@ def compare(
     Raises `BundleError` if their tasks differ, `ConfigError` if the set does not
     fit.
     """
-    names = [bundle.manifest.name for bundle in bundles]
-    if len(bundles) < 2 or len(set(names)) < len(names):
-        raise ConfigError(
-            f"to compare: {', '.join(names)}; expected two or more bundles with different names"
-        )
+    names = _names(bundles)
     judge = judge_of(tuple(bundles)).judge
     case = Case(held_out=held_out, images=images, first=bundles[0], cache=cache)
     sides = []
-    for bundle in bundles:
-        on_bundle(bundle.manifest.name)
+    for name, bundle in zip(names, bundles, strict=True):
+        on_bundle(name)
         sides.append(judge(bundle, case))
     times_ms = take_turns_ms([frame_run(b, threads=threads) for b in bundles], rounds=rounds)
     return [
         _compared(name, side, sides[0], ms)
         for name, side, ms in zip(names, sides, times_ms, strict=True)
+    ]
+
+
+def _names(bundles: Sequence[Bundle]) -> list[str]:
+    """Those of their manifests; of bundles with one name, such as two versions, their folders."""
+    folders = [str(bundle.path) for bundle in bundles]
+    if len(bundles) < 2 or len({bundle.path.resolve() for bundle in bundles}) < len(bundles):
+        raise ConfigError(f"to compare: {', '.join(folders)}; expected two or more bundles")
+    names = [bundle.manifest.name for bundle in bundles]
+    return [
+        name if names.count(name) == 1 else folder
+        for name, folder in zip(names, folders, strict=True)
     ]
 
 
@@ -89,12 +99,14 @@ def _compared(name: str, side: Side, first: Side, ms: Float64[np.ndarray, " n"])
     return Compared(
         name=name,
         figures={
-            figure: _interval(value, side.resampled[figure])
+            figure: _interval(value, side.resampled[figure], side)
             for figure, value in side.figures.items()
         },
         difference={
             figure: _interval(
-                value - first.figures[figure], side.resampled[figure] - first.resampled[figure]
+                value - first.figures[figure],
+                side.resampled[figure] - first.resampled[figure],
+                side,
             )
             for figure, value in side.figures.items()
         },
@@ -104,9 +116,10 @@ def _compared(name: str, side: Side, first: Side, ms: Float64[np.ndarray, " n"])
     )
 
 
-def _interval(value: float, resampled: Float64[np.ndarray, " rounds"]) -> Interval:
+def _interval(value: float, resampled: Float64[np.ndarray, " rounds"], side: Side) -> Interval:
+    """One picture is the same in every draw, which says nothing of its uncertainty."""
     known = resampled[np.isfinite(resampled)]
-    if not len(known):
+    if not len(known) or side.pictures < 2:
         return Interval(value=value, low=np.nan, high=np.nan)
     low, high = np.percentile(known, _PERCENT)
     return Interval(value=value, low=float(low), high=float(high))

@@ -17,12 +17,13 @@ class Side:
     """A bundle on a set.
 
     `resampled` has each metric in all rounds of `bootstrap.draws`, the same for every bundle.
-    `scores` says how well each picture (or crop) of `names` was answered, from 0 to 1; `drawn`
-    draws one of them with truth and answer.
+    `pictures` is how many they draw from. `scores` says how well each picture (or crop) of `names`
+    was answered, from 0 to 1; `drawn` draws one of them with truth and answer.
     """
 
     figures: Mapping[str, float]
     resampled: Mapping[str, Float64[np.ndarray, " rounds"]]
+    pictures: int
     names: tuple[str, ...]
     scores: Float64[np.ndarray, " n"]
     drawn: Callable[[int], UInt8[np.ndarray, "h w 3"]]
@@ -61,7 +62,7 @@ def register_judge(judge: Judge) -> None:
 
 def judge_of(bundles: tuple[Bundle, ...]) -> Judge:
     """The judge of all bundles; raises `BundleError` if their tasks differ."""
-    found = {}
+    found: list[tuple[str, Judge]] = []
     for bundle in bundles:
         task = bundle.manifest.task
         if task not in JUDGES:
@@ -69,8 +70,8 @@ def judge_of(bundles: tuple[Bundle, ...]) -> Judge:
                 f"bundle {bundle.manifest.name!r} is of task {task!r}, which is not compared; "
                 f"expected {', '.join(JUDGES)}"
             )
-        found[bundle.manifest.name] = JUDGES.get(task)
-    if len({judge.about for judge in found.values()}) > 1:
-        said = ", ".join(f"{name} ({judge.about})" for name, judge in found.items())
+        found.append((bundle.manifest.name, JUDGES.get(task)))
+    if len({judge.about for _, judge in found}) > 1:
+        said = ", ".join(f"{name} ({judge.about})" for name, judge in found)
         raise BundleError(f"bundles of different tasks cannot be compared: {said}")
-    return found[bundles[0].manifest.name]
+    return found[0][1]

@@ -98,13 +98,14 @@ def _check(ensemble: Ensemble) -> None:
                 f"bundle {manifest.name!r} carries state, takes several pictures or takes a size: "
                 "such bundles cannot be joined"
             )
-        for what in ("input", "classes"):
-            if getattr(manifest, what) != getattr(first, what):
-                raise BundleError(
-                    f"bundles {first.name!r} and {manifest.name!r} differ in their {what}"
-                    f"{_differences(first.input, manifest.input)}: only models that are fed alike "
-                    "and know the same classes are joined"
-                )
+        is_fed_alike = _fed(manifest.input) == _fed(first.input)
+        if not is_fed_alike or manifest.classes != first.classes:
+            raise BundleError(
+                f"bundles {first.name!r} and {manifest.name!r} differ in their "
+                f"{'classes' if is_fed_alike else 'input'}"
+                f"{_differences(first.input, manifest.input)}: only models that are fed alike "
+                "and know the same classes are joined"
+            )
         if _family(manifest) != _family(first):
             raise BundleError(
                 f"bundles {first.name!r} ({first.format}) and {manifest.name!r} "
@@ -112,9 +113,20 @@ def _check(ensemble: Ensemble) -> None:
             )
 
 
+def _fed(spec: ModelInput) -> dict[str, Any]:
+    """How pictures are prepared, whatever the tensors are called."""
+    named = ("depth_name", "focal_name")
+    return spec.model_dump() | {"name": ""} | {n: bool(getattr(spec, n)) for n in named}
+
+
+def _tensors(spec: ModelInput) -> list[str]:
+    """The names of the inputs, always in the same order."""
+    return [name for name in (spec.name, spec.depth_name, spec.focal_name) if name]
+
+
 def _differences(one: ModelInput, other: ModelInput) -> str:
     """Fields of the inputs that differ, in brackets."""
-    mine, theirs = one.model_dump(), other.model_dump()
+    mine, theirs = _fed(one), _fed(other)
     found = [f"{n} {mine[n]} and {theirs[n]}" for n in mine if mine[n] != theirs[n]]
     return f" ({', '.join(found)})" if found else ""
 
@@ -134,7 +146,7 @@ def _joined(
 ) -> onnx.ModelProto:
     spec = ensemble.bundles[0].manifest.input
     blank = blank_inputs(ensemble.bundles[0].manifest)
-    inputs = [name for name in (spec.name, spec.depth_name, spec.focal_name) if name]
+    inputs = _tensors(spec)
     example = {name: torch.from_numpy(blank[name]) for name in inputs}
     shown = [f"view{row}_{name}" for row in range(len(ensemble.views)) for name in inputs]
     graph = _exported(Views(spec, ensemble.views), example, shown, scratch / "views.onnx")
@@ -144,7 +156,10 @@ def _joined(
         prefix = f"member{row}_"
         network = compose.add_prefix(_network(bundle, outputs), prefix)
         number = ensemble.views.index(view)
-        links = [(f"view{number}_{name}", f"{prefix}{name}") for name in inputs]
+        links = [
+            (f"view{number}_{name}", f"{prefix}{own}")
+            for name, own in zip(inputs, _tensors(bundle.manifest.input), strict=True)
+        ]
         keep = [*shown, *fed, *(f"{prefix}{name}" for name in outputs)]
         graph = compose.merge_models(graph, network, io_map=links, outputs=keep)
         fed += [f"{prefix}{name}" for name in outputs]

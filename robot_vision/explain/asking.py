@@ -21,12 +21,14 @@ from robot_vision.explain.targets import (
     DepthTarget,
     EmbeddingTarget,
     FoundTarget,
+    NoTarget,
     Outputs,
     Target,
     box_corners,
     box_scores,
     class_row,
 )
+from robot_vision.training.data.labels.label_maps import BACKGROUND
 
 KINDS = "class[:NAME], box[:NAME or :X,Y], action[:STEP,NAME or NUMBER], depth[:X,Y], embedding"
 _LEAST_DETECTION = 0.1  # as `tracker.low_score`
@@ -47,6 +49,24 @@ def ask(
     """
     inputs, placement = subject.prepared(rgb, depth_m, camera)
     return ask_of(subject, inputs, subject.image.name, placement, target, layer=layer)
+
+
+def ask_nothing(
+    subject: Subject,
+    rgb: UInt8[np.ndarray, "h w 3"],
+    *,
+    depth_m: Float32[np.ndarray, "hd wd"] | None = None,
+    camera: Camera | None = None,
+) -> Question:
+    """A picture in a model without a target, to see what is inside."""
+    inputs, placement = subject.prepared(rgb, depth_m, camera)
+    return Question(
+        subject=subject,
+        inputs=inputs,
+        picture=subject.image.name,
+        placement=placement,
+        target=NoTarget(words="nothing"),
+    )
 
 
 def ask_of(
@@ -128,7 +148,8 @@ def class_target(name: str, subject: Subject, outputs: Outputs) -> ClassTarget:
         row = int(scores[0].argmax())
     else:
         counts = by_place.flatten().bincount(minlength=scores.shape[1])
-        counts[0] = counts[0] if scores.shape[1] == 1 else 0  # the background is no answer
+        if subject.classes[:1] == (BACKGROUND,):
+            counts[0] = 0  # which is no answer
         row = int(counts.argmax())
     seen = by_place == row if by_place is not None else None
     if seen is not None and not seen.any():
@@ -148,6 +169,11 @@ def _are_probabilities(scores: Float[Tensor, "b c *hw"]) -> bool:
 
 
 def _box(which: str, subject: Subject, outputs: Outputs, placement: Placement) -> BoxTarget:
+    if subject.is_asked_by_words:
+        raise ExplainError(
+            f"{subject.name} finds what a prompt names, and a picture has none: its boxes are not "
+            "explained"
+        )
     scores = box_scores(outputs)[0]
     height_px, width_px = _input_size(subject)
     boxes = box_corners(outputs, width_px=width_px, height_px=height_px)[0]

@@ -35,6 +35,18 @@ class Target(ABC):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class NoTarget(Target):
+    """Nothing is explained: a question about what is inside a network."""
+
+    def logit(self, outputs: Outputs) -> Float[Tensor, " b"]:
+        del outputs
+        raise ExplainError("without a target there is nothing to explain")
+
+    def share(self, outputs: Outputs) -> Float[Tensor, " b"]:
+        return self.logit(outputs)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ClassTarget(Target):
     """A class of a picture, or of the pixels classified as it."""
 

@@ -1,6 +1,6 @@
 """Inputs for an ONNX file, from its declared inputs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,11 @@ def picture_axes(shape: Sequence[Any]) -> tuple[int, ...]:
     if shape[1] in (1, 3, 4):
         return (2, 3)
     return (1, 2) if shape[3] in (1, 3, 4) else ()
+
+
+def batch_of(inputs: Mapping[str, np.ndarray]) -> int:
+    """The pictures at a time; 1 if there are none."""
+    return max((len(x) for x in inputs.values() if picture_axes(x.shape)), default=1)
 
 
 def _values(draw: np.random.Generator, kind: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -100,7 +100,7 @@ def _rate(found: Throughput | None) -> str:
 def _remarks(network: NetworkProfile) -> Iterator[str]:
     for one in network.timed:
         if one.throughput and not one.batch_is_free:
-            yield f"{one.engine}: the graph's batch size is fixed: throughput not measured"
+            yield f"{one.engine}: the graph's batch size is fixed: throughput is of that one"
         for each in one.throughput:
             if each.why:
                 yield f"{one.engine}, batch {each.batch}: {each.why}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from robot_vision.bench.models.turns import take_turns_ms
 from robot_vision.profiling.engines import Engine, repeated
+from robot_vision.profiling.onnx_inputs import batch_of
 
 _TURN_RUNS = 5
 _SETTLE_S = 0.1
@@ -49,17 +50,20 @@ def latencies(
 def throughputs(
     engine: Engine, inputs: Mapping[str, np.ndarray], batches: Sequence[int], *, runs: int
 ) -> list[Throughput]:
-    """Samples per second by batch size; refused sizes have the reason."""
-    if not engine.may_batch:
-        batches = [batch for batch in batches if batch == 1] or [1]
-    return [_throughput(engine, inputs, batch, runs) for batch in batches]
+    """Samples per second by batch size; refused sizes have the reason.
+
+    A graph with a fixed batch is measured at that one.
+    """
+    times = batches if engine.may_batch else [1]
+    return [_throughput(engine, inputs, each, runs) for each in times]
 
 
 def _throughput(
-    engine: Engine, inputs: Mapping[str, np.ndarray], batch: int, runs: int
+    engine: Engine, inputs: Mapping[str, np.ndarray], times: int, runs: int
 ) -> Throughput:
+    batch = times * batch_of(inputs)
     try:
-        run: Callable[[], object] = engine.prepared(repeated(inputs, batch))
+        run: Callable[[], object] = engine.prepared(repeated(inputs, times))
         run()
     except Exception as error:  # a network may raise anything for an unsupported batch size
         why = f"{type(error).__name__}: {str(error).splitlines()[0][:160]}"

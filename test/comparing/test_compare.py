@@ -154,10 +154,31 @@ def test_what_cannot_be_compared_is_refused(
     options: Any = {"images": 3, "cache": tmp_path, "threads": 1, "rounds": 1}
     with pytest.raises(BundleError, match="bundles of different tasks"):
         compare([good, segmenter], inks, **options)
-    with pytest.raises(ConfigError, match="two or more bundles with different names"):
+    with pytest.raises(ConfigError, match="expected two or more bundles"):
         compare([good, good], inks, **options)
     other = find_bundle(color_classifier(tmp_path / "other", classes=("a", "b", "c")))
     with pytest.raises(ConfigError, match="cyan"):
         compare([other, good], inks, **options)
     result = run("native-s", "policy-s", "--data", inks)
     assert result.exit_code != 0
+
+
+def test_one_picture_decides_nothing(classifiers: tuple[Path, Path], inks: Path) -> None:
+    bundles = [find_bundle(folder) for folder in classifiers]
+    options: Any = {"images": 1, "cache": Path("unused"), "threads": 1, "rounds": 1}
+    one, other = compare(bundles, inks, **options)
+    assert one.side.pictures == 1
+    assert np.isnan(one.figures["top1"].low)
+    assert np.isnan(other.difference["top1"].low)
+    assert other.verdict("top1") in ("not known from one picture", "no clear difference")
+
+
+def test_two_versions_of_a_name_are_compared(
+    classifiers: tuple[Path, Path], inks: Path, tmp_path: Path
+) -> None:
+    good = classifiers[0]
+    again = seen_wrongly(good, tmp_path / "again", name=find_bundle(good).manifest.name)
+    result = run(good, again, "--data", inks, "--images", 3, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    rows = json.loads((tmp_path / "out/comparison.json").read_text())["rows"]
+    assert [row["name"] for row in rows] == [str(good), str(again)]

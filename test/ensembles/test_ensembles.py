@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from picture_models import HEIGHT, WIDTH, color_classifier, color_segmenter
@@ -170,6 +171,22 @@ def test_depth_at_the_edge_of_a_crop_is_not_pulled_towards_one_metre() -> None:
     unaligned = parse_view("crop:0.105,0.105,0.7")
     depth = FuseDepth([(knows, View()), (knows, unaligned)], [1.0, 1.0])(far, far)
     assert depth.numpy() == pytest.approx(4.0, rel=1e-4)
+
+
+def test_members_may_call_their_inputs_differently(tmp_path: Path) -> None:
+    one = find_bundle(color_classifier(tmp_path / "one"))
+    graph = onnx.load(one.model_path)
+    graph.graph.input[0].name = graph.graph.node[0].input[0] = "pixels"
+    onnx.save(graph, tmp_path / "other.onnx")
+    fed = one.manifest.input.model_copy(update={"name": "pixels"})
+    manifest = one.manifest.model_copy(update={"name": "other", "input": fed})
+    other = write_bundle(tmp_path / "other", manifest, tmp_path / "other.onnx")
+    joint = bundle_of(
+        {"bundles": (one, other), "weights": (1.0, 1.0), "views": (View(),)}, tmp_path / "joint"
+    )
+    alone = classification_of(shown(one, picture()), stamp_ns=0)
+    both = classification_of(shown(joint, picture()), stamp_ns=0)
+    assert both.probability == pytest.approx(alone.probability, abs=1e-5)
 
 
 def test_what_cannot_be_joined_is_refused(tmp_path: Path) -> None:

@@ -33,12 +33,12 @@ class ColorNet(nn.Module):
         return {"output": 40 * found.mean(dim=(2, 3))}
 
 
-def color_subject() -> Subject:
+def color_subject(*, width_px: int = SIDE_PX, height_px: int = SIDE_PX) -> Subject:
     """`ColorNet` as a subject."""
     net = ColorNet().eval()
     return Subject(
         name="colors",
-        image=picture_input(Size(width_px=SIDE_PX, height_px=SIDE_PX)),
+        image=picture_input(Size(width_px=width_px, height_px=height_px)),
         classes=("red", "blue"),
         run=lambda inputs: net(inputs["rgb"]),
         model=net,

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from robot_vision.explain.heat import ExplainError
 from robot_vision.explain.inside.architecture import draw_architecture, follow
 from robot_vision.explain.inside.receptive_field import fields
 from robot_vision.explain.inside.weights import activations_of, draw_histograms, weights_of
@@ -24,6 +25,13 @@ def test_receptive_fields_of_resnet18_are_those_that_are_known() -> None:
     assert by_stride[32].can_px == (256, 256)
     for one in found:
         assert max(one.does_px) <= max(one.can_px) + 2
+
+
+def test_a_layer_that_is_not_there_has_no_receptive_field() -> None:
+    encoder = PictureEncoder(EncoderChoice(name="resnet18", options={"width": 8})).eval()
+    picture = torch.randint(0, 256, (1, 64, 64, 3))
+    with pytest.raises(ExplainError, match=r"layer 'net\.nowhere' has no places"):
+        fields(encoder, lambda p: {"x": encoder(p).maps[-1]}, [picture], layers=["net.nowhere"])
 
 
 def test_a_transformer_sees_all() -> None:
@@ -59,6 +67,8 @@ def test_dead_channels_rows_of_zeros_and_saturation_are_found(tmp_path: Path) ->
     found = {one.layer: one for one in activations_of(model, [lambda: {"x": model(picture)}])}
     assert found["active"].dead >= 1
     assert found["squash"].saturated == pytest.approx(0.25)
+    assert found["squash"].lowest >= 0.5  # of values that are never below zero
+    assert found["active"].lowest == 0
     file = tmp_path / "histograms.png"
     draw_histograms(file, weights, list(found.values()))
     assert file.stat().st_size > 1000

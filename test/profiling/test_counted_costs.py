@@ -167,3 +167,34 @@ def test_what_no_formula_knows_is_named(tmp_path: Path) -> None:
     assert cost.memory.weights == 64
     # The first product waits for the second; then both, and their sum.
     assert (cost.memory.activations, cost.memory.peak_activations) == (48, 48)
+
+
+def test_a_fused_attention_of_onnx_runtime_has_its_own_inputs() -> None:
+    """Queries, keys and values are projected in it: 50·32·96, and 2·50·50·32 between them."""
+    node = helper.make_node("Attention", ["x", "w", "b"], ["y"], domain="com.microsoft")
+    shapes = [(1, 50, 32), (32, 96), (96,)]
+    assert macs_of(node, shapes, [(1, 50, 32)]) == 50 * 32 * 96 + 2 * 50 * 50 * 32
+
+
+def test_what_the_file_holds_in_functions_and_constants_is_counted(tmp_path: Path) -> None:
+    """Some exporters write blocks as functions of the file, and weights as nodes."""
+    product = helper.make_node("MatMul", ["x", "w"], ["y"])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    block = helper.make_function("own", "Block", ["x", "w"], ["y"], [product], opsets[:1])
+    weights = numpy_helper.from_array(np.ones((32, 8), np.float32))
+    nodes = [
+        helper.make_node("Constant", [], ["weights"], value=weights),
+        helper.make_node("Block", ["picture", "weights"], ["answer"], domain="own"),
+    ]
+    picture = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [4, 32])
+    answer = helper.make_tensor_value_info("answer", TensorProto.FLOAT, [4, 8])
+    graph = helper.make_graph(nodes, "graph", [picture], [answer])
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9, functions=[block])
+    file = tmp_path / "model.onnx"
+    onnx.save(model, file)
+    cost = onnx_cost(file, {"picture": np.zeros((4, 32), np.float32)})
+    assert [(one.kind, one.parameters, one.macs) for one in cost.layers] == [
+        ("MatMul", 32 * 8, 4 * 32 * 8)
+    ]
+    assert cost.memory.weights == 4 * 32 * 8
+    assert cost.memory.activations == 4 * 4 * 8

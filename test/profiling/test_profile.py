@@ -140,6 +140,13 @@ def test_free_sides_need_a_size_and_a_free_batch_gives_throughput(tmp_path: Path
     (network,) = profile(str(fixed), options).networks
     assert not network.timed[0].batch_is_free
     assert [one.batch for one in network.timed[0].throughput] == [1]
+    four = save_model(
+        tmp_path / "four.onnx",
+        inputs={"images": ([4, 3, 4, 8], np.float32)},
+        echoes={"same": "images"},
+    )
+    (network,) = profile(str(four), options).networks
+    assert [one.batch for one in network.timed[0].throughput] == [4]
     with pytest.raises(ConfigError, match="size 96x64: fixed takes 8x4"):
         profile(str(fixed), options, size=SIZE)
 

@@ -1,5 +1,6 @@
 """Bundles of classifiers and segmentation models: exported, verified, decoded, measured."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,10 @@ from typer.testing import CliRunner
 
 from robot_vision.cli import app
 from robot_vision.core.errors import ConfigError
+from robot_vision.explain.asking import ask
+from robot_vision.explain.heat import ExplainError
+from robot_vision.explain.opening.subject import open_subject
+from robot_vision.explain.targets import ClassTarget
 from robot_vision.export.bundle import export_run
 from robot_vision.export.measuring.measure import measure_bundle
 from robot_vision.export.measuring.picture_bundle import PictureModel
@@ -136,3 +141,21 @@ def test_a_set_of_other_classes_is_refused(classifier: tuple[Path, Path], tmp_pa
     other = write_folders(tmp_path / "two", images=1, names=("blue", "red"))
     with pytest.raises(ConfigError, match=r"classes blue, red; expected .*blue, green, red"):
         measure_bundle(find_bundle(classifier[1]), other, out=tmp_path, images=0, worst=2)
+
+
+def test_classes_of_pixels_are_explained_by_the_same_names_in_run_and_bundle(
+    unet: tuple[Path, Path],
+) -> None:
+    """A bundle's classes do not have the background, which is a row of the scores."""
+    run, bundle = unet
+    rgb = held_out_rgb(run, 1)[0]
+    shares = []
+    for folder in (run, bundle):
+        subject = open_subject(str(folder))
+        assert subject.classes == ("background", "bright")
+        targets = [ask(subject, rgb, "").target]
+        with suppress(ExplainError):  # of few steps: the class may be nowhere
+            targets.append(ask(subject, rgb, "class:bright").target)
+        shares.append([(one.words, one.row) for one in targets if isinstance(one, ClassTarget)])
+    assert shares[0] == shares[1]
+    assert ("bright", 1) in shares[1] or shares[1] == [("background", 0)]

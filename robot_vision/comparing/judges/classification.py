@@ -21,10 +21,12 @@ def judge(bundle: Bundle, case: Case) -> Side:
     crops = [opened.crops[row] for row in spread(len(opened.crops), case.images)]
     probability = probabilities_of(PictureModel(bundle), crops)
     class_id = np.array([crop.class_row for crop in crops])
+    pictures = picture_rows(crops)
     own = probability[np.arange(len(crops)), class_id]
     return Side(
         figures={"top1": float((probability.argmax(axis=1) == class_id).mean())},
-        resampled=resampled_top1(probability, class_id, picture_rows(crops)),
+        resampled=resampled_top1(probability, class_id, pictures),
+        pictures=len(np.unique(pictures)),
         names=tuple(crop.name for crop in crops),
         scores=own.astype(np.float64),
         drawn=lambda row: captioned_crop(crops[row], probability[row], names),

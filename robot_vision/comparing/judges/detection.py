@@ -27,6 +27,7 @@ def judge(bundle: Bundle, case: Case) -> Side:
     return Side(
         figures={name: figures[name] for name in ("AP", "AP50")},
         resampled=resampled_precision(found, len(classes)),
+        pictures=len(found),
         names=tuple(f"picture {seen.sample.image_id}" for seen in found),
         scores=np.array([f1(seen, threshold) for seen in found]),
         drawn=lambda row: _drawn(found[row], classes, threshold),

@@ -28,6 +28,7 @@ def judge(bundle: Bundle, case: Case) -> Side:
     return Side(
         figures={"miou": total.summary()["miou"]},
         resampled=total.resampled(),
+        pictures=len(rows),
         names=tuple(f"picture {row}" for row in rows),
         scores=np.array([one.miou for one in judged]),
         drawn=lambda row: truth_beside_answer(judged[row], names),

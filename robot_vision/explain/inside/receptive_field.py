@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from robot_vision.explain.heat import ExplainError
-from robot_vision.explain.network.layer_taps import Tap, tapped
+from robot_vision.explain.network.layer_taps import Tap, named, tapped
 
 # Share of the total gradient inside the effective receptive field.
 _MASS = 0.9
@@ -55,7 +55,10 @@ def fields(
     *,
     layers: Sequence[str] = (),
 ) -> list[Field]:
-    """Fields of these layers, or of the last layer at each stride."""
+    """Fields of these layers, or of the last layer at each stride.
+
+    Raises `ExplainError` for a layer without places in the picture, or that does not depend on it.
+    """
     size = int(pictures[0].shape[1]), int(pictures[0].shape[2])
     can = _gradients(model, call, pictures[0], layers, mode=_Positive())
     does: dict[str, Float32[np.ndarray, "h w"]] = {}
@@ -105,6 +108,8 @@ def _gradients(
     for tap in _wanted(taps, layers):
         middle = tap.as_map(tap.value)[-1, :, tap.rows // 2, tap.columns // 2]
         if not middle.requires_grad:
+            if tap.name in layers:
+                raise ExplainError(f"layer {tap.name!r} does not depend on the picture")
             continue
         (gradient,) = torch.autograd.grad(
             _one_number(middle, is_positive=mode is not None), shown, retain_graph=True
@@ -122,9 +127,8 @@ def _one_number(channels: Float[Tensor, " c"], *, is_positive: bool) -> Float[Te
 
 
 def _wanted(taps: Sequence[Tap], layers: Sequence[str]) -> list[Tap]:
-    last = {tap.name: tap for tap in taps}
     if layers:
-        return [tap for name, tap in last.items() if name in layers]
+        return [named(taps, layer) for layer in layers]
     of_stride = {
         (tap.rows, tap.columns): tap for tap in taps if tap.kind != "tokens" or tap.is_norm
     }

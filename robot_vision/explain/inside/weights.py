@@ -51,8 +51,8 @@ class Activations:
     channels: int
     dead: int = 0
     saturated: float = 0.0
-    lowest: float = 0.0
-    highest: float = 0.0
+    lowest: float = np.inf
+    highest: float = -np.inf
     values: list[Float64[np.ndarray, " n"]] = field(default_factory=list)
     largest: Float[Tensor, " c"] | None = None
     spread: float = 0.0

@@ -24,6 +24,7 @@ from robot_vision.models.card import Card, Size
 from robot_vision.models.registry import MODELS
 from robot_vision.models.weights import Weights, load_exactly, read_weights, spec_of
 from robot_vision.perception.preprocess import Preprocessor
+from robot_vision.training.data.labels.label_maps import BACKGROUND
 from robot_vision.training.distillation.open_teacher import of_onnx
 from robot_vision.training.distillation.teacher import Run
 from robot_vision.training.engine.recipes.recipe_file import load_recipe
@@ -40,7 +41,7 @@ class Subject:
     `run` maps a batch of inputs by name to outputs by role; with a model they have gradients.
     `quick` does it without gradients, by ONNX Runtime, if the bundle has both. `margin_px` is how
     far the network pads the picture below and right of it. `finds_anew`: a row of boxes is another
-    object in each picture.
+    object in each picture. `classes` are the names of the rows of scores, a background included.
     """
 
     name: str
@@ -64,6 +65,12 @@ class Subject:
         arrays, placement = Preprocessor(self.image)(rgb, depth_m, camera)
         inputs = {name: torch.from_numpy(array[:1].copy()) for name, array in arrays.items()}
         return inputs, placement
+
+    @property
+    def is_asked_by_words(self) -> bool:
+        """Whether its classes are the phrases of a prompt, which a picture does not have."""
+        format = self.card.serving.format if self.card and self.card.serving else ""
+        return bool(format) and FORMATS.get(format).asked_by_words
 
     @property
     def size(self) -> Size:
@@ -130,8 +137,11 @@ def _opened(name: str, size: Size | None) -> Subject:
     if bundle.manifest.input.carried:
         raise ExplainError(f"{name} carries state from frame to frame: one picture is not enough")
     if bundle.manifest.architecture in MODELS and (bundle.path / BUNDLE_WEIGHTS).is_file():
-        quick = None if size else of_onnx(bundle, _CPU).run
-        return replace(_of_weights(bundle, size), quick=quick)
+        subject = _of_weights(bundle, size)
+        is_fed_alike = size is None and not subject.is_asked_by_words
+        has_graph = bundle.model_path.suffix == ".onnx"
+        quick = of_onnx(bundle, _CPU).run if is_fed_alike and has_graph else None
+        return replace(subject, quick=quick)
     if size:
         raise ConfigError(f"{name} is ONNX with a fixed picture size; it cannot be changed")
     finds = _finds_anew(bundle.manifest)
@@ -205,9 +215,15 @@ def _of_weights(bundle: Bundle, wanted: Size | None) -> Subject:
         size = {"width_px": wanted.width_px, "height_px": wanted.height_px}
         image = image.model_copy(update=size)
     weights = read_weights(bundle.path / BUNDLE_WEIGHTS)
-    card = MODELS.get(manifest.architecture)
-    spec = spec_of(weights, card, {"classes": len(manifest.classes)})
-    return _loaded(manifest.name, card, spec, weights, image, manifest.classes)
+    card, names = MODELS.get(manifest.architecture), _rows_of(manifest)
+    spec = spec_of(weights, card, {"classes": len(names)})
+    return _loaded(manifest.name, card, spec, weights, image, names)
+
+
+def _rows_of(manifest: ModelManifest) -> tuple[str, ...]:
+    """Names of the rows of scores; in label maps the background is one of them."""
+    has_background = manifest.format == "semantic" and manifest.reading.background == "first"
+    return (BACKGROUND, *manifest.classes) if has_background else manifest.classes
 
 
 def _image(card: Card[Any], spec: Params, size: Size) -> ModelInput:

@@ -38,6 +38,8 @@ def _occlusion(question: Question) -> Heat:
         lost.numpy(),
         about=f"loss of confidence with {side} px of {width}×{height} hidden",
         empty=f"confidence in {question.target.words} does not fall wherever something is hidden",
+        # The last windows of a side that is no multiple of the step go on beyond the picture.
+        margin_px=(rows * step - height, columns * step - width),
     )
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 import onnxruntime as ort
+from onnx import inliner
 
 from robot_vision.core.errors import BundleError
 from robot_vision.model_store.onnx_open import open_onnx
@@ -45,8 +46,10 @@ class _Sized:
 def onnx_cost(file: Path, inputs: Mapping[str, np.ndarray]) -> OnnxCost:
     """Counts of one run on `inputs`. Raises `BundleError` if the graph cannot be opened."""
     model = onnx.load(file)
+    if model.functions:  # of the file itself: their nodes take their place
+        model = inliner.inline_local_functions(model)
     graph = model.graph
-    held = {one.name: one for one in graph.initializer}
+    held = {one.name: one for one in graph.initializer} | _constants(graph)
     sized = {name: _Sized(shape=tuple(one.dims), nbytes=_bytes(one)) for name, one in held.items()}
     sized |= {name: _Sized(shape=x.shape, nbytes=x.nbytes) for name, x in inputs.items()}
     sized |= _run_sizes(model, inputs)
@@ -67,7 +70,9 @@ def onnx_cost(file: Path, inputs: Mapping[str, np.ndarray]) -> OnnxCost:
             )
     memory = Memory(
         weights=sum(_bytes(one) for one in held.values()),
-        activations=sum(sized[name].nbytes for name in _made(graph) if name in sized),
+        activations=sum(
+            sized[name].nbytes for name in _made(graph) if name in sized and name not in held
+        ),
         peak_activations=_peak(graph, sized),
     )
     return OnnxCost(layers=layers, memory=memory, uncounted=tuple(dict.fromkeys(uncounted)))
@@ -101,6 +106,16 @@ def _run_sizes(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> dict
     return sized
 
 
+def _constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """Tensors that the file holds in nodes: weights, where an exporter writes no initialisers."""
+    return {
+        node.output[0]: one.t
+        for node in graph.node
+        for one in node.attribute
+        if node.op_type == "Constant" and one.name == "value"
+    }
+
+
 def _made(graph: onnx.GraphProto) -> Iterator[str]:
     return (name for node in graph.node for name in node.output if name)
 
@@ -112,7 +127,8 @@ def _peak(graph: onnx.GraphProto, sized: Mapping[str, _Sized]) -> int:
     alive: dict[str, int] = {}
     peak = 0
     for row, node in enumerate(graph.node):
-        alive |= {name: sized[name].nbytes for name in node.output if name in sized}
+        if node.op_type != "Constant":  # which are weights
+            alive |= {name: sized[name].nbytes for name in node.output if name in sized}
         peak = max(peak, sum(alive.values()))
         alive = {name: size for name, size in alive.items() if last.get(name, -1) > row}
     return peak

@@ -15,7 +15,8 @@ _Formula: TypeAlias = Callable[[onnx.NodeProto, Shapes, Shapes], int]
 
 def macs_of(node: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int | None:
     """Counts of one run; 0 if an operator's are negligible, None if they are unknown."""
-    formula = _FORMULAS.get(node.op_type)
+    formula = _OF_ONNX_RUNTIME.get(node.op_type) if node.domain == "com.microsoft" else None
+    formula = formula or _FORMULAS.get(node.op_type)
     if formula is not None:
         return formula(node, inputs, outputs)
     return None if node.op_type in _UNKNOWN or _has_graph(node) else 0
@@ -94,6 +95,14 @@ def _recurrent(_: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int:
     return steps * batch * (_size(inputs[1]) + _size(inputs[2]))
 
 
+def _whole_attention(_: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int:
+    """ONNX Runtime's own, of x [b,s,in] with weights [in, queries + keys + values]."""
+    rows, projected = _size((inputs[0] or (0,))[:-1]), (inputs[1] or (0,))[-1]
+    steps, values = (outputs[0] or (0, 0, 0))[1:]
+    queries = (projected - values) // 2
+    return _size(inputs[0]) * projected + rows * steps * (queries + values)
+
+
 def _attention(node: onnx.NodeProto, inputs: Shapes, outputs: Shapes) -> int:
     """Queries by keys and weights by values: [b,heads,q,d], or [b,q,heads·d]."""
     del node, outputs
@@ -122,6 +131,8 @@ _FORMULAS: dict[str, _Formula] = {
     "Attention": _attention,
     "MultiHeadAttention": _attention,
 }
+# Where ONNX has an operator of the same name and other inputs.
+_OF_ONNX_RUNTIME: dict[str, _Formula] = {"Attention": _whole_attention}
 # They multiply, but there is no formula for them.
 _UNKNOWN = {
     "DeformConv",
