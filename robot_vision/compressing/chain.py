@@ -152,7 +152,7 @@ class Workshop:
         So do other timed runs, for a step on the graph: they decide whether it is accepted.
         """
         options = json.dumps(
-            [str(chain.run), step.kind, step.model_dump(mode="json")]
+            [chain.run.name, step.kind, step.model_dump(mode="json")]
             + [self.case.threads, self.case.rounds] * isinstance(step, GraphStep)
         )
         digest = hashlib.sha256(options.encode()).hexdigest()[:8]
