@@ -138,6 +138,15 @@ def test_proposals_are_peaks_in_the_order_of_cells() -> None:
     assert surest(peaks(logits), boxes, 2)[0, :, 0].tolist() == [1, 4]
 
 
+def test_cells_beside_peaks_are_chosen_by_their_logits_too() -> None:
+    """Equal ones, of which ONNX Runtime would choose others than torch, must not arise."""
+    logits = -5 + torch.tensor([[[[0.0, 1e-4, 2e-4, 3e-4, 4e-4]]]])
+    boxes = torch.arange(5.0)[None, :, None].expand(1, 5, 4)
+    for count in range(1, 6):
+        found = surest(peaks(logits), boxes, count)[0, :, 0].tolist()
+        assert found == [*range(5 - count, 5)]
+
+
 def test_the_loss_of_phrases_falls_with_scores_where_they_belong(asked_set: Path) -> None:
     cache = open_samples(asked_set, width_px=64, height_px=64)
     batch = collate([cache[0]])
