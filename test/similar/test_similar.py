@@ -115,6 +115,32 @@ def test_an_index_that_was_cut_off_goes_on(
         assert (again.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
 
 
+def test_two_processes_may_add_to_an_index_one_after_the_other(
+    embedder: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have opened it before either adds."""
+    rooms = write_pictures(tmp_path / "rooms", range(3))
+    yards = write_pictures(tmp_path / "yards", range(3), YARD)
+    one, other = (index_for(tmp_path / "index", embedder) for _ in range(2))
+    refused = list[str]()
+
+    def features(rgb: np.ndarray) -> Features:
+        with pytest.raises(SimilarError, match="another process is adding") as error:
+            add(other, embedder, yards)
+        refused.append(str(error.value))
+        monkeypatch.undo()
+        return embedder.features(rgb)
+
+    monkeypatch.setattr(embedder, "features", features)
+    assert add(one, embedder, rooms).new == 3
+    assert len(refused) == 1
+    assert add(other, embedder, yards).new == 3
+    assert add(one, embedder, rooms).known == 3
+    whole = open_index(one.folder)
+    found = [neighbours(whole, embedder.look(picture(1, t)), count=1)[0] for t in (ROOM, YARD)]
+    assert [Path(near.source).name for near in found] == ["rooms", "yards"]
+
+
 def test_a_damaged_picture_is_counted_and_left_out(embedder: Embedder, tmp_path: Path) -> None:
     source = write_pictures(tmp_path / "pictures", range(3))
     (source / "001.png").write_bytes(b"no picture")
@@ -190,6 +216,15 @@ def test_a_slow_pan_is_not_a_single_group() -> None:
     groups = duplicate_groups(pan, threshold=float(np.cos(0.2)))
     assert 4 <= len(groups) <= 8
     assert all(group.similarity.min() >= np.cos(0.2) - 1e-6 for group in groups)
+
+
+def test_a_threshold_of_1_finds_exact_copies() -> None:
+    rows = np.random.default_rng(0).standard_normal((200, 192)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    groups = duplicate_groups(np.concatenate([rows, rows]), threshold=1.0)
+    assert {(group.kept, *group.others.tolist()) for group in groups} == {
+        (row, 200 + row) for row in range(200)
+    }
 
 
 def test_too_few_pictures_choose_no_threshold(embedder: Embedder, tmp_path: Path) -> None:
