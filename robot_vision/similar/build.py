@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.sources import is_bag
 from robot_vision.similar.embedder import Embedder, check_same_model, look_of, mean_of
 from robot_vision.similar.frames import NamedPicture, fingerprint, open_pictures
 from robot_vision.similar.sheets import decoded, jpeg, thumbnail
@@ -95,7 +96,8 @@ def _added(
     on_progress: Callable[[float], None] | None,
 ) -> Added:
     begun_ns = time_ns()
-    number, state = index.source_number(str(path)), f"{fingerprint(path)}/{every}"
+    view = options.episodes.camera or (options.topics.rgb if is_bag(path) else "")
+    number, state = index.source_number(str(path), view), f"{fingerprint(path)}/{every}"
     known, read_ns = index.names_of(number), index.sources[number].read_ns
     if index.sources[number].fingerprint == state:
         return Added(path=path, new=0, known=len(known), problems={})

@@ -56,9 +56,14 @@ class IndexedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The source of rows. `fingerprint` is empty until all of it has been read, at `read_ns`."""
+    """The source of rows. `fingerprint` is empty until all of it has been read, at `read_ns`.
+
+    `view` is the camera or topic that was asked for: another one is a source of its own, as names
+    of its frames may be the same.
+    """
 
     path: str
+    view: str = ""
     fingerprint: str = ""
     read_ns: int = 0
 
@@ -147,14 +152,14 @@ class Index:
             _cut(self)
             yield
 
-    def source_number(self, path: str) -> int:
+    def source_number(self, path: str, view: str = "") -> int:
         """The number of a source; a new source is added."""
-        known = [source.path for source in self.sources]
-        if path not in known:
-            self.sources.append(Source(path=path))
+        known = [(source.path, source.view) for source in self.sources]
+        if (path, view) not in known:
+            self.sources.append(Source(path=path, view=view))
             self.save()
             return len(known)
-        return known.index(path)
+        return known.index((path, view))
 
     def finish(self, number: int, fingerprint: str, *, read_ns: int) -> None:
         """Record that a source is complete; reading it began at `read_ns`."""
@@ -214,6 +219,15 @@ def create_index(folder: Path, model: IndexedModel) -> Index:
 
 def is_index(folder: Path) -> bool:
     return (folder / _HEAD).is_file()
+
+
+def written_at(folder: Path) -> tuple[int, int] | None:
+    """Differs whenever sources were added to the index since; None if there is none."""
+    try:
+        known = (folder / _HEAD).stat()
+    except OSError:
+        return None
+    return known.st_ino, known.st_mtime_ns
 
 
 def open_index(folder: Path) -> Index:

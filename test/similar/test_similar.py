@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from lerobot_kit import Layout, write_lerobot
 from looking_bundle import looking_bundle
+from recorded_colors import write_colors
+from rosbags.rosbag2 import StoragePlugin
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
@@ -15,6 +17,7 @@ from robot_vision.core.errors import MissingDependencyError
 from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Features
 from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.discovery import Topics
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.similar import build
 from robot_vision.similar.ask import neighbours
@@ -172,6 +175,24 @@ def test_episodes_of_a_dataset_have_their_step_as_name(embedder: Embedder, tmp_p
     assert add(index, embedder, tmp_path / "set").new == 7
     assert index.name(4).startswith("episode_1/")
     assert index.name(4).endswith(", step 1")
+
+
+def test_another_topic_of_a_recording_is_indexed_too(embedder: Embedder, tmp_path: Path) -> None:
+    """Cameras that trigger together: their frames have the same stamps."""
+    topics = {"/front/image_raw": (10, 40, 70), "/wrist/image_raw": (110, 140, 170)}
+    bag = write_colors(tmp_path / "bag", topics, StoragePlugin.MCAP)
+    index = index_for(tmp_path / "index", embedder)
+
+    def added(topic: str) -> Added:
+        options = BagOptions(topics=Topics(rgb=topic))
+        return add_source(index, embedder, bag, config=ServiceConfig(), options=options)
+
+    for topic in topics:
+        assert (added(topic).new, added(topic).known) == (3, 3)
+    assert not any(added(topic).problems for topic in topics)
+    assert index.name(1) == index.name(4)
+    assert index.rows["source"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert [source.view for source in index.sources] == list(topics)
 
 
 def test_blocks_find_what_a_plain_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
