@@ -191,6 +191,16 @@ def test_the_threshold_parts_what_is_there_from_what_is_not() -> None:
     assert "new/first_right" not in figures
 
 
+def test_what_was_not_asked_has_no_figure() -> None:
+    """A set whose captions name no wrong words: nothing was falsely reported, nor rightly not."""
+    there = [Verdict(score=s, is_right=s > 0.5, is_there=True) for s in (0.4, 0.7, 0.8, 0.9)]
+    figures = grounding_figures(there, threshold=0.1)
+    assert "nothing_reported" not in figures
+    assert figures["grounding"] == figures["first_right"] == 0.75
+    absent = [Verdict(score=0.4, is_right=False, is_there=False)]
+    assert grounding_figures(absent, threshold=0.5)["grounding"] == 1.0
+
+
 @pytest.fixture(scope="module")
 def bundle(asked_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model, trained for two steps and exported."""
