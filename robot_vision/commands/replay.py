@@ -13,6 +13,7 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.code_permission import permit_code
 
 if TYPE_CHECKING:
+    from robot_vision.core.parameters.config import NodeConfig
     from robot_vision.replay.jobs.job import Job
     from robot_vision.replay.judging.judge import JudgeOptions
 
@@ -75,6 +76,7 @@ def replay(
         _judge(bags, policy, how, golden=golden, update=update_golden)
     _check_kept(written)
     node = options.parse_parameters(param or [], config=config, model=model)
+    _say_unused(node)
     topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic, depth_info=depth_info_topic)
     shared = Job(
         name="",
@@ -95,6 +97,17 @@ def replay(
         _list(bags, config=node, bag=shared.bag)
     results = _run(bags, shared, out=out, workers=jobs, ray=ray, resume=resume)
     _conclude(results, out=out, json=json, golden=written)
+
+
+def _say_unused(node: "NodeConfig") -> None:
+    """As the node does."""
+    from robot_vision.core.files.foreign import quoted
+    from robot_vision.terminal import Screen
+
+    if node.prompt and not node.grounding_model:
+        Screen(stderr=True).print(
+            f"prompt {quoted(node.prompt)} has no effect: there is no grounding_model"
+        )
 
 
 def _check_kept(golden: Path | None) -> None:

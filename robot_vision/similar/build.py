@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from robot_vision.core.errors import EncodingError
 from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.sources import is_bag
 from robot_vision.similar.embedder import Embedder, check_same_model, look_of, mean_of
 from robot_vision.similar.frames import NamedPicture, fingerprint, open_pictures
 from robot_vision.similar.sheets import decoded, jpeg, thumbnail
@@ -45,7 +46,7 @@ def index_for(folder: Path, embedder: Embedder) -> Index:
     """The index in this folder, or a new one; raises `SimilarError` if it is of another model."""
     if not is_index(folder):
         return create_index(folder, embedder.model)
-    index = open_index(folder, to_write=True)
+    index = open_index(folder)
     check_same_model(index.model, embedder)
     return index
 
@@ -64,15 +65,39 @@ def add_source(
 
     A source that was read completely and has not changed is not read again. Memory does not grow
     with the source. Rows of pictures that changed or are gone stay, and are counted. Raises
-    `BagError` for what cannot be read.
+    `BagError` for what cannot be read, `SimilarError` if another process is adding to the index.
     """
-    path, begun_ns = path.resolve(), time_ns()
+    path = path.resolve()
     if not path.exists():
         raise SimilarError(
             f"{path} does not exist; expected a folder of pictures, a video, a recording or a "
             "dataset"
         )
-    number, state = index.source_number(str(path)), f"{fingerprint(path)}/{every}"
+    with index.written_to():
+        return _added(
+            index,
+            embedder,
+            path,
+            config=config,
+            options=options,
+            every=every,
+            on_progress=on_progress,
+        )
+
+
+def _added(
+    index: Index,
+    embedder: Embedder,
+    path: Path,
+    *,
+    config: ServiceConfig,
+    options: BagOptions,
+    every: int,
+    on_progress: Callable[[float], None] | None,
+) -> Added:
+    begun_ns = time_ns()
+    view = options.episodes.camera or (options.topics.rgb if is_bag(path) else "")
+    number, state = index.source_number(str(path), view), f"{fingerprint(path)}/{every}"
     known, read_ns = index.names_of(number), index.sources[number].read_ns
     if index.sources[number].fingerprint == state:
         return Added(path=path, new=0, known=len(known), problems={})

@@ -2,11 +2,15 @@
 
 `index.json` names the model and the sources; `vectors.f32` holds unit vectors,
 `rows.bin` their origin, `pictures.bin` their names and thumbnails. Rows are written last: if
-the writer is killed, data without a row are truncated when the index is next opened to write.
+the writer is killed, data without a row are truncated when the index is next written to. One
+process writes at a time, while it holds `lock`.
 """
 
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from robot_vision.core.files.disk import writing_to
 from robot_vision.core.files.foreign import read_json
 
 _HEAD, _VECTORS, _ROWS, _PICTURES = "index.json", "vectors.f32", "rows.bin", "pictures.bin"
+_LOCK = "lock"
 _FORMAT = 2
 LOOK_PARTS = 3  # embedding, mean and spread of the map: each of unit norm and of equal say
 ROW = np.dtype(
@@ -51,9 +56,14 @@ class IndexedModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """The source of rows. `fingerprint` is empty until all of it has been read, at `read_ns`."""
+    """The source of rows. `fingerprint` is empty until all of it has been read, at `read_ns`.
+
+    `view` is the camera or topic that was asked for: another one is a source of its own, as names
+    of its frames may be the same.
+    """
 
     path: str
+    view: str = ""
     fingerprint: str = ""
     read_ns: int = 0
 
@@ -124,14 +134,32 @@ class Index:
                 names.add(file.read(int(row["name_bytes"])).decode())
         return names
 
-    def source_number(self, path: str) -> int:
+    @contextmanager
+    def written_to(self) -> Iterator[None]:
+        """Keep other writers out; begin with what they have added, and truncate what a killed one
+        left half written. Raises `SimilarError` if another process is writing."""
+        with writing_to(self.folder / _LOCK):
+            lock = (self.folder / _LOCK).open("w")
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise SimilarError(
+                    f"another process is adding to the index {self.folder}: wait until it has "
+                    "ended, then repeat the command"
+                ) from error
+            self.sources = open_index(self.folder).sources
+            _cut(self)
+            yield
+
+    def source_number(self, path: str, view: str = "") -> int:
         """The number of a source; a new source is added."""
-        known = [source.path for source in self.sources]
-        if path not in known:
-            self.sources.append(Source(path=path))
+        known = [(source.path, source.view) for source in self.sources]
+        if (path, view) not in known:
+            self.sources.append(Source(path=path, view=view))
             self.save()
             return len(known)
-        return known.index(path)
+        return known.index((path, view))
 
     def finish(self, number: int, fingerprint: str, *, read_ns: int) -> None:
         """Record that a source is complete; reading it began at `read_ns`."""
@@ -193,8 +221,17 @@ def is_index(folder: Path) -> bool:
     return (folder / _HEAD).is_file()
 
 
-def open_index(folder: Path, *, to_write: bool = False) -> Index:
-    """The index in a folder; `to_write` truncates what a killed writer left half written.
+def written_at(folder: Path) -> tuple[int, int] | None:
+    """Differs whenever sources were added to the index since; None if there is none."""
+    try:
+        known = (folder / _HEAD).stat()
+    except OSError:
+        return None
+    return known.st_ino, known.st_mtime_ns
+
+
+def open_index(folder: Path) -> Index:
+    """The index in a folder.
 
     Raises `SimilarError` if there is none, or it is damaged.
     """
@@ -220,8 +257,6 @@ def open_index(folder: Path, *, to_write: bool = False) -> Index:
     _check_sizes(index)
     if len(index) and int(index.rows["source"].max()) >= len(index.sources):
         raise SimilarError(f"{folder / _HEAD} is damaged: it lacks sources of rows; rebuild it")
-    if to_write:
-        _cut(index)
     return index
 
 

@@ -22,11 +22,14 @@ def index_of_frames(folder: Path, bundle: Path) -> Path:
     (folder / "pictures").mkdir(parents=True)
     for number, rgb in enumerate([noise, *seen]):
         cv2.imwrite(str(folder / "pictures" / f"{number}.png"), rgb[..., ::-1])
+    add_to(folder / "index", bundle, folder / "pictures")
+    return folder / "index"
+
+
+def add_to(folder: Path, bundle: Path, source: Path) -> None:
     embedder = Embedder(str(bundle))
-    index = index_for(folder / "index", embedder)
-    options = BagOptions()
-    add_source(index, embedder, folder / "pictures", config=ServiceConfig(), options=options)
-    return index.folder
+    index, options = index_for(folder, embedder), BagOptions()
+    add_source(index, embedder, source, config=ServiceConfig(), options=options)
 
 
 def test_the_frame_itself_comes_first_with_its_picture(tmp_path: Path) -> None:
@@ -44,6 +47,20 @@ def test_the_frame_itself_comes_first_with_its_picture(tmp_path: Path) -> None:
     assert found[0].source == str(tmp_path / "pictures")
     assert cv2.imdecode(np.frombuffer(small, np.uint8), -1).shape == (120, 160, 3)
     assert answer.notes == []
+
+
+def test_frames_of_a_source_that_is_added_later_are_found(tmp_path: Path) -> None:
+    bundle = looking_bundle(tmp_path / "looks")
+    index = index_of_frames(tmp_path, bundle)
+    service = SERVICE.model_copy(update={"feature_model": str(bundle)})
+    rgb = np.random.default_rng(1).integers(0, 255, (48, 64, 3), np.uint8)
+    with console_rig(service=service, index=str(index)) as rig, rig.client() as console:
+        console.analyze(encoded(".png", rgb), tasks=("similar_frames",))
+        (tmp_path / "more").mkdir()
+        cv2.imwrite(str(tmp_path / "more" / "new.png"), rgb[..., ::-1])
+        add_to(index, bundle, tmp_path / "more")
+        answer = console.analyze(encoded(".png", rgb), tasks=("similar_frames",))
+    assert answer.pictures[0].similar_frames[0].name == "new.png"
 
 
 def test_an_index_of_another_model_is_not_asked_and_it_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 from grounding_bundle import grounding_bundle
 from replay_scenes import HEIGHT, WIDTH, red_square_bundle
 from rosbags.highlevel import AnyReader
+from typer.testing import CliRunner
 
+from robot_vision.cli import app
 from robot_vision.core.parameters.config import NodeConfig
 from robot_vision.core.parameters.values import with_values
 from robot_vision.replay.jobs.job import Job, run_job
@@ -79,3 +81,12 @@ def test_golden_names_words_that_are_found_no_more(
     assert "frames that show the words red" in [drift["figure"] for drift in other["drifts"]]
     without = replay(recording, models | {"grounding_model": ""}, "", golden=golden)
     assert "frames with grounding" in [drift["figure"] for drift in without["drifts"]]
+
+
+def test_words_that_no_model_reads_are_reported(recording: Path) -> None:
+    asked = ["replay", str(recording), "--list", "--param", "prompt=the red mug"]
+    runner = CliRunner()
+    without = runner.invoke(app, asked)
+    with_one = runner.invoke(app, [*asked, "--param", "grounding_model=words"])
+    assert "prompt 'the red mug' has no effect" in without.stderr
+    assert "has no effect" not in with_one.stderr

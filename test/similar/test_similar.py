@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from lerobot_kit import Layout, write_lerobot
 from looking_bundle import looking_bundle
+from recorded_colors import write_colors
+from rosbags.rosbag2 import StoragePlugin
 from typer.testing import CliRunner
 
 from robot_vision.cli import app
@@ -15,6 +17,7 @@ from robot_vision.core.errors import MissingDependencyError
 from robot_vision.core.parameters.config import ServiceConfig
 from robot_vision.core.types import Features
 from robot_vision.replay.reading.bag import BagOptions
+from robot_vision.replay.reading.discovery import Topics
 from robot_vision.replay.reading.episodes.options import EpisodeOptions
 from robot_vision.similar import build
 from robot_vision.similar.ask import neighbours
@@ -115,6 +118,32 @@ def test_an_index_that_was_cut_off_goes_on(
         assert (again.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
 
 
+def test_two_processes_may_add_to_an_index_one_after_the_other(
+    embedder: Embedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have opened it before either adds."""
+    rooms = write_pictures(tmp_path / "rooms", range(3))
+    yards = write_pictures(tmp_path / "yards", range(3), YARD)
+    one, other = (index_for(tmp_path / "index", embedder) for _ in range(2))
+    refused = list[str]()
+
+    def features(rgb: np.ndarray) -> Features:
+        with pytest.raises(SimilarError, match="another process is adding") as error:
+            add(other, embedder, yards)
+        refused.append(str(error.value))
+        monkeypatch.undo()
+        return embedder.features(rgb)
+
+    monkeypatch.setattr(embedder, "features", features)
+    assert add(one, embedder, rooms).new == 3
+    assert len(refused) == 1
+    assert add(other, embedder, yards).new == 3
+    assert add(one, embedder, rooms).known == 3
+    whole = open_index(one.folder)
+    found = [neighbours(whole, embedder.look(picture(1, t)), count=1)[0] for t in (ROOM, YARD)]
+    assert [Path(near.source).name for near in found] == ["rooms", "yards"]
+
+
 def test_a_damaged_picture_is_counted_and_left_out(embedder: Embedder, tmp_path: Path) -> None:
     source = write_pictures(tmp_path / "pictures", range(3))
     (source / "001.png").write_bytes(b"no picture")
@@ -146,6 +175,24 @@ def test_episodes_of_a_dataset_have_their_step_as_name(embedder: Embedder, tmp_p
     assert add(index, embedder, tmp_path / "set").new == 7
     assert index.name(4).startswith("episode_1/")
     assert index.name(4).endswith(", step 1")
+
+
+def test_another_topic_of_a_recording_is_indexed_too(embedder: Embedder, tmp_path: Path) -> None:
+    """Cameras that trigger together: their frames have the same stamps."""
+    topics = {"/front/image_raw": (10, 40, 70), "/wrist/image_raw": (110, 140, 170)}
+    bag = write_colors(tmp_path / "bag", topics, StoragePlugin.MCAP)
+    index = index_for(tmp_path / "index", embedder)
+
+    def added(topic: str) -> Added:
+        options = BagOptions(topics=Topics(rgb=topic))
+        return add_source(index, embedder, bag, config=ServiceConfig(), options=options)
+
+    for topic in topics:
+        assert (added(topic).new, added(topic).known) == (3, 3)
+    assert not any(added(topic).problems for topic in topics)
+    assert index.name(1) == index.name(4)
+    assert index.rows["source"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert [source.view for source in index.sources] == list(topics)
 
 
 def test_blocks_find_what_a_plain_search_finds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +237,15 @@ def test_a_slow_pan_is_not_a_single_group() -> None:
     groups = duplicate_groups(pan, threshold=float(np.cos(0.2)))
     assert 4 <= len(groups) <= 8
     assert all(group.similarity.min() >= np.cos(0.2) - 1e-6 for group in groups)
+
+
+def test_a_threshold_of_1_finds_exact_copies() -> None:
+    rows = np.random.default_rng(0).standard_normal((200, 192)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    groups = duplicate_groups(np.concatenate([rows, rows]), threshold=1.0)
+    assert {(group.kept, *group.others.tolist()) for group in groups} == {
+        (row, 200 + row) for row in range(200)
+    }
 
 
 def test_too_few_pictures_choose_no_threshold(embedder: Embedder, tmp_path: Path) -> None:

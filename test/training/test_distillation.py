@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 
 from robot_vision.core.cameras.placement import place
 from robot_vision.core.errors import ConfigError
-from robot_vision.core.manifests.manifest import ModelInput
+from robot_vision.core.manifests.manifest import ModelInput, ModelManifest
 from robot_vision.export.bundle import export_run
 from robot_vision.model_store.store import find_bundle
 from robot_vision.perception.preprocess import Preprocessor
-from robot_vision.training.distillation.maps import MapProjection
+from robot_vision.training.distillation.maps import MapProjection, at_cells
 from robot_vision.training.distillation.open_teacher import of_onnx, open_teacher
 from robot_vision.training.distillation.soft_labels import soft_label_loss
 from robot_vision.training.distillation.taught_boxes import BoxTeacher
@@ -81,8 +81,47 @@ def test_a_map_is_compared_by_direction_at_the_students_size() -> None:
     student = torch.tensor([1.0, 0.0])[None, :, None, None].expand(1, 2, 4, 4)
     other = torch.tensor([0.0, 5.0])[None, :, None, None].expand(1, 2, 2, 2)
     cases = ((student * 7, 0), (other, 1), (-student, 2))
+    placement = place(ModelInput(name="rgb", width_px=64, height_px=64), width_px=64, height_px=64)
     for teacher, expected in cases:
-        assert loss(student, teacher).item() == pytest.approx(expected, abs=1e-6)
+        found = loss(student, teacher, placement, (64, 64)).item()
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "letterbox", "letterbox_topleft", "crop"])
+@pytest.mark.parametrize("size", [(64, 64), (128, 32), (32, 64)])
+def test_a_teachers_map_is_read_where_its_input_shows_the_picture(
+    resize: str, size: tuple[int, int]
+) -> None:
+    """A map that holds the colours of its cells: those of the picture at the student's cells."""
+    image = ModelInput.model_validate(
+        {
+            "name": "rgb",
+            "width_px": 128,
+            "height_px": 64,
+            "resize": resize,
+            "scale": 1.0,
+            "pad_value": 255,
+        }
+    )
+    cells = 4
+    ramps = [torch.linspace(0, 200, side) for side in size]
+    across, down = torch.meshgrid(*ramps, indexing="xy")
+    rgb = torch.stack([across, down, across], dim=2)[None].to(torch.uint8)
+    teacher = Teacher(
+        manifest=ModelManifest(name="colors", task="features", format="features", input=image),
+        identity="",
+        about="",
+        run=lambda given: {"features": F.avg_pool2d(next(iter(given.values())).float(), 4)},
+    )
+    taught = teacher.answer(rgb)
+    found, is_seen = at_cells(
+        taught.outputs["features"], taught.placement, (128, 64), cells=torch.Size((cells, cells))
+    )
+    expected = F.adaptive_avg_pool2d(rgb.permute(0, 3, 1, 2).float(), cells)
+    error = (found - expected).abs().amax(dim=(0, 1))
+    assert is_seen.any()
+    assert is_seen.all() == (resize != "crop")
+    assert error[is_seen].max() < 9
 
 
 def test_weight_0_is_training_without_a_teacher_bit_for_bit(

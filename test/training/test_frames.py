@@ -51,6 +51,16 @@ def test_a_plain_folder_gives_its_pictures_and_no_depth(tmp_path: Path) -> None:
     assert greys(open_frames([str(root)], SIZE)) == [10, 20, 30]  # not its own cache
 
 
+def test_depth_beside_colour_is_no_frame(tmp_path: Path) -> None:
+    """As cameras' viewers save it, in one folder; `depth` in other names means nothing."""
+    root = write_pictures(tmp_path / "set", 4)
+    for old, new in (("000", "a-color"), ("001", "b"), ("002", "c_depth"), ("003", "depth")):
+        (root / f"{old}.png").rename(root / f"{new}.png")
+    for name in ("a-depth", "b_depth"):
+        cv2.imwrite(str(root / f"{name}.png"), np.full((40, 60), 900, np.uint16))
+    assert sorted(greys(open_frames([str(root)], SIZE))) == [10, 20, 30, 40]
+
+
 def test_labelled_sets_give_the_pictures_that_their_labels_name(
     shapes_set: Path, tmp_path: Path
 ) -> None:

@@ -138,6 +138,15 @@ def test_proposals_are_peaks_in_the_order_of_cells() -> None:
     assert surest(peaks(logits), boxes, 2)[0, :, 0].tolist() == [1, 4]
 
 
+def test_cells_beside_peaks_are_chosen_by_their_logits_too() -> None:
+    """Equal ones, of which ONNX Runtime would choose others than torch, must not arise."""
+    logits = -5 + torch.tensor([[[[0.0, 1e-4, 2e-4, 3e-4, 4e-4]]]])
+    boxes = torch.arange(5.0)[None, :, None].expand(1, 5, 4)
+    for count in range(1, 6):
+        found = surest(peaks(logits), boxes, count)[0, :, 0].tolist()
+        assert found == [*range(5 - count, 5)]
+
+
 def test_the_loss_of_phrases_falls_with_scores_where_they_belong(asked_set: Path) -> None:
     cache = open_samples(asked_set, width_px=64, height_px=64)
     batch = collate([cache[0]])
@@ -180,6 +189,16 @@ def test_the_threshold_parts_what_is_there_from_what_is_not() -> None:
         1 / 3
     )
     assert "new/first_right" not in figures
+
+
+def test_what_was_not_asked_has_no_figure() -> None:
+    """A set whose captions name no wrong words: nothing was falsely reported, nor rightly not."""
+    there = [Verdict(score=s, is_right=s > 0.5, is_there=True) for s in (0.4, 0.7, 0.8, 0.9)]
+    figures = grounding_figures(there, threshold=0.1)
+    assert "nothing_reported" not in figures
+    assert figures["grounding"] == figures["first_right"] == 0.75
+    absent = [Verdict(score=0.4, is_right=False, is_there=False)]
+    assert grounding_figures(absent, threshold=0.5)["grounding"] == 1.0
 
 
 @pytest.fixture(scope="module")

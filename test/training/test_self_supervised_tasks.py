@@ -379,6 +379,30 @@ def test_an_encoder_without_a_class_token_has_no_attention_to_measure(
     assert not any(name.startswith("attention") for name in measured.metrics)
 
 
+def test_query_pictures_that_are_known_are_reported(
+    bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    """By their pixels: the sets are different folders."""
+    known = write_folders(tmp_path / "known", images=2)
+    asked = write_folders(tmp_path / "asked", images=2)
+    names = sorted(file.relative_to(asked) for file in asked.rglob("*.png"))
+    for number, name in enumerate(names[1:]):
+        other = np.full((32, 48, 3), 40 * number + 20, np.uint8)
+        cv2.imwrite(str(asked / name), other)
+    bundle = find_bundle(bundles["simclr"])
+    measured = measure_bundle(bundle, asked, out=tmp_path, images=0, worst=1, known=known)
+    assert any(note.startswith("1 of 6 pictures of ") for note in measured.notes)
+    (asked / names[0]).unlink()
+    cv2.imwrite(str(asked / names[0]), np.full((32, 48, 3), 99, np.uint8))
+    again = measure_bundle(bundle, asked, out=tmp_path, images=0, worst=1, known=known)
+    assert not any("too high" in note for note in again.notes)
+
+
+def test_a_run_that_is_judged_by_known_pictures_says_so(colors: Path, cache: str) -> None:
+    notes = build_run(recipe("simclr", colors, cache)).notes
+    assert any("18 of 18 pictures" in note and "too high" in note for note in notes)
+
+
 def test_norms_of_random_weights_get_the_statistics_of_real_pictures(
     colors: Path, cache: str
 ) -> None:

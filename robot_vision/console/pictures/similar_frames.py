@@ -12,13 +12,14 @@ from robot_vision.core.types import Features
 from robot_vision.model_store.store import find_bundle
 from robot_vision.similar.ask import neighbours
 from robot_vision.similar.embedder import look_of
-from robot_vision.similar.store import Index, SimilarError, open_index
+from robot_vision.similar.store import Index, SimilarError, open_index, written_at
 
 _COUNT = 8
 
 
 class SimilarFrames:
-    """The index in a folder, opened on first use; none if `folder` is empty.
+    """The index in a folder, opened on first use and whenever it was added to; none if `folder`
+    is empty.
 
     `problem` says why the last query failed.
     """
@@ -26,6 +27,7 @@ class SimilarFrames:
     def __init__(self, folder: str, service: ServiceConfig) -> None:
         self._folder, self._service = folder, service
         self._index: Index | None = None
+        self._written: tuple[int, int] | None = None  # when the open index was last written
         self.problem = "" if folder else "the console was started without an index (--index)"
 
     def of(self, features: Features | None, images: KeptImages) -> list[SimilarFrame] | None:
@@ -33,7 +35,7 @@ class SimilarFrames:
         if not self._folder or features is None:
             return None
         try:
-            index = self._index = self._index or self._open()
+            index = self._newest()
             found = neighbours(index, look_of(features), count=_COUNT)
             self.problem = ""
             return [
@@ -49,6 +51,13 @@ class SimilarFrames:
         except (RobotVisionError, OSError) as error:
             self.problem = str(error)
             return None
+
+    def _newest(self) -> Index:
+        """The index with all its sources: others may have been added since it was opened."""
+        written = written_at(Path(self._folder))
+        if self._index is None or written != self._written:
+            self._index, self._written = self._open(), written
+        return self._index
 
     def _open(self) -> Index:
         """Raises `SimilarError` if the index was made with another model than the current

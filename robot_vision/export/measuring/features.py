@@ -43,7 +43,7 @@ def measure_features(
     )
     predict = _predictor(bundle)
     metrics = pair.probes(predict)
-    notes: list[str] = []
+    notes = [*pair.notes()]
     model = _model_of(bundle, size, notes)
     if model is not None:
         metrics |= _beside_random(metrics, model[0], pair)

@@ -12,12 +12,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from robot_vision.models.layers.attention import NEVER
 from robot_vision.models.layers.separable import separable_stack
 from robot_vision.models.multitask.native_parts import boxes_from_distances, cell_centers_px
 
 _FIRST_LOGIT = -4.6  # one cell in a hundred holds an object
 _FIRST_DISTANCE = 1.5
+# Ranks cells beside a higher one below all peaks. Much more would round their logits to equal
+# ones, among which ONNX Runtime chooses others than torch.
+_BESIDE_A_PEAK = 100.0
 # Boxes up to this many cells wide are sampled from a level, larger ones from a coarser level.
 _CELLS_OF_A_BOX = 6.0
 
@@ -49,7 +51,7 @@ class ProposalHead(nn.Module):
 def peaks(logits: Float[Tensor, "b 1 h w"]) -> Float[Tensor, "b h*w"]:
     """Logits of all cells, suppressed where a neighbour's is higher."""
     highest = F.max_pool2d(logits, 3, stride=1, padding=1)
-    return torch.where(logits < highest, logits + NEVER, logits).flatten(1)
+    return torch.where(logits < highest, logits - _BESIDE_A_PEAK, logits).flatten(1)
 
 
 def surest(

@@ -42,6 +42,11 @@ def open_source(path: Path, *, config: ServiceConfig, options: BagOptions) -> Fr
     return BagSource(path, config=config, options=options)
 
 
+def is_bag(path: Path) -> bool:
+    """Whether `open_source` reads topics there; not of a dataset of episodes."""
+    return _is_recording(path) if path.is_dir() else path.name.endswith(SUFFIXES)
+
+
 def _is_recording(folder: Path) -> bool:
     return (folder / "metadata.yaml").exists() or any(
         file.name.endswith(SUFFIXES) for file in folder.iterdir()

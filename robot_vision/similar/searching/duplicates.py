@@ -11,6 +11,8 @@ from robot_vision.similar.store import Index, SimilarError
 FOUND_COPIES = 0.95
 _LEAST_COPIES = 8
 _BLOCK = 1024
+# Cosines of a vector with itself differ from 1 by this much: vectors are of single precision.
+_ROUNDING = 2e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,7 +57,7 @@ def duplicate_groups(vectors: Float32[np.ndarray, "n d"], *, threshold: float) -
         fresh = list[int]()  # rows of the block that are kept
         for row in range(len(block)):
             cosine = np.concatenate([known[row], within[row, fresh]])
-            alike = np.flatnonzero(cosine >= threshold)
+            alike = np.flatnonzero(cosine >= threshold - _ROUNDING)
             if len(alike):
                 first = int(alike[0])
                 members.setdefault(kept_rows[first], []).append(

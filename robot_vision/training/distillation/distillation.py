@@ -145,8 +145,12 @@ class Distillation:
                 temperature=self._options.temperature,
             )
         if self._projection is not None:
+            image = self._teacher.manifest.input
             losses["distill_features"] = self._projection(
-                answer["features"].float(), taught.outputs["features"].float()
+                answer["features"].float(),
+                taught.outputs["features"].float(),
+                taught.placement,
+                (image.width_px, image.height_px),
             )
         if self._boxes is not None and targets is not None:
             losses["distill_boxes"] = self._boxes.loss(taught, targets)

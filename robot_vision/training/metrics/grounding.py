@@ -57,10 +57,12 @@ def best_threshold(verdicts: Sequence[Verdict]) -> float:
 def grounding_figures(verdicts: Sequence[Verdict], *, threshold: float) -> dict[str, float]:
     """`first_right` for present objects, `nothing_reported` for absent ones, and their mean.
 
-    `new/…` are for looks that training never showed; `first_right_any_score` has no threshold.
+    `new/…` are for looks that training never showed; `first_right_any_score` has no threshold. If
+    only present or only absent objects were asked for, the others' figures are left out.
     """
     figures = _figures(verdicts, threshold)
-    figures[METRIC] = (figures["first_right"] + figures["nothing_reported"]) / 2
+    known = [figures[name] for name in ("first_right", "nothing_reported") if name in figures]
+    figures[METRIC] = sum(known) / len(known) if known else 0.0
     new = [verdict for verdict in verdicts if verdict.is_new]
     kinds = {verdict.is_there for verdict in new}
     if kinds == {True, False}:
@@ -71,14 +73,13 @@ def grounding_figures(verdicts: Sequence[Verdict], *, threshold: float) -> dict[
 def _figures(verdicts: Sequence[Verdict], threshold: float) -> dict[str, float]:
     there = [v for v in verdicts if v.is_there]
     absent = [v for v in verdicts if not v.is_there]
+    shares = {
+        "first_right": [v.is_right and v.score >= threshold for v in there],
+        "nothing_reported": [v.score < threshold for v in absent],
+        "first_right_any_score": [v.is_right for v in there],
+    }
     return {
-        "first_right": _share([v.is_right and v.score >= threshold for v in there]),
-        "nothing_reported": _share([v.score < threshold for v in absent]),
-        "first_right_any_score": _share([v.is_right for v in there]),
+        **{name: sum(values) / len(values) for name, values in shares.items() if values},
         "asked_there": float(len(there)),
         "asked_absent": float(len(absent)),
     }
-
-
-def _share(values: Sequence[bool]) -> float:
-    return sum(values) / len(values) if values else 0.0

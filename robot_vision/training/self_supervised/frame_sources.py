@@ -20,6 +20,7 @@ from robot_vision.recorded_views.pictures import (
     topic_types,
 )
 from robot_vision.replay.reading.discovery import Topics, find_topics
+from robot_vision.replay.reading.folders.folder_pairs import depth_among
 from robot_vision.replay.reading.messages import BagError, Problems
 from robot_vision.replay.reading.recording import Recording
 from robot_vision.training.data.caches.picture_cache import file_stamp
@@ -99,7 +100,12 @@ def _picture_files(folder: str, root: Path) -> list[Path]:
     faults = Faults(root, strict=False)
     found = images_below(root, root, faults)
     faults.log()
-    files = [f for f in found if not _NO_COLORS & set(f.relative_to(root).parts[:-1])]
+    depths = depth_among(found)
+    files = [
+        file
+        for file in found
+        if file not in depths and not _NO_COLORS & set(file.relative_to(root).parts[:-1])
+    ]
     if not files:
         raise ConfigError(f"options.train_sets: {folder} holds no pictures")
     return files

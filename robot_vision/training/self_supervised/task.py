@@ -58,7 +58,7 @@ class SelfSupervisedTask(Task[Views]):
         self._watch = CollapseWatch(recipe.options.collapse)
 
     def notes(self) -> tuple[str, ...]:
-        judged = () if self._labels else (
+        judged = self._labels.notes() if self._labels else (
             "no options.labelled_set: nothing shows whether the encoder improves, and the last "
             "weights are kept",
         )  # fmt: skip

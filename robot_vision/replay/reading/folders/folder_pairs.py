@@ -5,6 +5,7 @@ Never by counting files: a lost file would pair all later ones with depth of ano
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -71,6 +72,17 @@ def folder_pairs(path: Path, *, tolerance_s: float) -> FolderPairs:
         stamped = list(zip(color_ns, colors, strict=True))
         return _by_stamp(stamped, list(zip(depth_ns, depths, strict=True)), tolerance_s)
     return _by_name(colors, depths)
+
+
+def depth_among(files: Iterable[Path]) -> set[Path]:
+    """Files named as the depth of a colour file in the same folder: `NAME-depth.png` beside
+    `NAME-color.png` or `NAME.png`."""
+    known = list(files)
+    depths = {
+        file: _DEPTH_END.sub("", file.stem) for file in known if _DEPTH_END.search(file.stem)
+    }
+    colored = {(f.parent, _COLOR_END.sub("", f.stem)) for f in known if f not in depths}
+    return {file for file, name in depths.items() if (file.parent, name) in colored}
 
 
 def images_of(folder: Path) -> list[Path]:
