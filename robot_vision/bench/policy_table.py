@@ -1,7 +1,6 @@
 """Policies of one dataset side by side: success, size and latency."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +89,8 @@ def as_markdown(rows: list[PolicyRow], *, conditions: list[str]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def as_json(rows: list[PolicyRow], machine: dict[str, str]) -> str:
-    return json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=1)
+def as_figures(rows: list[PolicyRow], machine: dict[str, str]) -> dict[str, Any]:
+    return {"machine": machine, "rows": rows}
 
 
 def _cells(row: PolicyRow, conditions: list[str]) -> list[str]:

@@ -1,12 +1,12 @@
 """Stage times of many frames: percentiles, as JSON and as a table."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from robot_vision.core.files.figures import write_figures
 from robot_vision.core.timing import Percentiles
 from robot_vision.terminal import Screen
 
@@ -45,5 +45,4 @@ def show(console: Screen, result: Mapping[str, Any]) -> None:
 
 
 def write(path: Path, result: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    write_figures(path, result)

@@ -1,6 +1,5 @@
 """`robot-vision bench policies`: policies trained on one dataset, side by side."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -33,12 +32,13 @@ def policies(
 ) -> None:
     """Every evaluated policy: success rate with interval, parameters, times in the node."""
     from robot_vision.bench.policy_table import (
-        as_json,
+        as_figures,
         as_markdown,
         list_policies,
         measure_policy,
     )
     from robot_vision.core.errors import ConfigError
+    from robot_vision.core.files.figures import write_figures
     from robot_vision.machine import describe_machine
     from robot_vision.terminal import say
 
@@ -53,11 +53,10 @@ def policies(
         say(f"measuring {bundle.path.name}")
         rows.append(measure_policy(bundle, evaluation, seconds=seconds))
     table = as_markdown(rows, conditions=conditions.split(","))
-    out.mkdir(parents=True, exist_ok=True)
-    figures = as_json(rows, describe_machine())
-    (out / "policies.json").write_text(figures)
+    figures = as_figures(rows, describe_machine())
+    write_figures(out / "policies.json", figures)
     (out / "policies.md").write_text(table)
     say(table)
     say(f"written to {out}: policies.json, policies.md")
     if json_file is not None:
-        write_json(json_file, json.loads(figures))
+        write_json(json_file, figures)

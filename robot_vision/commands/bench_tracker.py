@@ -1,6 +1,5 @@
 """`robot-vision bench tracker`: trackers side by side on the same detections."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,6 +51,7 @@ def tracker(
     Without `--mot`, TUD-Campus is used from ../shared/data if present.
     """
     from robot_vision.bench.tracking import tracker as bench
+    from robot_vision.core.files.figures import write_figures
     from robot_vision.machine import describe_machine
     from robot_vision.terminal import Screen, styled
 
@@ -76,8 +76,7 @@ def tracker(
         if part in result:
             console.print(part, result[part])
     if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(result, indent=2) + "\n")
+        write_figures(out, result)
 
 
 def _sets(

@@ -34,8 +34,7 @@ def evaluate(
     ),
 ) -> None:
     """Whether maps lie on objects, are faithful, and change when weights are random."""
-    import json
-
+    from robot_vision.core.files.figures import write_figures
     from robot_vision.explain.measuring.measure import measure
     from robot_vision.machine import describe_machine
     from robot_vision.terminal import Screen, styled
@@ -63,7 +62,7 @@ def evaluate(
             continue
         _print(screen, subject.name, found)
         described["models"].append({"model": subject.name, **_described(found)})
-    (out / FIGURES).write_text(json.dumps(described, indent=2), encoding="utf-8")
+    write_figures(out / FIGURES, described)
     screen.print(f"written: {out / FIGURES}")
     if not any("ways" in one for one in described["models"]):
         raise typer.Exit(2)

@@ -1,6 +1,5 @@
 """`--json PATH`: the output file of all measuring commands."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +12,9 @@ MaybeJsonFile = Annotated[Path | None, typer.Option("--json", help="JSON file fo
 
 def write_json(file: Path | None, figures: Mapping[str, Any]) -> None:
     """Write the figures if a file is given, and report it."""
+    from robot_vision.core.files.figures import write_figures
     from robot_vision.terminal import Screen
 
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write_figures(file, figures)
         Screen().print(f"written: {file}")

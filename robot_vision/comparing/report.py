@@ -1,6 +1,5 @@
 """The report of a comparison: one self-contained HTML file, with light and dark themes."""
 
-import json
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -15,6 +14,7 @@ from jaxtyping import UInt8
 
 from robot_vision.bench.models.garden_frame import HEIGHT_PX, WIDTH_PX
 from robot_vision.comparing.compare import Compared, Interval, disagreements
+from robot_vision.core.files.figures import write_figures
 
 REPORT, FIGURES = "report.html", "comparison.json"
 _ROW_PX, _LABEL_PX, _PLOT_PX, _END_PX = 34, 200, 500, 60
@@ -38,8 +38,7 @@ def write_report(
     html = Template(template).substitute(title=escape(title), body=body)
     (folder / REPORT).write_text(html, encoding="utf-8")
     rows = [_as_json(one) for one in compared]
-    text = json.dumps({"measured": measured, "about": about, "rows": rows}, indent=1)
-    (folder / FIGURES).write_text(text + "\n")
+    write_figures(folder / FIGURES, {"measured": measured, "about": about, "rows": rows})
 
 
 def shown(interval: Interval, *, is_signed: bool = False) -> str:
@@ -160,13 +159,10 @@ def _image(rgb: UInt8[np.ndarray, "h w 3"], alt: str) -> str:
 
 
 def _as_json(one: Compared) -> dict[str, Any]:
-    def plain(interval: Interval) -> dict[str, float | None]:
-        return {key: None if v != v else v for key, v in vars(interval).items()}
-
     return {
         "name": one.name,
-        "figures": {figure: plain(i) for figure, i in one.figures.items()},
-        "difference": {figure: plain(i) for figure, i in one.difference.items()},
+        "figures": one.figures,
+        "difference": one.difference,
         "p50_ms": one.p50_ms,
         "p95_ms": one.p95_ms,
     }

@@ -1,6 +1,5 @@
 """The report of a plan: a table, `figures.json`, `pareto.png` and an HTML page with both."""
 
-import json
 from base64 import b64encode
 from dataclasses import asdict
 from html import escape
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from robot_vision.compressing.carry_out import Outcome, Row
 from robot_vision.compressing.pareto import draw, front
+from robot_vision.core.files.figures import write_figures
 
 REPORT, FIGURES, PICTURE = "report.html", "figures.json", "pareto.png"
 NOT_KNOWN = "not known here"
@@ -20,8 +20,7 @@ def write_report(folder: Path, outcome: Outcome, *, measured: str) -> None:
     for row, own in zip(values["rows"], outcome.rows, strict=True):
         row["bundle"] = str(own.bundle)
         row["history"] = [step.model_dump() for step in own.history]
-    text = json.dumps({"measured": measured, **values}, indent=1)
-    (folder / FIGURES).write_text(text + "\n")
+    write_figures(folder / FIGURES, {"measured": measured, **values})
     (folder / REPORT).write_text(_page(folder / PICTURE, outcome, measured), encoding="utf-8")
 
 

@@ -1,6 +1,5 @@
 """The simulated robot follows instructions: three processes over real ROS 2, shown and judged."""
 
-import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from rich.live import Live
 
 from robot_vision.core.clock import seconds_between
 from robot_vision.core.errors import RobotVisionError
+from robot_vision.core.files.figures import write_figures
 from robot_vision.core.parameters.groups.policy_config import PolicyConfig
 from robot_vision.demo.age_plot import age_plot
 from robot_vision.demo.caption import with_caption
@@ -216,7 +216,7 @@ class _Show:
             "late_percent": float(reported.get("late_percent", "nan")),
             "interventions": dict(seen.status.interventions),
         }
-        summary.write_text(json.dumps(figures, indent=1) + "\n")
+        write_figures(summary, figures)
         console.print(outcome_table(outcomes))
         console.print(
             f"camera to command p50 {ages_ms[0]:.0f} ms, p95 {ages_ms[1]:.0f} ms; commands at "

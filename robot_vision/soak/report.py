@@ -1,11 +1,11 @@
 """The report of a soak: Markdown with plots, and all data as JSON."""
 
-import json
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from statistics import median
 
+from robot_vision.core.files.figures import write_figures
 from robot_vision.soak.ledger import INVARIANTS, Ledger
 from robot_vision.soak.outcome import FaultRun, Outcome, as_json
 from robot_vision.soak.plots import lines, timeline
@@ -18,7 +18,7 @@ def write_report(folder: Path, outcome: Outcome, ledger: Ledger) -> Path:
     """Write all files of the report into a folder; returns the Markdown's path."""
     folder.mkdir(parents=True, exist_ok=True)
     figures = as_json(outcome, ledger)
-    (folder / FIGURES).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    write_figures(folder / FIGURES, figures)
     plots = {
         "faults.svg": timeline(outcome.runs, end_s=outcome.seconds) if outcome.runs else "",
         "memory.svg": lines(_memory(outcome), title="Private memory", y_label="MB"),

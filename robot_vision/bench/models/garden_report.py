@@ -1,8 +1,6 @@
 """The model garden as Markdown tables, as JSON, and inserted into a document."""
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ import numpy as np
 from robot_vision.bench.models.garden_frame import HEIGHT_PX, WIDTH_PX
 from robot_vision.bench.models.garden_plot import as_svg
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.files.figures import write_figures
 from robot_vision.model_store.measured import GardenRow
 
 _HEADS = (
@@ -99,13 +98,7 @@ def write_report(rows: list[GardenRow], folder: Path, *, measured: str) -> None:
 
 def write_table(rows: list[GardenRow], file: Path, *, measured: str) -> None:
     """Write the rows as JSON for `models recommend`."""
-    found = [
-        {name: None if value != value else value for name, value in asdict(row).items()}
-        for row in rows
-    ]
-    text = json.dumps({"measured": measured, "rows": found}, indent=1, allow_nan=False)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text + "\n")
+    write_figures(file, {"measured": measured, "rows": rows})
 
 
 def check_document(document: Path) -> None:

@@ -1,7 +1,5 @@
 """`int8`: static quantisation, searched for a scheme that is faster and accurate."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -12,6 +10,7 @@ from robot_vision.compressing.search import Ranges, Search, Space, Tried, check_
 from robot_vision.compressing.step import STEPS, Case, GraphStep, NotAcceptedError
 from robot_vision.compressing.weights_folder import build
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.files.figures import write_figures
 from robot_vision.core.parameters.params import param
 from robot_vision.export.run_folder import open_run
 from robot_vision.model_store.store import Bundle, write_bundle
@@ -99,8 +98,7 @@ class Int8(GraphStep):
 
 
 def _write(tried: list[Tried], exact: float, file: Path) -> None:
-    rows = [asdict(t) for t in tried]
-    file.write_text(json.dumps({"fp32": exact, "tried": rows}, indent=1) + "\n")
+    write_figures(file, {"fp32": exact, "tried": tried})
 
 
 def _refusal(tried: list[Tried], exact: float, gain: float, figure: float) -> str:

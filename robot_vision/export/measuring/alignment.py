@@ -1,6 +1,5 @@
 """Metrics of a picture-text bundle on a held-out set, as it is served."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from robot_vision.alignment.picture_text import EmbeddedPicture, PictureText
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.files.figures import write_figures
 from robot_vision.export.alignment_pictures import Words, check_map, draw_map, draw_words
 from robot_vision.export.measuring.picture_bundle import Measured, weights_travel
 from robot_vision.model_store.store import Bundle
@@ -114,7 +114,7 @@ def measure_alignment(
     }
     rounded = flat(figures)
     out.mkdir(parents=True, exist_ok=True)
-    (out / METRICS).write_text(json.dumps(rounded, indent=1) + "\n")
+    write_figures(out / METRICS, rounded)
     rows = spread(len(pairs), _MAPPED)
     draw_map(out / MAP, picture[rows], caption[rows])
     shown = _words(whole, things, texts, tiles=options.tiles)

@@ -1,6 +1,5 @@
 """Metrics of a classifier bundle on a held-out set, as the service runs it."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from robot_vision.core.files.figures import write_figures
 from robot_vision.export.measuring.picture_bundle import Measured, PictureModel, weights_travel
 from robot_vision.formats.classification import decode_classification
 from robot_vision.model_store.store import Bundle
@@ -42,7 +42,7 @@ def measure_classifier(
     metrics |= bounds(resampled_top1(probability, class_id, picture_rows(crops)))
     out.mkdir(parents=True, exist_ok=True)
     rounded = {name: round(value, 4) for name, value in metrics.items()}
-    (out / "metrics.json").write_text(json.dumps(rounded, indent=1) + "\n")
+    write_figures(out / "metrics.json", rounded)
     order = np.argsort(probability[np.arange(len(crops)), class_id])[:worst]
     tiles = [captioned_crop(crops[row], probability[row], names) for row in order]
     write_tiles(out / "gallery.png", tiles, columns=min(_COLUMNS, len(tiles)))

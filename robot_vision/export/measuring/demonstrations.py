@@ -1,7 +1,6 @@
 """Evaluates a pixel policy along the episodes of a dataset, without a robot."""
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from robot_vision.core.errors import BundleError
+from robot_vision.core.files.figures import write_figures
 from robot_vision.core.manifests.identity import identity_of
 from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.export.parity import onnx_predictor
@@ -225,16 +225,15 @@ def _write_metrics(
     if not manifest.action_spec.joint_names:
         reached = reached_errors(decisions)
         report["reached_m"], report["reached_rad"] = (_numbers(part) for part in reached.T)
-    file.write_text(json.dumps(report, indent=1) + "\n")
+    write_figures(file, report)
 
 
-def _rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
-    """Replaces NaN, which JSON lacks."""
-    return {n: round(v, 6) if np.isfinite(v) else None for n, v in figures.items()}
+def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in figures.items()}
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
-    return [round(float(v), 6) if np.isfinite(v) else None for v in values]
+def _numbers(values: np.ndarray) -> list[float]:
+    return [round(float(value), 6) for value in values]
 
 
 def _write_table(file: Path, found: JudgedPolicy) -> None:

@@ -1,6 +1,5 @@
 """Measures the embeddings of a bundle: probes on labelled pictures, and attention."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from robot_vision.core.errors import BundleError
+from robot_vision.core.files.figures import write_figures
 from robot_vision.export.measuring.attention import measure_attention
 from robot_vision.export.measuring.picture_bundle import Measured, PictureModel, weights_travel
 from robot_vision.export.parity import torch_predictor
@@ -56,7 +56,7 @@ def measure_features(
         metrics |= found
         files += ["attention.png"] if found else []
     rounded = {name: round(value, 4) for name, value in metrics.items()}
-    (out / "metrics.json").write_text(json.dumps(rounded, indent=1) + "\n")
+    write_figures(out / "metrics.json", rounded)
     return Measured(metrics=rounded, notes=tuple(notes), files=tuple(files))
 
 

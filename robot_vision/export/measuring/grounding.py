@@ -1,6 +1,5 @@
 """Metrics of a grounding bundle (boxes for text) on a held-out set, as the service runs it."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from robot_vision.core.files.figures import write_figures
 from robot_vision.core.parameters.config import DetectorConfig, ServiceConfig
 from robot_vision.core.types import Detections, Frame
 from robot_vision.export.grounding_pictures import Tile, draw_tiles
@@ -72,7 +72,7 @@ def measure_grounding(
     }
     rounded = {name: round(value, 4) for name, value in figures.items()}
     out.mkdir(parents=True, exist_ok=True)
-    (out / METRICS).write_text(json.dumps(rounded, indent=1) + "\n")
+    write_figures(out / METRICS, rounded)
     shown = [tiles[row] for row in spread(len(tiles), worst)]
     draw_tiles(out / GALLERY, shown, threshold=threshold)
     new = sum(verdict.is_new for verdict in answers.words)

@@ -1,6 +1,5 @@
 """Metrics of a bundle on a held-out set, its confusions, and its worst failures."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,6 +7,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.files.figures import write_figures
 from robot_vision.export.measured_set import open_matched
 from robot_vision.export.measuring.classifier import measure_classifier
 from robot_vision.export.measuring.features import measure_features
@@ -134,7 +134,7 @@ def _write(
 ) -> Confusions:
     """Writes a detector's files, with its confusions at the threshold of its best F1."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    write_figures(out / "metrics.json", metrics)
     threshold = float(metrics["best_f1_threshold"])
     draw_gallery(found, names, out / "gallery.png", threshold=threshold, count=worst)
     confused = confusions(found, names, threshold=threshold)

@@ -1,6 +1,5 @@
 """Metrics of a segmentation bundle on a held-out set, as the service runs it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from robot_vision.core.files.figures import write_figures
 from robot_vision.core.manifests.manifest import ModelManifest
 from robot_vision.export.measuring.picture_bundle import Measured, PictureModel
 from robot_vision.formats.semantic import decode_semantic
@@ -61,7 +61,7 @@ def measure_segmentation(
     figures = total.summary() | bounds(total.resampled())
     metrics = {name: round(value, 4) for name, value in figures.items()}
     out.mkdir(parents=True, exist_ok=True)
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    write_figures(out / "metrics.json", metrics)
     judged.sort(key=lambda one: one.miou)
     tiles = [truth_beside_answer(one, names) for one in judged[:worst]]
     write_tiles(out / "gallery.png", tiles, columns=min(_COLUMNS, len(tiles)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_vision.core.errors import ConfigError
+from robot_vision.core.files.figures import write_figures
 from robot_vision.core.files.foreign import parse_json, quoted, read_text
 from robot_vision.core.manifests.policy_manifest import PolicyManifest
 from robot_vision.core.parameters.robot_config import RobotSimConfig
@@ -125,7 +126,7 @@ def evaluate_policy(
         mine = {key: found[key] for key in wanted}
         report["paired"] = {"against": str(against), **paired(other, mine)}
     if out:
-        (out / EVALUATION_FILE).write_text(json.dumps(report, indent=1))
+        write_figures(out / EVALUATION_FILE, report)
     return report
 
 

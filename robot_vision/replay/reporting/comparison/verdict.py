@@ -1,6 +1,5 @@
 """The one table and the one verdict of a replay of any number of bags."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from robot_vision.core.files.figures import write_figures
 from robot_vision.core.files.foreign import brief
 from robot_vision.terminal import Screen, styled
 
@@ -28,9 +28,8 @@ def verdict_of(results: Sequence[dict[str, Any]]) -> str:
 
 def write_json(path: Path, results: Sequence[dict[str, Any]]) -> None:
     """All figures of all bags; raises `OSError` if `path` cannot be written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     summary = {"version": VERSION, "verdict": verdict_of(results), "bags": list(results)}
-    path.write_text(json.dumps(summary, indent=1))
+    write_figures(path, summary)
 
 
 def print_summary(console: Screen, results: Sequence[dict[str, Any]]) -> None:
