@@ -260,7 +260,8 @@ def test_training_reads_episodes_and_knows_no_simulator() -> None:
 
 def test_training_reads_pictures_of_bags_and_nothing_else_of_a_replay() -> None:
     readers = {f"{NAME}.recorded_views.pictures"} | {
-        f"{NAME}.replay.reading.{module}" for module in ("discovery", "messages", "recording")
+        f"{NAME}.replay.reading.{module}"
+        for module in ("discovery", "folders.folder_pairs", "messages", "recording")
     }
     for path in sorted((PACKAGE / "training").rglob("*.py")):
         parts = (f"{NAME}.recorded_views", f"{NAME}.replay")

@@ -45,7 +45,7 @@ def unasked(
     model: str, source: str, frame: int, size: str, rgb_topic: str
 ) -> "tuple[Any, Question]":
     """The source's picture in the model, without a target."""
-    from robot_vision.explain.asking import ask_nothing
+    from robot_vision.explain.inside.unasked import ask_nothing
 
     shown, subject = _picture(source, frame, rgb_topic), subject_named(model, size)
     return shown.rgb, ask_nothing(subject, shown.rgb, depth_m=shown.depth_m, camera=shown.camera)

@@ -21,7 +21,6 @@ from robot_vision.explain.targets import (
     DepthTarget,
     EmbeddingTarget,
     FoundTarget,
-    NoTarget,
     Outputs,
     Target,
     box_corners,
@@ -49,24 +48,6 @@ def ask(
     """
     inputs, placement = subject.prepared(rgb, depth_m, camera)
     return ask_of(subject, inputs, subject.image.name, placement, target, layer=layer)
-
-
-def ask_nothing(
-    subject: Subject,
-    rgb: UInt8[np.ndarray, "h w 3"],
-    *,
-    depth_m: Float32[np.ndarray, "hd wd"] | None = None,
-    camera: Camera | None = None,
-) -> Question:
-    """A picture in a model without a target, to see what is inside."""
-    inputs, placement = subject.prepared(rgb, depth_m, camera)
-    return Question(
-        subject=subject,
-        inputs=inputs,
-        picture=subject.image.name,
-        placement=placement,
-        target=NoTarget(words="nothing"),
-    )
 
 
 def ask_of(

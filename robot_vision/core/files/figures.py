@@ -1,8 +1,11 @@
 """Files of figures."""
 
 from pathlib import Path
+from typing import Any
 
-from pydantic_core import to_json
+from pydantic import TypeAdapter
+
+_ANYTHING = TypeAdapter[Any](Any)
 
 
 def write_figures(file: Path, figures: object) -> None:
@@ -12,4 +15,4 @@ def write_figures(file: Path, figures: object) -> None:
     refuse a file that has them.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(to_json(figures, indent=1, inf_nan_mode="null") + b"\n")
+    file.write_bytes(_ANYTHING.dump_json(figures, indent=1) + b"\n")
