@@ -27,7 +27,7 @@ TEXT_ROLE = "text_embedding"
 TOKENS, ENCODINGS = "tokens", "encodings"
 FIRST_TEMPERATURE = 0.07
 MOST_SCALE = 100.0
-_FINEST_PX = 8
+_FINEST_PX = 16
 _LEAST_COLOR_PX = 4
 _ABSENT = -1e4
 
@@ -56,7 +56,7 @@ class PictureTextSpec(Params):
 class PictureSide(nn.Module):
     """A picture → `embedding` [b,d] and `features` [b,d,rows,columns], both of unit norm.
 
-    Uses the maps with strides of 8 px and more, at the resolution of the finest of them, and
+    Uses the maps with strides of 16 px and more, at the resolution of the finest of them, and
     the raw colours in each cell, which an encoder trained on names of objects hardly keeps.
     """
 
