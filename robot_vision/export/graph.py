@@ -18,7 +18,8 @@ _TRACES = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
 def export_graph(graph: Graph, file: Path) -> Path:
     """Write the graph with its weights in the file, on the CPU; returns `file`.
 
-    Raises `ConfigError` if an output has the name of an input, which ONNX forbids.
+    Raises `ConfigError` if an output has the name of an input, which ONNX forbids, and what the
+    model raises for its example.
     """
     shared = set(graph.example) & set(graph.outputs.values())
     if shared:
@@ -26,14 +27,17 @@ def export_graph(graph: Graph, file: Path) -> Path:
             f"graph {graph.file!r} names an output as an input: {', '.join(sorted(shared))}; "
             "give the output's tensor another name in the card"
         )
+    module, example = graph.module.cpu().eval(), tuple(graph.example.values())
+    with torch.no_grad():
+        module(*example)  # the model's own errors, which the exporter would bury in its own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         for chatty in ("torch.onnx", "onnxscript"):
             logging.getLogger(chatty).setLevel(logging.ERROR)
         try:
             program = torch.onnx.export(
-                graph.module.cpu().eval(),
-                tuple(graph.example.values()),
+                module,
+                example,
                 input_names=list(graph.example),
                 output_names=list(graph.outputs.values()),
                 dynamic_shapes=_dynamic(graph),

@@ -84,6 +84,15 @@ def test_an_output_named_as_an_input_is_refused(graph: Graph, tmp_path: Path) ->
         export_graph(replace(graph, outputs=outputs), tmp_path / "model.onnx")
 
 
+def test_a_size_that_the_model_refuses_is_refused_in_its_words(tmp_path: Path) -> None:
+    card = MODELS.get("classifier")
+    assert card.serving is not None
+    model = card.build(card.tiny)
+    (graph,) = card.serving.graphs(model, card.tiny, Size(width_px=100, height_px=96))
+    with pytest.raises(ConfigError, match=r"^a picture of 100 x 96 px .* nearest is 96 x 96$"):
+        export_graph(graph, tmp_path / "model.onnx")
+
+
 def test_another_graph_is_found_to_differ(graph: Graph, file: Path) -> None:
     class Shifted(nn.Module):
         def forward(self, *given: torch.Tensor) -> tuple[torch.Tensor, ...]:
