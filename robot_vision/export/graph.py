@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from robot_vision.core.errors import BundleError, ConfigError
+from robot_vision.core.errors import BundleError, ConfigError, RobotVisionError
 from robot_vision.models.card import Graph
 
 OPSET = 18
@@ -18,8 +18,8 @@ _TRACES = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
 def export_graph(graph: Graph, file: Path) -> Path:
     """Write the graph with its weights in the file, on the CPU; returns `file`.
 
-    Raises `ConfigError` if an output has the name of an input, which ONNX forbids, and what the
-    model raises for its example.
+    Raises `ConfigError` if an output has the name of an input, which ONNX forbids, or the model
+    refuses its example, `BundleError` if the exporter fails.
     """
     shared = set(graph.example) & set(graph.outputs.values())
     if shared:
@@ -28,13 +28,13 @@ def export_graph(graph: Graph, file: Path) -> Path:
             "give the output's tensor another name in the card"
         )
     module, example = graph.module.cpu().eval(), tuple(graph.example.values())
-    with torch.no_grad():
-        module(*example)  # the model's own errors, which the exporter would bury in its own
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         for chatty in ("torch.onnx", "onnxscript"):
             logging.getLogger(chatty).setLevel(logging.ERROR)
         try:
+            with torch.no_grad():
+                module(*example)  # its own errors, which the exporter would bury in its own
             program = torch.onnx.export(
                 module,
                 example,
@@ -45,6 +45,8 @@ def export_graph(graph: Graph, file: Path) -> Path:
                 dynamo=True,
                 verbose=False,
             )
+        except RobotVisionError:
+            raise
         except Exception as error:  # the model decides what the exporter raises
             raise BundleError(f"{graph.file} cannot be written as ONNX: {error}") from error
     assert program is not None

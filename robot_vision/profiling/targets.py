@@ -217,7 +217,7 @@ def _exported(graphs: tuple[Graph, ...], folder: Path) -> tuple[Network, ...]:
         file, notes = None, ()
         try:
             file = export_graph(graph, folder / graph.file)
-        except BundleError as error:
+        except (BundleError, ConfigError) as error:
             notes = (f"no ONNX: {brief(_first_cause(error))}",)
         networks.append(
             Network(
