@@ -1,12 +1,10 @@
 """Stage times of many frames: percentiles, as JSON and as a table."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from robot_vision.core.files.figures import write_figures
 from robot_vision.core.timing import Percentiles
 from robot_vision.terminal import Screen
 
@@ -42,7 +40,3 @@ def show(console: Screen, result: Mapping[str, Any]) -> None:
     for name, value in result.items():
         if not isinstance(value, dict):
             console.print(f"{name}: {value}")
-
-
-def write(path: Path, result: Mapping[str, Any]) -> None:
-    write_figures(path, result)

@@ -15,7 +15,7 @@ from robot_vision.commands import (
     bench_tracker,
 )
 from robot_vision.commands.allow_code import AllowCode
-from robot_vision.commands.json_file import JsonFile
+from robot_vision.commands.json_file import JsonFile, write_json
 from robot_vision.core.files.code_permission import permit_code
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure; results as a table and JSON.")
@@ -154,10 +154,8 @@ def swaps(
 
 
 def _tell(result: dict[str, Any], out: Path) -> None:
-    from robot_vision.bench.stages import show, write
+    from robot_vision.bench.stages import show
     from robot_vision.terminal import Screen
 
-    console = Screen()
-    show(console, result)
-    write(out, result)
-    console.print(f"written: {out}")
+    show(Screen(), result)
+    write_json(out, result)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from robot_vision.commands.json_file import JsonFile
+from robot_vision.commands.json_file import JsonFile, write_json
 
 _COLUMNS = {
     "within": ("within 1.5 mm, 0.2°", ".0%"),
@@ -36,7 +36,6 @@ def calibrate(
     from rich.table import Table
 
     from robot_vision.bench.calibrating.calibration import bench_calibration, write_rendered_views
-    from robot_vision.bench.stages import write
     from robot_vision.terminal import Screen, say
 
     if views is not None:
@@ -45,7 +44,6 @@ def calibrate(
         Screen().print(str(setup.carrier_from_camera.round(5).tolist()))
         return
     result = bench_calibration(setups=setups, rendered=rendered, on_progress=say)
-    write(out, result)
     screen = Screen()
     machine = result["machine"]
     screen.print(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']}")
@@ -55,4 +53,4 @@ def calibrate(
             figures = (format(one[key], style) for key, (_, style) in _COLUMNS.items())
             table.add_row(f"{one['setups']} × {name}", method, *figures)
     screen.print(table)
-    screen.print(f"written: {out}")
+    write_json(out, result)

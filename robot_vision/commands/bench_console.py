@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from robot_vision.commands.json_file import JsonFile
+from robot_vision.commands.json_file import JsonFile, write_json
 
 
 def register(bench_app: typer.Typer) -> None:
@@ -36,7 +36,7 @@ def console(
     Takes rounds × 3 × seconds, by default four and a half minutes.
     """
     from robot_vision.bench.nodes.console import bench_console
-    from robot_vision.bench.stages import show, write
+    from robot_vision.bench.stages import show
     from robot_vision.terminal import Screen
 
     result = bench_console(
@@ -51,8 +51,7 @@ def console(
     )
     screen = Screen()
     show(screen, result)
-    write(out, result)
-    screen.print(f"written: {out}")
+    write_json(out, result)
 
 
 def why(
@@ -74,7 +73,7 @@ def why(
     Takes rounds × 3 × seconds, by default four and a half minutes.
     """
     from robot_vision.bench.nodes.console import bench_console
-    from robot_vision.bench.stages import show, write
+    from robot_vision.bench.stages import show
     from robot_vision.terminal import Screen
 
     result = bench_console(
@@ -90,5 +89,4 @@ def why(
     )
     screen = Screen()
     show(screen, result)
-    write(out, result)
-    screen.print(f"written: {out}")
+    write_json(out, result)

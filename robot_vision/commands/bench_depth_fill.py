@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from robot_vision.commands.json_file import JsonFile
+from robot_vision.commands.json_file import JsonFile, write_json
 
 if TYPE_CHECKING:
     from robot_vision.core.types import Frame
@@ -33,11 +33,10 @@ def depth_fill(
     Uses the shipped recording, the given ones, and those of real sensors in ../shared/data.
     """
     from robot_vision.bench.depth_fill import BANDS_PX, bench_depth_fill
-    from robot_vision.bench.stages import write
     from robot_vision.terminal import Screen
 
     result = bench_depth_fill(_sets(recording or []), model=model, cuts=cuts)
-    write(out, result)
+    write_json(out, result)
     screen = Screen()
     machine = result["machine"]
     screen.print(f"{machine['processor']}, {machine['cores']} cores, load {machine['load_1min']}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from robot_vision.commands.json_file import JsonFile
+from robot_vision.commands.json_file import JsonFile, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def self_filter(
     Exit status 1 if a view takes more than 1.5 ms.
     """
     from robot_vision.bench.self_filter import bench_self_filter
-    from robot_vision.bench.stages import show, write
+    from robot_vision.bench.stages import show
     from robot_vision.terminal import Screen
 
     console = Screen()
@@ -46,6 +46,5 @@ def self_filter(
     for name in ("without", "with", "recall_change", "touched_recall_change"):
         if name in result:
             console.print(f"{name}: {result[name]}")
-    write(out, result)
-    console.print(f"written: {out}")
+    write_json(out, result)
     raise typer.Exit(0 if result["passed"] else 1)

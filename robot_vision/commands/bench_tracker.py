@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from robot_vision.commands.json_file import MaybeJsonFile, write_json
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,7 +30,6 @@ ByParts = Annotated[
     typer.Option("--by-parts", help="subsample to a half and a third instead of 15 and 8 FPS"),
 ]
 Frames = Annotated[int, typer.Option(help="frames of the memory test", min=0)]
-Json = Annotated[Path | None, typer.Option("--json", help="file for the figures")]
 
 
 def register(bench_app: typer.Typer) -> None:
@@ -44,14 +45,13 @@ def tracker(
     first_seed: FirstSeed = 0,
     by_parts: ByParts = False,
     frames: Frames = 0,
-    out: Json = None,
+    out: MaybeJsonFile = None,
 ) -> None:
     """HOTA, MOTA, IDF1 and id switches against other trackers; errors in 3-D; speed; memory.
 
     Without `--mot`, TUD-Campus is used from ../shared/data if present.
     """
     from robot_vision.bench.tracking import tracker as bench
-    from robot_vision.core.files.figures import write_figures
     from robot_vision.machine import describe_machine
     from robot_vision.terminal import Screen, styled
 
@@ -75,8 +75,7 @@ def tracker(
     for part in ("update_ms", "soak"):
         if part in result:
             console.print(part, result[part])
-    if out:
-        write_figures(out, result)
+    write_json(out, result)
 
 
 def _sets(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from robot_vision.commands.json_file import JsonFile
+from robot_vision.commands.json_file import JsonFile, write_json
 
 
 def register(app: typer.Typer) -> None:
@@ -28,12 +28,11 @@ def vla(
     Exit status 1 if a target is missed.
     """
     from robot_vision.bench.nodes.vla import bench_vla
-    from robot_vision.bench.stages import show, write
+    from robot_vision.bench.stages import show
     from robot_vision.terminal import Screen
 
     console = Screen()
     result = bench_vla(policy=policy, seconds=seconds, camera_hz=camera_hz)
     show(console, result)
-    write(out, result)
-    console.print(f"written: {out}")
+    write_json(out, result)
     raise typer.Exit(0 if result["passed"] else 1)

@@ -13,7 +13,6 @@ from robot_vision.core.errors import ConfigError
 from robot_vision.core.files.code_permission import permit_code
 
 if TYPE_CHECKING:
-    from robot_vision.core.parameters.config import NodeConfig
     from robot_vision.replay.jobs.job import Job
     from robot_vision.replay.judging.judge import JudgeOptions
 
@@ -55,6 +54,7 @@ def replay(
     from robot_vision.replay.jobs.job import Job
     from robot_vision.replay.reading.bag import BagOptions
     from robot_vision.replay.reading.discovery import Topics
+    from robot_vision.terminal import Screen
 
     permit_code(allow_code)
     written = golden if update_golden else None
@@ -76,7 +76,8 @@ def replay(
         _judge(bags, policy, how, golden=golden, update=update_golden)
     _check_kept(written)
     node = options.parse_parameters(param or [], config=config, model=model)
-    _say_unused(node)
+    if node.unheard_prompt:
+        Screen(stderr=True).print(node.unheard_prompt)
     topics = Topics(rgb=rgb_topic, depth=depth_topic, info=info_topic, depth_info=depth_info_topic)
     shared = Job(
         name="",
@@ -97,17 +98,6 @@ def replay(
         _list(bags, config=node, bag=shared.bag)
     results = _run(bags, shared, out=out, workers=jobs, ray=ray, resume=resume)
     _conclude(results, out=out, json=json, golden=written)
-
-
-def _say_unused(node: "NodeConfig") -> None:
-    """As the node does."""
-    from robot_vision.core.files.foreign import quoted
-    from robot_vision.terminal import Screen
-
-    if node.prompt and not node.grounding_model:
-        Screen(stderr=True).print(
-            f"prompt {quoted(node.prompt)} has no effect: there is no grounding_model"
-        )
 
 
 def _check_kept(golden: Path | None) -> None:

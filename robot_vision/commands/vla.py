@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from robot_vision.commands.json_file import JsonFile
+from robot_vision.commands.json_file import JsonFile, write_json
 
 app = typer.Typer(no_args_is_help=True, help="Turn vision-language models into policies.")
 
@@ -101,7 +101,6 @@ def bench(
 ) -> None:
     """Time and memory of a policy's network, in this process, without ROS."""
     from robot_vision.bench.models.policy_network import bench_network
-    from robot_vision.bench.stages import write
     from robot_vision.model_store.policies import find_policy
     from robot_vision.terminal import Screen
 
@@ -110,5 +109,4 @@ def bench(
     for name, value in result.items():
         if name != "machine":
             screen.print(f"{name:12} {value}")
-    write(out, result)
-    screen.print(f"written: {out}")
+    write_json(out, result)

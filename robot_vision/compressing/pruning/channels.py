@@ -108,9 +108,9 @@ class _Group:
                 raise _RefusedError(f"torch-pruning cannot follow it: {_first(error)}") from error
             self.members |= self._losing(graph, whole)
             self._check(graph, whole, answers)
-            kept = _kept(width, self.members, wanted)
+            new_width = _new_width(width, self.members, wanted)
             scores = _scores(pruning, whole, wanted.by)
-            lost = sorted(scores.argsort()[: width - kept].tolist())
+            lost = sorted(scores.argsort()[: width - new_width].tolist())
             group = graph.get_pruning_group(root, make, lost)
             self.kept = self._kept(graph, group)
         unread = self._unread(graph, group)
@@ -174,7 +174,7 @@ class _Group:
         return masked
 
 
-def _kept(width: int, members: set[str], wanted: Wanted) -> int:
+def _new_width(width: int, members: set[str], wanted: Wanted) -> int:
     ratio = wanted.ratio
     for pattern, own in wanted.ratios.items():
         if any(fnmatchcase(member, pattern) for member in members):

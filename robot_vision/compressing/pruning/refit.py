@@ -32,8 +32,8 @@ def refit(
 
     `kept` are the output channels of `whole` that a layer still has, all where it is not named;
     each of `runs` passes the same batch through the model that it is given. Both models are in
-    evaluation mode. Depthwise and transposed convolutions,
-    and those that pad with other values than zero, stay as they are.
+    evaluation mode. Depthwise and transposed convolutions, and those that pad with other values
+    than zero, stay as they are.
     """
     wanted = _seen(whole, _mixing(whole), runs, lambda layer, _, found: _outputs(layer, found))
     for name in wanted:

@@ -1,6 +1,7 @@
 """`prune`: removes whole channels by the size of their weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -45,21 +46,20 @@ class Prune(WeightStep):
         built = build(begin)
         wanted = Wanted(ratio=self.ratio, round_to=self.round_to, by=self.by, ratios=self.ratios)
         pruned = prune_channels(built.model, built.example(), wanted)
-        if runs := list(_runs(built, self.refit_samples)):
-            refit(pruned.model, built.model, pruned.kept, runs)
+        if self.refit_samples:
+            refit(pruned.model, built.model, pruned.kept, _runs(built, self.refit_samples))
         write(out, built, pruned.model.state_dict(), built.recipe, pruned=True)
         widths = ", ".join(f"{name} {b} → {a}" for name, (a, b) in pruned.widths.items())
         refused = "; ".join(f"{name}: {why}" for name, why in pruned.refused.items())
         return f"{widths}" + (f". Unchanged: {refused}" if refused else "")
 
 
-def _runs(built: Built, samples: int) -> Iterator[Callable[[nn.Module], object]]:
+def _runs(built: Built, samples: int) -> list[Callable[[nn.Module], object]]:
     """Batches of the recipe at the size of its end, each to be passed through a model."""
     recipe = changed(
         built.recipe, {"run.init_weights": "", "run.batch_size": _BATCH, "run.accumulate": 1}
     )
     task = TASKS.get(recipe.task)(recipe, torch.device("cpu"))
-    batches = task.batches(0, 1.0)
-    for batch in islice(batches, -(-samples // _BATCH)):
-        yield lambda model, batch=batch: task.answer(model, batch)
-    batches.close()
+    with closing(task.batches(0, 1.0)) as batches:
+        taken = list(islice(batches, -(-samples // _BATCH)))
+    return [lambda model, batch=batch: task.answer(model, batch) for batch in taken]

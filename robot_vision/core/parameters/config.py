@@ -5,6 +5,7 @@ ROS parameters (dotted names), YAML files and command-line options derive from t
 
 from typing import Literal
 
+from robot_vision.core.files.foreign import quoted
 from robot_vision.core.parameters.groups.camera_config import CameraConfig, CameraPoseConfig
 from robot_vision.core.parameters.groups.points_config import PointsConfig
 from robot_vision.core.parameters.groups.segment_config import SegmentConfig
@@ -170,6 +171,13 @@ class ServiceConfig(Params):
     self_filter: SelfFilterConfig = SelfFilterConfig()
     points: PointsConfig = PointsConfig()
     limits: InputLimits = InputLimits()
+
+    @property
+    def unheard_prompt(self) -> str:
+        """Why the prompt has no effect; empty if it has one, or there is no prompt."""
+        if not self.prompt or self.grounding_model:
+            return ""
+        return f"prompt {quoted(self.prompt)} has no effect: there is no grounding_model"
 
 
 class InputConfig(Params):

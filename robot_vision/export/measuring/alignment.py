@@ -113,7 +113,6 @@ def measure_alignment(
         **_of_things(things, texts, seen, options.draws),
     }
     rounded = flat(figures)
-    out.mkdir(parents=True, exist_ok=True)
     write_figures(out / METRICS, rounded)
     rows = spread(len(pairs), _MAPPED)
     draw_map(out / MAP, picture[rows], caption[rows])

@@ -40,7 +40,6 @@ def measure_classifier(
     class_id = np.array([crop.class_row for crop in crops])
     metrics = classification_figures(probability, class_id, names)
     metrics |= bounds(resampled_top1(probability, class_id, picture_rows(crops)))
-    out.mkdir(parents=True, exist_ok=True)
     rounded = {name: round(value, 4) for name, value in metrics.items()}
     write_figures(out / "metrics.json", rounded)
     order = np.argsort(probability[np.arange(len(crops)), class_id])[:worst]

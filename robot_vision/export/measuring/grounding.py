@@ -71,7 +71,6 @@ def measure_grounding(
         **_beside("at_random", grounding_figures(answers.at_random, threshold=_LEAST)),
     }
     rounded = {name: round(value, 4) for name, value in figures.items()}
-    out.mkdir(parents=True, exist_ok=True)
     write_figures(out / METRICS, rounded)
     shown = [tiles[row] for row in spread(len(tiles), worst)]
     draw_tiles(out / GALLERY, shown, threshold=threshold)

@@ -133,7 +133,6 @@ def _write(
     worst: int,
 ) -> Confusions:
     """Writes a detector's files, with its confusions at the threshold of its best F1."""
-    out.mkdir(parents=True, exist_ok=True)
     write_figures(out / "metrics.json", metrics)
     threshold = float(metrics["best_f1_threshold"])
     draw_gallery(found, names, out / "gallery.png", threshold=threshold, count=worst)

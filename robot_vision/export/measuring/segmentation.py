@@ -60,7 +60,6 @@ def measure_segmentation(
         judged.append(one)
     figures = total.summary() | bounds(total.resampled())
     metrics = {name: round(value, 4) for name, value in figures.items()}
-    out.mkdir(parents=True, exist_ok=True)
     write_figures(out / "metrics.json", metrics)
     judged.sort(key=lambda one: one.miou)
     tiles = [truth_beside_answer(one, names) for one in judged[:worst]]

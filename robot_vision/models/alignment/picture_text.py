@@ -80,11 +80,12 @@ class PictureSide(nn.Module):
         )
 
     def forward(self, rgb: Real[Tensor, "b h w 3"]) -> dict[str, Tensor]:
-        encoded = self.encoder(rgb)
-        seen = [encoded.maps[row] for row in self._maps]
+        prepared = self.encoder.prepared(rgb)
+        maps = self.encoder.net(prepared).maps
+        seen = [maps[row] for row in self._maps]
         size = seen[0].shape[2:]
         fitted = [F.interpolate(each, size, mode="nearest") for each in seen[1:]]
-        joined = torch.cat([seen[0], *fitted, self._colors(rgb)], dim=1)
+        joined = torch.cat([seen[0], *fitted, self._colors(prepared)], dim=1)
         cells = self.cells(joined)
         weight = self.weight(joined).flatten(2).softmax(dim=2)
         pooled = (cells.flatten(2) * weight).sum(dim=2)
@@ -93,10 +94,9 @@ class PictureSide(nn.Module):
             "embedding": F.normalize(pooled, dim=1),
         }
 
-    def _colors(self, rgb: Real[Tensor, "b h w 3"]) -> Float[Tensor, "b c rows columns"]:
+    def _colors(self, prepared: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c rows columns"]:
         """Mean colours of the parts of each cell."""
-        colors = F.avg_pool2d(self.encoder.prepared(rgb), self._color_px)
-        return F.pixel_unshuffle(colors, self._parts)
+        return F.pixel_unshuffle(F.avg_pool2d(prepared, self._color_px), self._parts)
 
 
 class TextSide(nn.Module):

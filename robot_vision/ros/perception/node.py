@@ -173,12 +173,10 @@ class PerceptionNode(ServiceNode):
 
     def _log_prompt(self, config: NodeConfig) -> None:
         log = self.get_logger()
-        if config.grounding_model:
-            log.info(f"the prompt is {quoted(config.prompt)}")
+        if config.unheard_prompt:
+            log.warning(config.unheard_prompt)
         else:
-            log.warning(
-                f"prompt {quoted(config.prompt)} has no effect: there is no grounding_model"
-            )
+            log.info(f"the prompt is {quoted(config.prompt)}")
 
     def _swap_models(
         self, config: NodeConfig, configured: Configured, *, same_detector: bool
